@@ -1,0 +1,171 @@
+//! One call: the caller's side, the agent's side, and what lies between.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::Request;
+use sip_transaction::{ClientTx, Flow, ServerTx};
+use smallvec::SmallVec;
+
+use crate::{
+    dialog::Dialog,
+    ids::{AttemptId, CallId},
+    leg::{Leg, Side, Unacked},
+};
+
+/// Requests that may be on their way from one side to the other at a time. More are answered 500
+/// with Retry-After: a phone that floods its dialog costs nobody else anything.
+pub(crate) const RELAYS_MAX: usize = 8;
+
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) stage: Stage,
+    /// Requests that one side sent and the other has not answered yet.
+    pub(crate) relays: SmallVec<[Relay; 1]>,
+}
+
+/// Where the call stands.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The caller's INVITE is open; perhaps a phone is being rung.
+    Waiting(Box<Waiting>),
+    /// Both sides talk.
+    Connected(Box<Connected>),
+    /// The call is over; the caller's ACK is awaited so that BYE may be sent
+    /// (RFC 3261 §15: not before the ACK or the end of the transaction).
+    Ending(Box<Ending>),
+}
+
+/// What is left of a call whose caller has not acknowledged the answer yet.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) dialog: Dialog,
+    pub(crate) unacked: Unacked,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) tx: ServerTx,
+    pub(crate) invite: Request,
+    pub(crate) flow: Flow,
+    pub(crate) local_tag: Bytes,
+    pub(crate) announced: Announced,
+    pub(crate) ringing: Option<Attempt>,
+    /// When the caller is told again that the call waits.
+    pub(crate) announce_at: Instant,
+    /// When the wait has lasted so long that nobody can be there any more.
+    pub(crate) gives_up_at: Instant,
+}
+
+/// What the caller has been told so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Announced {
+    /// 100 only.
+    Trying,
+    /// 180: from now on the caller hears ringing.
+    Ringing,
+}
+
+/// A phone that is being rung.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) id: AttemptId,
+    pub(crate) tx: ClientTx,
+    pub(crate) rang: Rang,
+}
+
+/// Whether a phone gave a sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rang {
+    No,
+    Yes,
+}
+
+/// Where to ring an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The Request-URI: the contact that the phone registered, or the configured one.
+    pub uri: Bytes,
+    /// Where the INVITE is sent to.
+    pub flow: Flow,
+    /// Route headers, for a phone that registered through a proxy (RFC 3327).
+    pub routes: Vec<Bytes>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) caller: Leg,
+    pub(crate) agent: Leg,
+    pub(crate) ends_at: Instant,
+}
+
+impl Call {
+    /// When the call next needs attention. Every stage has a deadline: no call is ever left
+    /// without somebody who will look at it again.
+    pub(crate) fn next_deadline(&self) -> Instant {
+        let stage = match &self.stage {
+            Stage::Waiting(waiting) => waiting.announce_at.min(waiting.gives_up_at),
+            Stage::Connected(connected) => [&connected.caller, &connected.agent]
+                .into_iter()
+                .filter_map(|leg| leg.unacked.as_ref())
+                .map(Unacked::next_deadline)
+                .fold(connected.ends_at, Instant::min),
+            Stage::Ending(ending) => ending.unacked.next_deadline(),
+        };
+        self.relays
+            .iter()
+            .map(|relay| relay.gives_up_at)
+            .fold(stage, Instant::min)
+    }
+}
+
+impl Connected {
+    pub(crate) const fn leg(&self, side: Side) -> &Leg {
+        match side {
+            Side::Caller => &self.caller,
+            Side::Agent => &self.agent,
+        }
+    }
+
+    pub(crate) const fn leg_mut(&mut self, side: Side) -> &mut Leg {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Agent => &mut self.agent,
+        }
+    }
+}
+
+/// A request on its way from one side to the other.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) from: Side,
+    pub(crate) server: ServerTx,
+    pub(crate) client: ClientTx,
+    pub(crate) what: Relayed,
+    /// When the relay is given up: a re-INVITE can be held open by 1xx for ever.
+    pub(crate) gives_up_at: Instant,
+}
+
+/// What is being relayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relayed {
+    /// A re-INVITE with an offer: the other side's 2xx is acknowledged at once.
+    Offer,
+    /// A re-INVITE without one: the offer comes in the 2xx, the answer in the ACK.
+    LateOffer,
+    /// UPDATE: a target refresh without ACK (RFC 3311).
+    Update,
+    /// INFO, MESSAGE and others.
+    Other,
+}
+
+impl Relayed {
+    pub(crate) const fn is_invite(self) -> bool {
+        matches!(self, Self::Offer | Self::LateOffer)
+    }
+
+    pub(crate) const fn refreshes_target(self) -> bool {
+        !matches!(self, Self::Other)
+    }
+}

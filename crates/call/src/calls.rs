@@ -1,0 +1,383 @@
+//! The table of calls: verbs of the owner, and the routing of what the transactions report.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip::{HeaderName, Message, Request, StatusCode};
+use sip_transaction::{ClientTx, Flow, ServerTx, TransactionLayer};
+use slotmap::SecondaryMap;
+use smallvec::SmallVec;
+
+use crate::{
+    call::{Announced, Call, Stage, Waiting},
+    carry,
+    event::{EndCause, Event},
+    ids::{AttemptId, CallId, CallNumber, IdSource},
+    leg::Side,
+    locals::Locals,
+};
+
+/// What the owner decides about calls in general.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The domain of the call id in Call-Info.
+    pub domain: String,
+    /// RFC 3261 T1: the first interval at which an unacknowledged 2xx is sent again.
+    pub t1: Duration,
+    /// RFC 3261 T2: the longest such interval.
+    pub t2: Duration,
+    /// How often a waiting caller is told so. Below the three minutes of a proxy's Timer C
+    /// (RFC 3261 §16.6), and below the one minute after which RFC 3261 §13.3.1.1 asks for it.
+    pub announce_interval: Duration,
+    /// How long a caller may wait before the wait counts as abandoned by a peer that vanished.
+    pub wait_max: Duration,
+    /// How long a connected call may last.
+    pub call_max: Duration,
+    /// How long one side may take to answer what the other asked inside the call.
+    pub relay_max: Duration,
+}
+
+impl Settings {
+    /// Usual values for a node of this domain.
+    pub fn new(domain: impl Into<String>) -> Self {
+        Self {
+            domain: domain.into(),
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            announce_interval: Duration::from_secs(60),
+            wait_max: Duration::from_secs(3600),
+            call_max: Duration::from_secs(4 * 3600),
+            relay_max: Duration::from_secs(60),
+        }
+    }
+
+    /// How long an answer is sent again before its caller is given up (RFC 3261 §13.3.1.4).
+    pub(crate) fn ack_max(&self) -> Duration {
+        64 * self.t1
+    }
+}
+
+/// All calls of a node. A sans-IO machine over a [`TransactionLayer`] that its owner keeps:
+/// every verb and every `handle_*` takes the layer, and may send through it.
+///
+/// After each of them drain [`Calls::poll_event`] to `None`, then arm one timer for
+/// [`Calls::poll_timeout`].
+#[derive(Debug)]
+pub struct Calls {
+    pub(crate) settings: Settings,
+    pub(crate) locals: Locals,
+    pub(crate) ids: IdSource,
+    pub(crate) table: BTreeMap<CallNumber, Call>,
+    /// One deadline for each call, earliest first.
+    deadlines: BTreeSet<(Instant, CallNumber)>,
+    armed: BTreeMap<CallNumber, Instant>,
+    pub(crate) server_uses: SecondaryMap<ServerTx, CallNumber>,
+    pub(crate) client_uses: SecondaryMap<ClientTx, ClientUse>,
+    events: VecDeque<Event>,
+    next_number: u64,
+}
+
+/// What a client transaction of ours is for.
+#[derive(Debug)]
+pub(crate) enum ClientUse {
+    /// An INVITE to an agent's phone.
+    Invite(Box<SentInvite>),
+    /// A request relayed inside a call.
+    Relay(Box<SentRelay>),
+    /// A BYE: whatever its answer, the leg is over.
+    Bye,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentInvite {
+    pub(crate) call: CallNumber,
+    pub(crate) attempt: AttemptId,
+    pub(crate) uri: Bytes,
+    pub(crate) flow: Flow,
+    /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
+    pub(crate) acks: SmallVec<[SentAck; 1]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentRelay {
+    pub(crate) call: CallNumber,
+    /// The side that sent the request; the other one answers.
+    pub(crate) from: Side,
+    pub(crate) flow: Flow,
+    /// The ACK of a re-INVITE's 2xx.
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentAck {
+    pub(crate) remote_tag: Bytes,
+    pub(crate) ack: Message,
+    pub(crate) flow: Flow,
+}
+
+/// Where a call stands, for an API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// Its id.
+    pub id: CallId,
+    /// Its stage.
+    pub stage: StageView,
+}
+
+/// The stage of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StageView {
+    /// The caller waits; no phone rings.
+    Waiting,
+    /// A phone is being rung.
+    Ringing,
+    /// Both sides talk.
+    Connected,
+    /// Over but for the caller's ACK.
+    Ending,
+}
+
+impl Calls {
+    /// An empty table. `seed` is entropy for tags, branches and call ids.
+    pub fn new(settings: Settings, locals: Locals, seed: [u64; 2]) -> Self {
+        Self {
+            settings,
+            locals,
+            ids: IdSource::new(seed),
+            table: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            armed: BTreeMap::new(),
+            server_uses: SecondaryMap::new(),
+            client_uses: SecondaryMap::new(),
+            events: VecDeque::new(),
+            next_number: 1,
+        }
+    }
+
+    /// Opens a call for an INVITE outside any dialog and answers it 100.
+    pub fn start(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        invite: Request,
+        flow: Flow,
+    ) -> CallNumber {
+        let number = CallNumber::from_value(self.next_number);
+        self.next_number += 1;
+        let id = self.ids.call_id();
+        if let Some(trying) = layer.response_builder(tx, StatusCode::TRYING, "Trying", None) {
+            layer.respond(now, tx, trying.finish());
+        }
+        let waiting = Waiting {
+            tx,
+            invite,
+            flow,
+            local_tag: self.ids.tag(number),
+            announced: Announced::Trying,
+            ringing: None,
+            announce_at: now + self.settings.announce_interval,
+            gives_up_at: now + self.settings.wait_max,
+        };
+        let call = Call {
+            id: id.clone(),
+            stage: Stage::Waiting(Box::new(waiting)),
+            relays: SmallVec::new(),
+        };
+        self.table.insert(number, call);
+        self.server_uses.insert(tx, number);
+        self.rearm(number);
+        self.emit(Event::Started { call: number, id });
+        number
+    }
+
+    /// Tells a waiting caller that the call waits, and at which place (1 is next): 180 the first
+    /// time, then 182 (RFC 3261 §21.1.5). Ignored while a phone rings or once the call is answered.
+    pub fn announce(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        place: usize,
+    ) {
+        let Some(Stage::Waiting(waiting)) = self.table.get_mut(&call).map(|call| &mut call.stage)
+        else {
+            return;
+        };
+        waiting.announce_at = now + self.settings.announce_interval;
+        let first = waiting.announced == Announced::Trying;
+        waiting.announced = Announced::Ringing;
+        if first {
+            self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
+        }
+        let reason = format!("Queued; place {place}");
+        self.provisional(now, layer, call, StatusCode::QUEUED, &reason);
+        self.rearm(call);
+    }
+
+    /// Sends a provisional response that makes or keeps the early dialog with the caller.
+    pub(crate) fn provisional(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        status: StatusCode,
+        reason: &str,
+    ) {
+        let Some(Call {
+            stage: Stage::Waiting(waiting),
+            id,
+            ..
+        }) = self.table.get(&call)
+        else {
+            return;
+        };
+        let tag = Some(&*waiting.local_tag);
+        if let Some(builder) = layer.response_builder(waiting.tx, status, reason, tag) {
+            let response = builder
+                .copy(&waiting.invite, HeaderName::RecordRoute)
+                .header(HeaderName::Contact, self.locals.contact(waiting.flow));
+            let response = carry::call_id(response, id, &self.settings.domain);
+            layer.respond(now, waiting.tx, response.finish());
+        }
+    }
+
+    /// Refuses a call that waits, with this answer, or ends one that is connected.
+    pub fn end(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        status: StatusCode,
+    ) {
+        let cause = match self.table.get(&call).map(|call| &call.stage) {
+            Some(Stage::Waiting(_)) => EndCause::Refused(status),
+            Some(Stage::Connected(_)) => EndCause::Stopped,
+            Some(Stage::Ending(_)) | None => return,
+        };
+        self.finish(now, layer, call, cause, None);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant, layer: &mut TransactionLayer) {
+        while let Some(&(at, number)) = self.deadlines.first()
+            && at <= now
+        {
+            self.handle_due(now, layer, number);
+            self.rearm(number);
+        }
+    }
+
+    fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
+        let Some(call) = self.table.get_mut(&number) else {
+            return;
+        };
+        match &mut call.stage {
+            Stage::Waiting(waiting) if waiting.gives_up_at <= now => {
+                self.finish(now, layer, number, EndCause::WaitMax, None);
+            }
+            Stage::Waiting(waiting) if waiting.announce_at <= now => {
+                waiting.announce_at = now + self.settings.announce_interval;
+                if waiting.ringing.is_none() {
+                    self.emit(Event::AnnounceDue { call: number });
+                } else {
+                    self.provisional(now, layer, number, StatusCode::RINGING, "Ringing");
+                }
+            }
+            Stage::Waiting(_) => {}
+            Stage::Connected(connected) if connected.ends_at <= now => {
+                self.finish(now, layer, number, EndCause::CallMax, None);
+            }
+            Stage::Connected(_) => {
+                self.resend_answers(now, layer, number);
+                self.give_up_relays(now, layer, number);
+            }
+            Stage::Ending(_) => self.resend_ending(now, layer, number),
+        }
+    }
+
+    /// The next fact.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Calls::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// Calls that are not over, those that wait for a last ACK included.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there is no call.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// Where a call stands.
+    pub fn view(&self, call: CallNumber) -> Option<CallView> {
+        self.table.get(&call).map(|call| CallView {
+            id: call.id.clone(),
+            stage: match &call.stage {
+                Stage::Waiting(waiting) if waiting.ringing.is_none() => StageView::Waiting,
+                Stage::Waiting(_) => StageView::Ringing,
+                Stage::Connected(_) => StageView::Connected,
+                Stage::Ending(_) => StageView::Ending,
+            },
+        })
+    }
+
+    /// All calls in the order of their arrival.
+    pub fn numbers(&self) -> impl Iterator<Item = CallNumber> + '_ {
+        self.table.keys().copied()
+    }
+
+    /// Confirmed or confirming dialogs: two for a connected call, one for a waiting one.
+    pub fn legs(&self) -> usize {
+        self.table
+            .values()
+            .map(|call| match call.stage {
+                Stage::Connected(_) => 2,
+                Stage::Waiting(ref waiting) => 1 + usize::from(waiting.ringing.is_some()),
+                Stage::Ending(_) => 1,
+            })
+            .sum()
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    /// Keeps the index of deadlines true after a change of the call.
+    pub(crate) fn rearm(&mut self, number: CallNumber) {
+        let next = self.table.get(&number).map(Call::next_deadline);
+        let before = match next {
+            Some(at) => self.armed.insert(number, at),
+            None => self.armed.remove(&number),
+        };
+        if before == next {
+            return;
+        }
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, number));
+        }
+        if let Some(at) = next {
+            self.deadlines.insert((at, number));
+        }
+    }
+
+    pub(crate) fn connected_mut(
+        &mut self,
+        number: CallNumber,
+    ) -> Option<&mut crate::call::Connected> {
+        match &mut self.table.get_mut(&number)?.stage {
+            Stage::Connected(connected) => Some(connected),
+            Stage::Waiting(_) | Stage::Ending(_) => None,
+        }
+    }
+}

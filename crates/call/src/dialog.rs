@@ -1,0 +1,224 @@
+//! Dialogs (RFC 3261 §12): what a request inside one needs.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, Response, Uri};
+use sip_transaction::Flow;
+use smallvec::SmallVec;
+
+use crate::{ids::IdSource, locals::Locals};
+
+/// Routes that are kept without an allocation.
+type RouteSet = SmallVec<[Bytes; 2]>;
+
+/// One confirmed or confirming dialog.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialog {
+    call_id: Bytes,
+    local_tag: Bytes,
+    remote_tag: Bytes,
+    /// The value of From in our requests.
+    local: Bytes,
+    /// The value of To in our requests.
+    remote: Bytes,
+    local_cseq: u32,
+    remote_cseq: Option<u32>,
+    remote_target: Bytes,
+    route_set: RouteSet,
+    flow: Flow,
+}
+
+/// What a request inside a dialog is, by its CSeq (RFC 3261 §12.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sequence {
+    Next,
+    /// Lower than one before: answered 500.
+    OutOfOrder,
+}
+
+impl Dialog {
+    /// The dialog of a request that we answer, with the To-tag that we gave (RFC 3261 §12.1.1).
+    pub(crate) fn answering(request: &Request, local_tag: Bytes, flow: Flow) -> Self {
+        let to = request.header(HeaderName::To).unwrap_or_default();
+        let mut local = to.to_vec();
+        if request.to_tag().is_none() {
+            local.extend_from_slice(b";tag=");
+            local.extend_from_slice(&local_tag);
+        }
+        // A caller without a usable Contact is answered and hung up where the INVITE came from.
+        let target = request.remote_target().map_or_else(
+            |_| format!("sip:{}", flow.remote).into_bytes(),
+            <[u8]>::to_vec,
+        );
+        Self {
+            call_id: Bytes::copy_from_slice(request.call_id()),
+            local_tag,
+            remote_tag: Bytes::copy_from_slice(request.from_tag().unwrap_or_default()),
+            local: local.into(),
+            remote: copied(request, HeaderName::From),
+            local_cseq: 0,
+            remote_cseq: Some(request.cseq_number()),
+            remote_target: target.into(),
+            route_set: record_route(request).collect(),
+            flow,
+        }
+    }
+
+    /// The dialog that a 2xx to our INVITE makes (RFC 3261 §12.1.2). `request_uri` stands in for a
+    /// Contact that the answer lacks.
+    pub(crate) fn calling(response: &Response, request_uri: &[u8], flow: Flow) -> Self {
+        let target = response.remote_target().unwrap_or(request_uri);
+        let mut route_set: RouteSet = record_route(response).collect();
+        route_set.reverse();
+        Self {
+            call_id: Bytes::copy_from_slice(response.call_id()),
+            local_tag: Bytes::copy_from_slice(response.from_tag().unwrap_or_default()),
+            remote_tag: Bytes::copy_from_slice(response.to_tag().unwrap_or_default()),
+            local: copied(response, HeaderName::From),
+            remote: copied(response, HeaderName::To),
+            local_cseq: response.cseq_number(),
+            remote_cseq: None,
+            remote_target: Bytes::copy_from_slice(target),
+            route_set,
+            flow,
+        }
+    }
+
+    /// Whether a request belongs to this dialog: Call-ID and both tags (RFC 3261 §12.2.2).
+    pub(crate) fn owns(&self, request: &Request) -> bool {
+        request.to_tag() == Some(&*self.local_tag)
+            && request.from_tag().unwrap_or_default() == &*self.remote_tag
+            && request.call_id() == &*self.call_id
+    }
+
+    pub(crate) const fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    /// Notes a request of the peer.
+    pub(crate) fn receive(&mut self, request: &Request) -> Sequence {
+        let number = request.cseq_number();
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.2
+        //# If the remote sequence number was not empty, but the sequence number
+        //# of the request is lower than the remote sequence number, the request
+        //# is out of order and MUST be rejected with a 500 (Server Internal
+        //# Error) response.
+        if self
+            .remote_cseq
+            .is_some_and(|before| number.cmp(&before) == Ordering::Less)
+        {
+            return Sequence::OutOfOrder;
+        }
+        self.remote_cseq = Some(number);
+        Sequence::Next
+    }
+
+    /// Takes the peer's new Contact from a target refresh (RFC 3261 §12.2): a request or a 2xx.
+    pub(crate) fn refresh_target(&mut self, target: &[u8]) {
+        if !target.is_empty() && *target != *self.remote_target {
+            self.remote_target = Bytes::copy_from_slice(target);
+        }
+    }
+
+    /// Starts the next request of ours inside the dialog.
+    pub(crate) fn request(
+        &mut self,
+        method: &Method,
+        ids: &mut IdSource,
+        locals: &Locals,
+    ) -> (Builder, Flow) {
+        self.local_cseq += 1;
+        self.request_with_cseq(method, self.local_cseq, ids, locals)
+    }
+
+    /// Starts the ACK of a 2xx. Its CSeq number is the INVITE's (RFC 3261 §13.2.2.4).
+    pub(crate) fn ack(&self, cseq: u32, ids: &mut IdSource, locals: &Locals) -> (Builder, Flow) {
+        self.request_with_cseq(&Method::Ack, cseq, ids, locals)
+    }
+
+    /// The CSeq number of the peer's last request.
+    pub(crate) const fn remote_cseq(&self) -> Option<u32> {
+        self.remote_cseq
+    }
+
+    fn request_with_cseq(
+        &self,
+        method: &Method,
+        cseq: u32,
+        ids: &mut IdSource,
+        locals: &Locals,
+    ) -> (Builder, Flow) {
+        let flow = self.next_hop(locals);
+        let (uri, routes) = self.target_and_routes();
+        let mut builder = Builder::request(method, uri)
+            .header(HeaderName::Via, locals.via(flow, &ids.branch()))
+            .header(HeaderName::MaxForwards, "70");
+        for route in routes {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        let builder = builder
+            .header(HeaderName::From, &self.local)
+            .header(HeaderName::To, &self.remote)
+            .header(HeaderName::CallId, &self.call_id)
+            .header_fmt(HeaderName::CSeq, format_args!("{cseq} {method}"));
+        (builder, flow)
+    }
+
+    /// Request-URI and Route by RFC 3261 §12.2.1.1, with its rule for a strict router.
+    fn target_and_routes(&self) -> (&[u8], Vec<Bytes>) {
+        let Some(first) = self.route_set.first() else {
+            return (&self.remote_target, Vec::new());
+        };
+        if is_loose(first) {
+            return (&self.remote_target, self.route_set.to_vec());
+        }
+        let uri = NameAddr::parse(first).map_or(&**first, |route| route.uri_bytes());
+        let mut routes = self.route_set[1..].to_vec();
+        routes.push([b"<", &*self.remote_target, b">"].concat().into());
+        (uri, routes)
+    }
+
+    /// Where a request goes: over the connection that the dialog was made on, else to the first
+    /// route or the target where that is an address, else back where the peer's messages come from.
+    fn next_hop(&self, locals: &Locals) -> Flow {
+        if self.flow.transport.is_reliable() {
+            return self.flow;
+        }
+        let next = match self
+            .route_set
+            .first()
+            .and_then(|route| NameAddr::parse(route).ok())
+        {
+            Some(route) => route.uri(),
+            None => Uri::parse(&self.remote_target),
+        };
+        next.ok()
+            .and_then(|uri| locals.flow_to(&uri))
+            .map_or(self.flow, |hop| {
+                let listener = if hop.transport == self.flow.transport {
+                    self.flow.listener
+                } else {
+                    hop.listener
+                };
+                Flow { listener, ..hop }
+            })
+    }
+}
+
+fn is_loose(route: &[u8]) -> bool {
+    NameAddr::parse(route)
+        .ok()
+        .and_then(|route| route.uri().ok()?.as_sip().map(sip::SipUri::is_loose_route))
+        .unwrap_or(false)
+}
+
+fn record_route(message: &Message) -> impl Iterator<Item = Bytes> + '_ {
+    message
+        .elements(HeaderName::RecordRoute)
+        .map(Bytes::copy_from_slice)
+}
+
+fn copied(message: &Message, name: HeaderName) -> Bytes {
+    Bytes::copy_from_slice(message.header(name).unwrap_or_default())
+}

@@ -1,0 +1,79 @@
+//! A leg: one side's confirmed dialog, and the answer of ours that the side has not acknowledged.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sip::Message;
+use sip_transaction::ServerTx;
+
+use crate::dialog::Dialog;
+
+/// The two sides of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Side {
+    Caller,
+    Agent,
+}
+
+impl Side {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Agent,
+            Self::Agent => Self::Caller,
+        }
+    }
+}
+
+/// One side of a connected call.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) dialog: Dialog,
+    /// A 2xx to an INVITE of this side that waits for its ACK.
+    pub(crate) unacked: Option<Unacked>,
+    /// The CSeq of a 2xx of this side to an INVITE of ours, whose ACK has to wait for the other
+    /// side's: the INVITE had no offer, so the ACK brings the answer (RFC 3261 §13.2.1).
+    pub(crate) owed_ack: Option<OwedAck>,
+}
+
+impl Leg {
+    pub(crate) const fn new(dialog: Dialog) -> Self {
+        Self {
+            dialog,
+            unacked: None,
+            owed_ack: None,
+        }
+    }
+}
+
+/// A 2xx of ours that is sent again until it is acknowledged.
+///
+//= https://www.rfc-editor.org/rfc/rfc3261#section-13.3.1.4
+//# The 2xx response is passed to the transport with an
+//# interval that starts at T1 seconds and doubles for each
+//# retransmission until it reaches T2 seconds (T1 and T2 are defined in
+//# Section 17).
+#[derive(Debug)]
+pub(crate) struct Unacked {
+    pub(crate) ok: Message,
+    pub(crate) tx: ServerTx,
+    pub(crate) cseq: u32,
+    pub(crate) interval: Duration,
+    pub(crate) resend_at: Instant,
+    pub(crate) give_up_at: Instant,
+}
+
+impl Unacked {
+    pub(crate) fn next_deadline(&self) -> Instant {
+        self.resend_at.min(self.give_up_at)
+    }
+}
+
+/// An ACK that we owe once the other side has given the answer.
+#[derive(Debug)]
+pub(crate) struct OwedAck {
+    pub(crate) cseq: u32,
+    /// The transaction whose repeated 2xx the ACK will answer.
+    pub(crate) tx: sip_transaction::ClientTx,
+    /// The tag of the answering phone.
+    pub(crate) remote_tag: Bytes,
+}

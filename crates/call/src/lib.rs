@@ -1,0 +1,40 @@
+//! Back-to-back calls (RFC 3261 §6, "B2BUA"): a caller's leg that we answer, an agent's leg that we
+//! make, and everything that passes between them.
+//!
+//! # Life of a call
+//! [`Calls::start`] opens it and answers 100. While it waits, [`Calls::announce`] sends 180 once
+//! and 182 with the place in the queue. [`Calls::ring`] sends the caller's INVITE to an agent's
+//! phone; the first 2xx wins ([`Event::AgentAnswered`]): the agent gets ACK, the caller 200, sent
+//! again until the caller's ACK. Any other end of an attempt ([`Event::AgentFailed`]) leaves the
+//! call waiting, for the next attempt. [`Calls::withdraw`] stops ringing by CANCEL; a phone that
+//! answers all the same is acknowledged and hung up ([`Event::LateAnswer`]).
+//! While both talk, re-INVITE, UPDATE, INFO and MESSAGE are relayed. [`Event::Ended`] comes
+//! exactly once.
+//!
+//! # What it does not do
+//! It does not choose agents, hold queues or know what a number means: its owner does. It has no
+//! clock and no socket: `now` is an argument, and what it sends goes through the
+//! [`sip_transaction::TransactionLayer`] that its owner passes in.
+//!
+//! # Deadlines
+//! Every stage of a call has one (see `Call::next_deadline`), kept in one index, so no call can
+//! be left without somebody who will look at it again.
+
+mod call;
+mod calls;
+mod carry;
+mod dialog;
+mod event;
+mod ids;
+mod leg;
+mod locals;
+mod relaying;
+mod ringing;
+mod teardown;
+
+pub use call::Target;
+pub use calls::{CallView, Calls, Settings, StageView};
+pub use event::{AgentFailure, EndCause, Event, Routed};
+pub use ids::{AttemptId, CallId, CallNumber, IdSource};
+pub use locals::{Local, Locals};
+pub use ringing::ALLOW;

@@ -1,0 +1,501 @@
+//! Requests inside a call: what one side asks is asked of the other, and its answer goes back.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
+use sip_transaction::{ClientTx, Failure, Flow, ServerTx, TransactionLayer};
+
+use crate::{
+    call::{RELAYS_MAX, Relay, Relayed, Stage},
+    calls::{Calls, ClientUse, SentAck, SentRelay},
+    carry,
+    dialog::{Dialog, Sequence},
+    event::{EndCause, Routed},
+    ids::CallNumber,
+    leg::{OwedAck, Side, Unacked},
+    ringing::ALLOW,
+};
+
+impl Calls {
+    /// Handles a request that has a To-tag, unless it is an ACK or a CANCEL.
+    pub fn handle_request(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        request: Request,
+        flow: Flow,
+    ) -> Routed {
+        let Some((call, side)) = self.owner(&request) else {
+            return Routed::Unknown {
+                tx,
+                request: Box::new(request),
+                flow,
+            };
+        };
+        self.server_uses.insert(tx, call);
+        let answer = match self.table.get_mut(&call).map(|call| &mut call.stage) {
+            Some(Stage::Connected(connected)) => {
+                match connected.leg_mut(side).dialog.receive(&request) {
+                    Sequence::OutOfOrder => Some(StatusCode::SERVER_INTERNAL_ERROR),
+                    Sequence::Next => self.handle_in_call(now, layer, call, side, tx, &request),
+                }
+            }
+            Some(Stage::Waiting(_)) => self.handle_early(now, layer, call, tx, &request),
+            // The call is over; BYE is welcome, nothing else is.
+            Some(Stage::Ending(_)) if *request.method() == Method::Bye => Some(StatusCode::OK),
+            Some(Stage::Ending(_)) | None => Some(StatusCode::CALL_DOES_NOT_EXIST),
+        };
+        if let Some(status) = answer {
+            self.answer(now, layer, tx, status);
+        }
+        self.rearm(call);
+        Routed::Handled
+    }
+
+    /// The call and the side that a request inside a dialog belongs to.
+    fn owner(&self, request: &Request) -> Option<(CallNumber, Side)> {
+        let number = CallNumber::of_tag(request.to_tag()?)?;
+        let side = match &self.table.get(&number)?.stage {
+            Stage::Connected(connected) if connected.caller.dialog.owns(request) => Side::Caller,
+            Stage::Connected(connected) if connected.agent.dialog.owns(request) => Side::Agent,
+            Stage::Connected(_) => return None,
+            Stage::Ending(ending) if ending.dialog.owns(request) => Side::Caller,
+            Stage::Ending(_) => return None,
+            Stage::Waiting(waiting) => {
+                let is_callers = request.to_tag() == Some(&*waiting.local_tag)
+                    && request.from_tag() == waiting.invite.from_tag()
+                    && request.call_id() == waiting.invite.call_id();
+                is_callers.then_some(Side::Caller)?
+            }
+        };
+        Some((number, side))
+    }
+
+    /// A request on the early dialog, before an answer.
+    fn handle_early(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        tx: ServerTx,
+        request: &Request,
+    ) -> Option<StatusCode> {
+        match request.method() {
+            // RFC 3261 §15.1.2: a caller may end an early dialog by BYE.
+            Method::Bye => {
+                self.answer(now, layer, tx, StatusCode::OK);
+                self.finish(now, layer, call, EndCause::Abandoned, Some(Side::Caller));
+                None
+            }
+            Method::Options => Some(StatusCode::OK),
+            // RFC 3311 §5.2: an offer while the first one is unanswered.
+            Method::Update | Method::Invite => Some(StatusCode::REQUEST_PENDING),
+            Method::Info | Method::Message => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
+            _ => Some(StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    fn handle_in_call(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        side: Side,
+        tx: ServerTx,
+        request: &Request,
+    ) -> Option<StatusCode> {
+        let what = match request.method() {
+            Method::Bye => {
+                self.answer(now, layer, tx, StatusCode::OK);
+                let cause = match side {
+                    Side::Caller => EndCause::CallerBye,
+                    Side::Agent => EndCause::AgentBye,
+                };
+                self.finish(now, layer, call, cause, Some(side));
+                return None;
+            }
+            Method::Invite if request.body_bytes().is_empty() => Relayed::LateOffer,
+            Method::Invite => Relayed::Offer,
+            Method::Update => Relayed::Update,
+            Method::Info | Method::Message => Relayed::Other,
+            Method::Options => return Some(StatusCode::OK),
+            _ => return Some(StatusCode::METHOD_NOT_ALLOWED),
+        };
+        self.relay(now, layer, call, side, tx, request, what)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one request, each of its own type"
+    )]
+    fn relay(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        from: Side,
+        server: ServerTx,
+        request: &Request,
+        what: Relayed,
+    ) -> Option<StatusCode> {
+        let relay_max = self.settings.relay_max;
+        let call = self.table.get_mut(&number)?;
+        let Stage::Connected(connected) = &mut call.stage else {
+            return None;
+        };
+        if call.relays.len() >= RELAYS_MAX {
+            return Some(StatusCode::SERVER_INTERNAL_ERROR);
+        }
+        if what.is_invite() {
+            let glare = call.relays.iter().find(|relay| relay.what.is_invite());
+            let unfinished =
+                connected.agent.unacked.is_some() || connected.caller.unacked.is_some();
+            match glare {
+                // RFC 3261 §14.2: the same side asks again before it had its answer; or both ask.
+                Some(relay) if relay.from == from => {
+                    return Some(StatusCode::SERVER_INTERNAL_ERROR);
+                }
+                Some(_) => return Some(StatusCode::REQUEST_PENDING),
+                None if unfinished => return Some(StatusCode::REQUEST_PENDING),
+                None => {}
+            }
+        }
+        if what.refreshes_target()
+            && let Ok(target) = request.remote_target()
+        {
+            connected.leg_mut(from).dialog.refresh_target(target);
+        }
+        let to = &mut connected.leg_mut(from.other()).dialog;
+        let (builder, flow) = to.request(request.method(), &mut self.ids, &self.locals);
+        let mut builder = builder;
+        if what.refreshes_target() {
+            builder = builder.header(HeaderName::Contact, self.locals.contact(to.flow()));
+        }
+        let builder = carry::mid_dialog(builder.header(HeaderName::Allow, ALLOW), request);
+        let relayed = Request::new(builder.finish_with_body(request.body_bytes())).ok();
+        let Some(client) = relayed.and_then(|relayed| layer.request(now, relayed, flow).ok())
+        else {
+            return Some(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let gives_up_at = now + relay_max;
+        call.relays.push(Relay {
+            from,
+            server,
+            client,
+            what,
+            gives_up_at,
+        });
+        let sent = SentRelay {
+            call: number,
+            from,
+            flow,
+            ack: None,
+        };
+        self.client_uses
+            .insert(client, ClientUse::Relay(Box::new(sent)));
+        if what.is_invite() {
+            self.answer(now, layer, server, StatusCode::TRYING);
+        }
+        None
+    }
+
+    /// Handles the other side's answer to a relayed request.
+    pub(crate) fn handle_relay_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(ClientUse::Relay(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        if let Some(ack) = &sent.ack
+            && response.status().is_success()
+        {
+            layer.send(&ack.ack, ack.flow);
+            return;
+        }
+        let number = sent.call;
+        if response.status().is_provisional() {
+            return;
+        }
+        let Some(relay) = self.take_relay(number, |relay| relay.client == tx) else {
+            self.ack_orphan(layer, tx, response);
+            return;
+        };
+        let lost = matches!(
+            response.status(),
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT
+        );
+        self.finish_relay(now, layer, number, &relay, response);
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
+        //# If the response for a request within a dialog is a 481
+        //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
+        //# SHOULD terminate the dialog.
+        if lost {
+            self.finish(now, layer, number, EndCause::PeerLost, None);
+        }
+        self.rearm(number);
+    }
+
+    fn finish_relay(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        relay: &Relay,
+        response: &Response,
+    ) {
+        let status = response.status();
+        let reason = String::from_utf8_lossy(response.reason());
+        let answering = relay.from.other();
+        if status.is_success() && relay.what.refreshes_target() {
+            self.accept_answer(layer, number, relay, answering, response);
+        }
+        let Some(builder) = layer.response_builder(relay.server, status, &reason, None) else {
+            return;
+        };
+        let Some(asking) = self
+            .connected_mut(number)
+            .map(|call| call.leg(relay.from).dialog.flow())
+        else {
+            return;
+        };
+        let mut builder = builder.header(HeaderName::Allow, ALLOW);
+        if status.is_success() && relay.what.refreshes_target() {
+            builder = builder.header(HeaderName::Contact, self.locals.contact(asking));
+        }
+        let message = carry::response(builder, response).finish_with_body(response.body_bytes());
+        layer.respond(now, relay.server, message.clone());
+        if status.is_success() && relay.what.is_invite() {
+            self.await_ack(now, layer, number, relay, message);
+        }
+    }
+
+    /// Takes the target from a 2xx and acknowledges it, or notes that the ACK has to wait.
+    fn accept_answer(
+        &mut self,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        relay: &Relay,
+        answering: Side,
+        response: &Response,
+    ) {
+        let Some(connected) = self.connected_mut(number) else {
+            return;
+        };
+        let leg = connected.leg_mut(answering);
+        if let Ok(target) = response.remote_target() {
+            leg.dialog.refresh_target(target);
+        }
+        match relay.what {
+            Relayed::Offer => {
+                let dialog = leg.dialog.clone();
+                self.ack_answer(layer, relay.client, &dialog, response, &[]);
+            }
+            Relayed::LateOffer => {
+                let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+                let cseq = response.cseq_number();
+                leg.owed_ack = Some(OwedAck {
+                    cseq,
+                    tx: relay.client,
+                    remote_tag,
+                });
+            }
+            Relayed::Update | Relayed::Other => {}
+        }
+    }
+
+    /// A 2xx to a re-INVITE of a call that has ended meanwhile is acknowledged all the same.
+    fn ack_orphan(&mut self, layer: &mut TransactionLayer, tx: ClientTx, response: &Response) {
+        let Some(ClientUse::Relay(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let owed = self
+            .table
+            .get(&sent.call)
+            .is_some_and(|call| match &call.stage {
+                Stage::Connected(connected) => connected
+                    .leg(sent.from.other())
+                    .owed_ack
+                    .as_ref()
+                    .is_some_and(|ack| ack.tx == tx),
+                Stage::Waiting(_) | Stage::Ending(_) => false,
+            });
+        if owed || !response.status().is_success() || response.cseq_method() != b"INVITE" {
+            return;
+        }
+        let dialog = Dialog::calling(response, &[], sent.flow);
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    fn await_ack(
+        &mut self,
+        now: Instant,
+        _layer: &TransactionLayer,
+        number: CallNumber,
+        relay: &Relay,
+        ok: Message,
+    ) {
+        let (t1, ack_max) = (self.settings.t1, self.settings.ack_max());
+        let Some(connected) = self.connected_mut(number) else {
+            return;
+        };
+        let leg = connected.leg_mut(relay.from);
+        leg.unacked = Some(Unacked {
+            ok,
+            tx: relay.server,
+            cseq: leg.dialog.remote_cseq().unwrap_or_default(),
+            interval: t1,
+            resend_at: now + t1,
+            give_up_at: now + ack_max,
+        });
+    }
+
+    /// Handles an ACK that belongs to no transaction: the end of an INVITE's three-way handshake.
+    /// An ACK that belongs to no call is ignored.
+    pub fn handle_ack(&mut self, now: Instant, layer: &mut TransactionLayer, ack: &Request) {
+        let Some((number, side)) = self.owner(ack) else {
+            return;
+        };
+        let Some(call) = self.table.get_mut(&number) else {
+            return;
+        };
+        match &mut call.stage {
+            Stage::Connected(connected) => {
+                let leg = connected.leg_mut(side);
+                if leg
+                    .unacked
+                    .take_if(|unacked| unacked.cseq == ack.cseq_number())
+                    .is_some()
+                {
+                    self.pay_owed_ack(layer, number, side.other(), ack);
+                }
+            }
+            Stage::Ending(ending) if ending.unacked.cseq == ack.cseq_number() => {
+                self.end_ending(now, layer, number);
+            }
+            Stage::Ending(_) | Stage::Waiting(_) => {}
+        }
+        self.rearm(number);
+    }
+
+    /// Sends the ACK that waited for the other side's answer.
+    fn pay_owed_ack(
+        &mut self,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        side: Side,
+        answer: &Request,
+    ) {
+        let Some(Stage::Connected(connected)) =
+            self.table.get_mut(&number).map(|call| &mut call.stage)
+        else {
+            return;
+        };
+        let leg = connected.leg_mut(side);
+        let Some(owed) = leg.owed_ack.take() else {
+            return;
+        };
+        let (builder, flow) = leg.dialog.ack(owed.cseq, &mut self.ids, &self.locals);
+        let ack = carry::content(builder, answer).finish_with_body(answer.body_bytes());
+        layer.send(&ack, flow);
+        self.keep_ack(
+            owed.tx,
+            SentAck {
+                remote_tag: owed.remote_tag,
+                ack,
+                flow,
+            },
+        );
+    }
+
+    /// A relayed request got no answer.
+    pub(crate) fn handle_relay_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        cause: Failure,
+    ) {
+        let Some(ClientUse::Relay(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let number = sent.call;
+        let Some(relay) = self.take_relay(number, |relay| relay.client == tx) else {
+            return;
+        };
+        match cause {
+            Failure::Timeout => {
+                self.answer(now, layer, relay.server, StatusCode::REQUEST_TIMEOUT);
+                self.finish(now, layer, number, EndCause::PeerLost, None);
+            }
+            Failure::Transport => {
+                self.answer(now, layer, relay.server, StatusCode::SERVICE_UNAVAILABLE);
+            }
+        }
+        self.rearm(number);
+    }
+
+    /// A re-INVITE's sender takes it back: so does its relay.
+    pub(crate) fn cancel_relay(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        tx: ServerTx,
+    ) {
+        let Some(call) = self.table.get(&number) else {
+            return;
+        };
+        if let Some(relay) = call.relays.iter().find(|relay| relay.server == tx) {
+            layer.cancel(now, relay.client, None);
+        }
+    }
+
+    /// Gives up relays that got no final answer in time.
+    pub(crate) fn give_up_relays(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        while let Some(relay) = self.take_relay(number, |relay| relay.gives_up_at <= now) {
+            if relay.what.is_invite() {
+                layer.cancel(now, relay.client, None);
+            }
+            self.answer(now, layer, relay.server, StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+
+    fn take_relay(&mut self, number: CallNumber, is_it: impl Fn(&Relay) -> bool) -> Option<Relay> {
+        let call = self.table.get_mut(&number)?;
+        let at = call.relays.iter().position(is_it)?;
+        Some(call.relays.swap_remove(at))
+    }
+
+    /// Answers a request inside a dialog from its transaction alone.
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        status: StatusCode,
+    ) {
+        let Some(builder) = layer.response_builder(tx, status, status.reason(), None) else {
+            return;
+        };
+        let builder = match status {
+            StatusCode::OK | StatusCode::METHOD_NOT_ALLOWED => {
+                builder.header(HeaderName::Allow, ALLOW)
+            }
+            // RFC 3261 §14.2: the sender tries again after a while.
+            StatusCode::SERVER_INTERNAL_ERROR => builder.header(HeaderName::RetryAfter, "1"),
+            _ => builder,
+        };
+        layer.respond(now, tx, builder.finish());
+    }
+}

@@ -1,0 +1,392 @@
+//! Ringing an agent: the INVITE of the agent's leg, its provisional answers, its end.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::{Builder, HeaderName, Method, NameAddr, Request, Response, StatusCode};
+use sip_transaction::{ClientTx, Failure, TransactionLayer};
+use smallvec::SmallVec;
+
+use crate::{
+    call::{Announced, Attempt, Call, Connected, Rang, Stage, Target, Waiting},
+    calls::{Calls, ClientUse, SentAck, SentInvite},
+    carry,
+    dialog::Dialog,
+    event::{AgentFailure, Event},
+    ids::{AttemptId, CallNumber},
+    leg::{Leg, OwedAck, Unacked},
+};
+
+/// Methods that a peer may use towards us.
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER";
+
+/// A caller whose From cannot be read by a phone (RFC 3323 §4.1.1.3).
+const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+
+impl Calls {
+    /// Sends the caller's INVITE to an agent's phone. How it ends is told by
+    /// [`Event::AgentAnswered`] or [`Event::AgentFailed`], once, unless the attempt is withdrawn or
+    /// the call ends before.
+    ///
+    /// An attempt for a call that is not waiting, or that already rings a phone, is ignored.
+    pub fn ring(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        attempt: AttemptId,
+        target: &Target,
+    ) {
+        let waits = self
+            .waiting_mut(call)
+            .is_some_and(|waiting| waiting.ringing.is_none());
+        if !waits {
+            return;
+        }
+        let sent = self
+            .agent_invite(call, target)
+            .and_then(|invite| layer.request(now, invite, target.flow).ok());
+        let Some(tx) = sent else {
+            self.emit(Event::AgentFailed {
+                call,
+                attempt,
+                cause: AgentFailure::Unreachable,
+            });
+            return;
+        };
+        let sent = SentInvite {
+            call,
+            attempt,
+            uri: target.uri.clone(),
+            flow: target.flow,
+            acks: SmallVec::new(),
+        };
+        self.client_uses
+            .insert(tx, ClientUse::Invite(Box::new(sent)));
+        if let Some(waiting) = self.waiting_mut(call) {
+            waiting.ringing = Some(Attempt {
+                id: attempt,
+                tx,
+                rang: Rang::No,
+            });
+        }
+    }
+
+    /// Stops ringing: CANCEL. A phone that answers all the same is hung up
+    /// ([`Event::LateAnswer`]). Ignored when this attempt does not ring.
+    pub fn withdraw(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        attempt: AttemptId,
+    ) {
+        let Some(waiting) = self.waiting_mut(call) else {
+            return;
+        };
+        if let Some(ringing) = waiting.ringing.take_if(|ringing| ringing.id == attempt) {
+            layer.cancel(now, ringing.tx, None);
+        }
+    }
+
+    fn agent_invite(&mut self, call: CallNumber, target: &Target) -> Option<Request> {
+        let from_tag = self.ids.tag(call);
+        let Some(Call {
+            stage: Stage::Waiting(waiting),
+            id,
+            ..
+        }) = self.table.get(&call)
+        else {
+            return None;
+        };
+        let caller = &waiting.invite;
+        // RFC 3261 §16.6 step 3, kept over a back-to-back user agent so that a loop ends.
+        let max_forwards = caller
+            .max_forwards()
+            .map_or(70, |hops| hops.saturating_sub(1));
+        let mut builder = Builder::request(&Method::Invite, &target.uri)
+            .header(
+                HeaderName::Via,
+                self.locals.via(target.flow, &self.ids.branch()),
+            )
+            .header_fmt(HeaderName::MaxForwards, format_args!("{max_forwards}"));
+        for route in &target.routes {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        let from = [caller_identity(caller), b";tag=", &from_tag].concat();
+        let token = self.ids.token();
+        let builder = builder
+            .header(HeaderName::From, from)
+            .header(HeaderName::To, [b"<", &*target.uri, b">"].concat())
+            .header(HeaderName::CallId, token)
+            .header(HeaderName::CSeq, "1 INVITE")
+            .header(HeaderName::Contact, self.locals.contact(target.flow))
+            .header(HeaderName::Allow, ALLOW);
+        let builder = carry::call_id(builder, id, &self.settings.domain);
+        let builder = carry::invite(builder, caller);
+        Request::new(builder.finish_with_body(caller.body_bytes())).ok()
+    }
+
+    /// Handles a response to an INVITE of an agent's leg.
+    pub(crate) fn handle_invite_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let status = response.status();
+        if status.is_success() {
+            self.handle_answer(now, layer, tx, response);
+        } else if status.is_final() {
+            self.handle_refusal(tx, AgentFailure::of(status));
+        } else if status != StatusCode::TRYING {
+            self.handle_ringing(now, layer, tx);
+        }
+    }
+
+    fn handle_ringing(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
+        let Some(call) = self.call_ringing(tx) else {
+            return;
+        };
+        let Some(waiting) = self.waiting_mut(call) else {
+            return;
+        };
+        waiting.announced = Announced::Ringing;
+        let Some(ringing) = waiting
+            .ringing
+            .as_mut()
+            .filter(|ringing| ringing.rang == Rang::No)
+        else {
+            return;
+        };
+        ringing.rang = Rang::Yes;
+        let attempt = ringing.id;
+        self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
+        self.emit(Event::AgentRinging { call, attempt });
+    }
+
+    /// The attempt ended without an answer: if it is still the one that rings, its call waits on.
+    fn handle_refusal(&mut self, tx: ClientTx, cause: AgentFailure) {
+        let Some(call) = self.call_ringing(tx) else {
+            return;
+        };
+        let Some(attempt) = self
+            .waiting_mut(call)
+            .and_then(|waiting| waiting.ringing.take())
+        else {
+            return;
+        };
+        self.emit(Event::AgentFailed {
+            call,
+            attempt: attempt.id,
+            cause,
+        });
+    }
+
+    /// The client transaction of an agent's INVITE failed.
+    pub(crate) fn handle_invite_failed(&mut self, tx: ClientTx, _cause: Failure) {
+        self.handle_refusal(tx, AgentFailure::Unreachable);
+    }
+
+    fn handle_answer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let tag = response.to_tag().unwrap_or_default();
+        if let Some(sent_ack) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
+            layer.send(&sent_ack.ack, sent_ack.flow);
+            return;
+        }
+        if self.owes_ack(sent.call, tx, tag) {
+            return;
+        }
+        let dialog = Dialog::calling(response, &sent.uri, sent.flow);
+        let (call, attempt) = (sent.call, sent.attempt);
+        if self.call_ringing(tx) == Some(call) {
+            self.connect(now, layer, call, tx, dialog, response);
+        } else {
+            self.hang_up_late_answer(now, layer, tx, dialog, response);
+            self.emit(Event::LateAnswer { call, attempt });
+        }
+    }
+
+    /// Joins the legs: ACK to the agent, 200 to the caller.
+    fn connect(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        tx: ClientTx,
+        agent: Dialog,
+        response: &Response,
+    ) {
+        let Some(Call {
+            stage: Stage::Waiting(waiting),
+            id,
+            ..
+        }) = self.table.get_mut(&number)
+        else {
+            return;
+        };
+        let Some(attempt) = waiting.ringing.take() else {
+            return;
+        };
+        let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());
+        let offers = !waiting.invite.body_bytes().is_empty();
+        let caller = Dialog::answering(&waiting.invite, tag.clone(), flow);
+        let cseq = waiting.invite.cseq_number();
+        let ok = layer
+            .response_builder(server, StatusCode::OK, "OK", Some(&tag))
+            .map(|ok| {
+                let ok = ok
+                    .copy(&waiting.invite, HeaderName::RecordRoute)
+                    .header(HeaderName::Allow, ALLOW);
+                let ok = ok.header(HeaderName::Contact, self.locals.contact(flow));
+                carry::call_id(ok, id, &self.settings.domain)
+            });
+        let Some(ok) = ok else { return };
+        let ok = carry::response(ok, response).finish_with_body(response.body_bytes());
+
+        let mut agent = Leg::new(agent);
+        if offers {
+            self.ack_answer(layer, tx, &agent.dialog, response, &[]);
+        } else {
+            let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+            agent.owed_ack = Some(OwedAck {
+                cseq: response.cseq_number(),
+                tx,
+                remote_tag,
+            });
+        }
+        layer.respond(now, server, ok.clone());
+        let unacked = Unacked {
+            ok,
+            tx: server,
+            cseq,
+            interval: self.settings.t1,
+            resend_at: now + self.settings.t1,
+            give_up_at: now + self.settings.ack_max(),
+        };
+        let caller = Leg {
+            dialog: caller,
+            unacked: Some(unacked),
+            owed_ack: None,
+        };
+        let connected = Connected {
+            caller,
+            agent,
+            ends_at: now + self.settings.call_max,
+        };
+        if let Some(call) = self.table.get_mut(&number) {
+            call.stage = Stage::Connected(Box::new(connected));
+        }
+        self.rearm(number);
+        self.emit(Event::AgentAnswered {
+            call: number,
+            attempt: attempt.id,
+        });
+    }
+
+    /// ACKs a 2xx of an agent's phone and keeps the ACK for the 2xx's repetitions
+    /// (RFC 3261 §13.2.2.4). `answer` is the body of the other side's ACK, where the offer came late.
+    pub(crate) fn ack_answer(
+        &mut self,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        dialog: &Dialog,
+        response: &Response,
+        answer: &[u8],
+    ) {
+        let (builder, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
+        let ack = builder.finish_with_body(answer);
+        layer.send(&ack, flow);
+        let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+        self.keep_ack(
+            tx,
+            SentAck {
+                remote_tag,
+                ack,
+                flow,
+            },
+        );
+    }
+
+    pub(crate) fn keep_ack(&mut self, tx: ClientTx, ack: SentAck) {
+        match self.client_uses.get_mut(tx) {
+            Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
+            Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
+            Some(ClientUse::Bye) | None => {}
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
+    //# If, after acknowledging any 2xx response to an INVITE, the UAC does
+    //# not want to continue with that dialog, then the UAC MUST terminate
+    //# the dialog by sending a BYE request as described in Section 15.
+    fn hang_up_late_answer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        mut dialog: Dialog,
+        response: &Response,
+    ) {
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+        self.bye(now, layer, &mut dialog);
+    }
+
+    /// The call for which this transaction is the attempt that rings now.
+    fn call_ringing(&self, tx: ClientTx) -> Option<CallNumber> {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
+            return None;
+        };
+        match &self.table.get(&sent.call)?.stage {
+            Stage::Waiting(waiting) => {
+                let is_ringing = waiting
+                    .ringing
+                    .as_ref()
+                    .is_some_and(|ringing| ringing.tx == tx);
+                is_ringing.then_some(sent.call)
+            }
+            _ => None,
+        }
+    }
+
+    fn owes_ack(&self, call: CallNumber, tx: ClientTx, tag: &[u8]) -> bool {
+        let Some(Stage::Connected(connected)) = self.table.get(&call).map(|call| &call.stage)
+        else {
+            return false;
+        };
+        connected
+            .agent
+            .owed_ack
+            .as_ref()
+            .is_some_and(|owed| owed.tx == tx && *owed.remote_tag == *tag)
+    }
+
+    pub(crate) fn waiting_mut(&mut self, call: CallNumber) -> Option<&mut Waiting> {
+        match &mut self.table.get_mut(&call)?.stage {
+            Stage::Waiting(waiting) => Some(waiting),
+            Stage::Connected(_) | Stage::Ending(_) => None,
+        }
+    }
+}
+
+/// The caller's From without its tag: name and URI as the operator sent them.
+fn caller_identity(invite: &Request) -> &[u8] {
+    let raw = invite.header(HeaderName::From).unwrap_or_default();
+    match NameAddr::parse(raw) {
+        Ok(from) if from.uri().is_ok() => {
+            let params = from.params.as_bytes().len();
+            &raw[..raw.len() - params]
+        }
+        _ => ANONYMOUS,
+    }
+}

@@ -1,0 +1,293 @@
+//! The end of a call: CANCEL, BYE, and the caller who has not acknowledged yet.
+
+use std::time::Instant;
+
+use sip::{Builder, HeaderName, Method, Request, Response, StatusCode};
+use sip_transaction::{ClientTx, Failure, ServerTx, TransactionLayer};
+
+use crate::{
+    call::{Call, Connected, Ending, Stage, Waiting},
+    calls::{Calls, ClientUse},
+    dialog::Dialog,
+    event::{EndCause, Event},
+    ids::CallNumber,
+    leg::{Side, Unacked},
+};
+
+impl Calls {
+    /// Handles a CANCEL that the layer has matched and answered (RFC 3261 §9.2).
+    pub fn handle_cancelled(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ServerTx) {
+        let Some(&number) = self.server_uses.get(tx) else {
+            return;
+        };
+        let is_callers_invite = self
+            .table
+            .get(&number)
+            .is_some_and(|call| matches!(&call.stage, Stage::Waiting(waiting) if waiting.tx == tx));
+        if is_callers_invite {
+            self.finish(now, layer, number, EndCause::Abandoned, None);
+        } else {
+            self.cancel_relay(now, layer, number, tx);
+        }
+    }
+
+    /// Handles a response to a request of ours.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        match self.client_uses.get(tx) {
+            Some(ClientUse::Invite(_)) => self.handle_invite_response(now, layer, tx, response),
+            Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
+            Some(ClientUse::Bye) | None => {}
+        }
+    }
+
+    /// Whether a client transaction was started here: its events belong to this table.
+    pub fn owns_client(&self, tx: ClientTx) -> bool {
+        self.client_uses.contains_key(tx)
+    }
+
+    /// Handles a request of ours that got no final answer.
+    pub fn handle_client_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        cause: Failure,
+    ) {
+        match self.client_uses.get(tx) {
+            Some(ClientUse::Invite(_)) => self.handle_invite_failed(tx, cause),
+            Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
+            Some(ClientUse::Bye) | None => {}
+        }
+        self.client_uses.remove(tx);
+    }
+
+    /// A client transaction is gone: nothing more will come of it.
+    pub fn handle_client_ended(&mut self, tx: ClientTx) {
+        self.client_uses.remove(tx);
+    }
+
+    /// A server transaction is gone.
+    pub fn handle_server_ended(&mut self, tx: ServerTx) {
+        self.server_uses.remove(tx);
+    }
+
+    /// Ends a call, once. `by` is the side that has hung up and gets no BYE.
+    pub(crate) fn finish(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        cause: EndCause,
+        by: Option<Side>,
+    ) {
+        let Some(call) = self.table.remove(&number) else {
+            return;
+        };
+        if matches!(call.stage, Stage::Ending(_)) {
+            self.table.insert(number, call);
+            return;
+        }
+        let Call { id, stage, relays } = call;
+        for relay in relays {
+            // RFC 3261 §15.1.2: what is pending in the dialog is answered 487.
+            self.answer(now, layer, relay.server, StatusCode::REQUEST_TERMINATED);
+        }
+        match stage {
+            Stage::Waiting(waiting) => self.finish_waiting(now, layer, *waiting, cause),
+            Stage::Connected(connected) => {
+                if let Some(ending) = self.finish_connected(now, layer, *connected, by) {
+                    let stage = Stage::Ending(Box::new(ending));
+                    let relays = smallvec::SmallVec::new();
+                    self.table.insert(
+                        number,
+                        Call {
+                            id: id.clone(),
+                            stage,
+                            relays,
+                        },
+                    );
+                }
+            }
+            Stage::Ending(_) => {}
+        }
+        self.rearm(number);
+        self.emit(Event::Ended {
+            call: number,
+            id,
+            cause,
+        });
+    }
+
+    fn finish_waiting(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        waiting: Waiting,
+        cause: EndCause,
+    ) {
+        if let Some(ringing) = waiting.ringing {
+            layer.cancel(now, ringing.tx, None);
+        }
+        let status = match cause {
+            EndCause::Refused(status) => status,
+            EndCause::WaitMax => StatusCode::TEMPORARILY_UNAVAILABLE,
+            _ => StatusCode::REQUEST_TERMINATED,
+        };
+        let tag = Some(&*waiting.local_tag);
+        if let Some(builder) = layer.response_builder(waiting.tx, status, status.reason(), tag) {
+            let builder = if status == StatusCode::SERVICE_UNAVAILABLE {
+                builder.header(HeaderName::RetryAfter, "5")
+            } else {
+                builder
+            };
+            layer.respond(now, waiting.tx, builder.finish());
+        }
+    }
+
+    /// Hangs up both legs; what is left when the caller's ACK has not come.
+    fn finish_connected(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        connected: Connected,
+        by: Option<Side>,
+    ) -> Option<Ending> {
+        let Connected {
+            mut caller,
+            mut agent,
+            ..
+        } = connected;
+        if by != Some(Side::Agent) {
+            if let Some(owed) = agent.owed_ack.take() {
+                let (ack, flow) = agent.dialog.ack(owed.cseq, &mut self.ids, &self.locals);
+                layer.send(&ack.finish(), flow);
+            }
+            self.bye(now, layer, &mut agent.dialog);
+        }
+        if by == Some(Side::Caller) {
+            return None;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-15
+        //# However, the callee's UA MUST NOT send a
+        //# BYE on a confirmed dialog until it has received an ACK for its 2xx
+        //# response or until the server transaction times out.
+        if let Some(unacked) = caller.unacked.take() {
+            return Some(Ending {
+                dialog: caller.dialog,
+                unacked,
+            });
+        }
+        self.bye(now, layer, &mut caller.dialog);
+        None
+    }
+
+    /// The caller acknowledged, or never will: the last BYE.
+    pub(crate) fn end_ending(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        if let Some(Call {
+            stage: Stage::Ending(mut ending),
+            ..
+        }) = self.table.remove(&number)
+        {
+            self.bye(now, layer, &mut ending.dialog);
+        }
+        self.rearm(number);
+    }
+
+    /// Sends BYE inside a dialog. Its transaction sees to the retransmissions.
+    pub(crate) fn bye(&mut self, now: Instant, layer: &mut TransactionLayer, dialog: &mut Dialog) {
+        let (builder, flow) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
+        let bye: Option<Request> = Builder::finish_request(builder).ok();
+        if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
+            self.client_uses.insert(tx, ClientUse::Bye);
+        }
+    }
+
+    /// Sends again what is unacknowledged, or gives the call up.
+    pub(crate) fn resend_answers(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        for side in [Side::Caller, Side::Agent] {
+            let t2 = self.settings.t2;
+            let Some(connected) = self.connected_mut(number) else {
+                return;
+            };
+            let leg = connected.leg_mut(side);
+            match leg
+                .unacked
+                .as_mut()
+                .map(|unacked| unacked.resend(now, layer, t2))
+            {
+                Some(Acknowledged::Never) => {
+                    //= https://www.rfc-editor.org/rfc/rfc3261#section-13.3.1.4
+                    //# If the server retransmits the 2xx response for 64*T1 seconds without
+                    //# receiving an ACK, the dialog is confirmed, but the session SHOULD be
+                    //# terminated.  This is accomplished with a BYE, as described in Section
+                    //# 15.
+                    leg.unacked = None;
+                    self.finish(now, layer, number, EndCause::NoAck, None);
+                    return;
+                }
+                Some(Acknowledged::NotYet) | None => {}
+            }
+        }
+    }
+
+    pub(crate) fn resend_ending(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        let t2 = self.settings.t2;
+        let Some(Call {
+            stage: Stage::Ending(ending),
+            ..
+        }) = self.table.get_mut(&number)
+        else {
+            return;
+        };
+        if ending.unacked.resend(now, layer, t2) == Acknowledged::Never {
+            self.end_ending(now, layer, number);
+        }
+    }
+}
+
+/// Whether an ACK may still come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Acknowledged {
+    NotYet,
+    Never,
+}
+
+impl Unacked {
+    fn resend(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        t2: std::time::Duration,
+    ) -> Acknowledged {
+        if self.give_up_at <= now {
+            return Acknowledged::Never;
+        }
+        while self.resend_at <= now {
+            layer.respond(now, self.tx, self.ok.clone());
+            self.interval = (2 * self.interval).min(t2);
+            self.resend_at += self.interval;
+        }
+        Acknowledged::NotYet
+    }
+}

@@ -1,0 +1,105 @@
+//! What the engine is told at its construction. Every value has been validated by whoever made it:
+//! the `config` crate for a file, a test for itself.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use acd::{AgentId, Directory, LineId};
+use sip::{Transport, UriBuf};
+use sip_proxy::{Trunk, TrunkId};
+use sip_transaction::{ListenerId, Timers};
+
+use crate::routing::Dialled;
+
+/// The engine's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The node's name: in the API and in the `Server` header.
+    pub node: String,
+    /// The host part of our own URIs: addresses-of-record are `sip:AGENT@domain`.
+    pub domain: String,
+    /// The listeners, in the order of their [`ListenerId`].
+    pub listeners: Vec<Listener>,
+    /// Who may send calls.
+    pub trunks: Vec<Trunk>,
+    /// Sites, lines, agents and plans.
+    pub directory: Arc<Directory>,
+    /// Which number goes to which line.
+    pub numbers: Vec<NumberRoute>,
+    /// The line of a trunk's call whose number is nobody's: it is never lost.
+    pub default_line: LineId,
+    /// Phones with a fixed address. Other agents' phones register.
+    pub contacts: Vec<(AgentId, UriBuf)>,
+    /// Limits and times.
+    pub settings: Settings,
+    /// Entropy for tags, branches, call ids and hash tables.
+    pub seed: [u64; 4],
+}
+
+/// A socket that SIP comes in by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its id, unique in the node.
+    pub id: ListenerId,
+    /// Its transport.
+    pub transport: Transport,
+    /// The address that it is bound to.
+    pub address: SocketAddr,
+    /// The address that Via and Contact name: differs from `address` behind a NAT or when bound to
+    /// all addresses.
+    pub advertised: SocketAddr,
+}
+
+/// A number of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberRoute {
+    /// What is dialled.
+    pub dialled: Dialled,
+    /// The line that serves it.
+    pub line: LineId,
+    /// Only calls from these trunks; from all of them when empty. A route that names the trunk
+    /// goes before one that does not.
+    pub trunks: Vec<TrunkId>,
+}
+
+/// Limits and times of the engine.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Calls that may exist at a time. More are answered 503 with Retry-After.
+    pub calls_max: usize,
+    /// SIP transactions that may exist at a time. More are answered 503 with Retry-After.
+    pub transactions_max: usize,
+    /// The timers of RFC 3261 §17.
+    pub timers: Timers,
+    /// How often a waiting caller is told so.
+    pub announce_interval: Duration,
+    /// How long a caller may wait before the wait counts as left behind by a peer that vanished.
+    pub wait_max: Duration,
+    /// How long a connected call may last.
+    pub call_max: Duration,
+    /// No sign of life from a phone for so long after an INVITE: it is unreachable.
+    pub unreachable_after: Duration,
+    /// How often an unreachable phone is probed.
+    pub unreachable_retry: Duration,
+    /// How long an agent whose phone was busy or declined is left alone.
+    pub refusal_retry: Duration,
+    /// Limits on one SIP message.
+    pub message: sip::Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let acd = acd::Settings::default();
+        Self {
+            calls_max: 100_000,
+            transactions_max: 1_000_000,
+            timers: Timers::default(),
+            announce_interval: Duration::from_secs(60),
+            wait_max: Duration::from_secs(3600),
+            call_max: Duration::from_secs(4 * 3600),
+            unreachable_after: acd.unreachable_after,
+            unreachable_retry: acd.unreachable_retry,
+            refusal_retry: acd.refusal_retry,
+            message: sip::Limits::default(),
+        }
+    }
+}

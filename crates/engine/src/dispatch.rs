@@ -1,0 +1,344 @@
+//! Between the distributor and the legs: offers become INVITEs, answers become facts.
+
+use std::time::Instant;
+
+use acd::{AgentId, OfferFailure};
+use call::{AgentFailure, AttemptId, CallNumber, EndCause, Target};
+use sip::{Builder, HeaderName, Method, Request, StatusCode};
+use sip_transaction::{ClientTx, Failure};
+
+use crate::{
+    engine::Engine,
+    event::{DropReason, Event, Outcome},
+    receive::aor_of,
+    record::{Answered, LiveOffer, acd_id},
+};
+
+impl Engine {
+    pub(crate) fn take_transaction_event(&mut self, now: Instant, event: sip_transaction::Event) {
+        use sip_transaction::Event as Tx;
+        match event {
+            Tx::Request {
+                tx,
+                request,
+                flow,
+                merged,
+            } => {
+                self.take_request(now, tx, request, flow, merged);
+            }
+            Tx::Ack { request, .. } => self.calls.handle_ack(now, &mut self.layer, &request),
+            Tx::Cancelled { tx, .. } => self.calls.handle_cancelled(now, &mut self.layer, tx),
+            Tx::Response { tx, response } => {
+                if let Some(&agent) = self.probes.get(tx) {
+                    self.take_probe_answer(now, tx, agent, response.status());
+                } else {
+                    self.calls
+                        .handle_response(now, &mut self.layer, tx, &response);
+                }
+            }
+            Tx::StrayResponse { .. } => self.dropped(DropReason::StrayResponse),
+            Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
+            Tx::ClientEnded { tx } => {
+                self.probes.remove(tx);
+                self.calls.handle_client_ended(tx);
+            }
+            Tx::ServerEnded { tx } => self.calls.handle_server_ended(tx),
+            // The final answer was not acknowledged, or could not be sent: its sender is gone, and
+            // whatever it was about has a deadline of its own.
+            Tx::ServerFailed { tx, .. } => self.calls.handle_server_ended(tx),
+            Tx::RetransmissionReceived { kind } => {
+                self.emit(Event::RetransmissionReceived { kind });
+            }
+            Tx::Refused { .. } => {
+                self.dropped(DropReason::TransactionsMax);
+            }
+        }
+    }
+
+    fn take_client_failure(&mut self, now: Instant, tx: ClientTx, cause: Failure) {
+        if self.probes.remove(tx).is_none() {
+            self.calls
+                .handle_client_failed(now, &mut self.layer, tx, cause);
+        }
+    }
+
+    pub(crate) fn take_from_acd(&mut self, now: Instant, output: acd::Output) {
+        match output {
+            acd::Output::Offer(offer) => self.ring_agent(now, &offer),
+            acd::Output::Withdraw { call, .. } => {
+                if let Some(number) = self.records.by_acd(call)
+                    && let Some(offer) = self.take_offer(number)
+                {
+                    self.calls
+                        .withdraw(now, &mut self.layer, number, offer.attempt);
+                }
+            }
+            acd::Output::Probe { agent } => self.probe(now, agent),
+            acd::Output::Event(event) => {
+                self.note_distribution(now, &event);
+                self.emit(Event::Distribution(event));
+            }
+        }
+    }
+
+    fn note_distribution(&mut self, now: Instant, event: &acd::Event) {
+        match event {
+            acd::Event::Queued { call, .. } | acd::Event::Returned { call, .. } => {
+                self.to_announce.extend(self.records.by_acd(*call));
+            }
+            acd::Event::Refused { call, .. } => {
+                if let Some(number) = self.records.by_acd(*call) {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    self.calls.end(now, &mut self.layer, number, status);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells a caller that the call waits, unless an agent is being rung by now.
+    pub(crate) fn announce(&mut self, now: Instant, call: CallNumber) {
+        let waits = self
+            .records
+            .get(call)
+            .is_some_and(|record| record.offer.is_none());
+        if let Some(place) = self.acd.place(acd_id(call)).filter(|_| waits) {
+            self.calls.announce(now, &mut self.layer, call, place);
+        }
+    }
+
+    fn ring_agent(&mut self, now: Instant, offer: &acd::Offer) {
+        let mut targets = self.targets(offer.agent);
+        let attempt = self.records.next_attempt();
+        let number = self.records.by_acd(offer.call);
+        let Some(record) = number.and_then(|number| self.records.get_mut(number)) else {
+            return;
+        };
+        if targets.is_empty() {
+            return self.offer_failed(now, offer.offer, OfferFailure::Unreachable);
+        }
+        let first = targets.remove(0);
+        let live = LiveOffer {
+            offer: offer.offer,
+            agent: offer.agent,
+            attempt,
+            rest: targets,
+        };
+        record.offer = Some(live);
+        if let Some(number) = number {
+            self.calls
+                .ring(now, &mut self.layer, number, attempt, &first);
+        }
+    }
+
+    fn offer_failed(&mut self, now: Instant, offer: acd::OfferId, reason: OfferFailure) {
+        self.acd
+            .handle_input(now, acd::Input::OfferFailed { offer, reason });
+    }
+
+    /// Where an agent can be rung: bindings in the registrar's order, else the fixed contact.
+    pub(crate) fn targets(&self, agent: AgentId) -> Vec<Target> {
+        let mut targets: Vec<_> = self
+            .registrar
+            .bindings(aor_of(agent))
+            .map(|binding| Target {
+                uri: binding.contact.as_bytes().clone(),
+                flow: binding.flow,
+                routes: binding.path.clone(),
+            })
+            .collect();
+        if targets.is_empty()
+            && let Some(contact) = self.contacts.get(&agent)
+            && let Some(flow) = self.locals.flow_to(&contact.as_uri())
+        {
+            targets.push(Target {
+                uri: contact.as_bytes().clone(),
+                flow,
+                routes: Vec::new(),
+            });
+        }
+        targets
+    }
+
+    pub(crate) fn take_from_calls(&mut self, now: Instant, event: &call::Event) {
+        match *event {
+            call::Event::Started { .. } => {}
+            call::Event::AnnounceDue { call } => self.announce(now, call),
+            call::Event::AgentRinging { call, attempt } => {
+                if let Some(offer) = self.offer_of(call, attempt).map(|live| live.offer) {
+                    self.acd
+                        .handle_input(now, acd::Input::OfferRinging { offer });
+                }
+            }
+            call::Event::AgentAnswered { call, .. } => {
+                if let Some(live) = self.take_offer(call) {
+                    if let Some(record) = self.records.get_mut(call) {
+                        record.answered = Some(Answered {
+                            at: now,
+                            agent: live.agent,
+                        });
+                    }
+                    self.acd
+                        .handle_input(now, acd::Input::OfferAnswered { offer: live.offer });
+                }
+            }
+            call::Event::AgentFailed {
+                call,
+                attempt,
+                cause,
+            } => {
+                self.attempt_failed(now, call, attempt, cause);
+            }
+            call::Event::LateAnswer { call, .. } => {
+                let call = self.records.get(call).map(|record| record.id.clone());
+                self.emit(Event::LateAnswer { call });
+            }
+            call::Event::Ended { call, cause, .. } => self.call_ended(now, call, cause),
+        }
+    }
+
+    /// Rings the agent's next contact, or gives the offer back.
+    fn attempt_failed(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        attempt: AttemptId,
+        cause: AgentFailure,
+    ) {
+        if self.offer_of(call, attempt).is_none() {
+            return;
+        }
+        let tries_next = matches!(cause, AgentFailure::Unreachable | AgentFailure::Rejected(_));
+        let next_attempt = self.records.next_attempt();
+        let live = self
+            .records
+            .get_mut(call)
+            .and_then(|record| record.offer.as_mut());
+        if let Some(live) = live
+            && tries_next
+            && !live.rest.is_empty()
+        {
+            live.attempt = next_attempt;
+            let target = live.rest.remove(0);
+            return self
+                .calls
+                .ring(now, &mut self.layer, call, next_attempt, &target);
+        }
+        if let Some(live) = self.take_offer(call) {
+            self.offer_failed(now, live.offer, offer_failure(cause));
+        }
+    }
+
+    fn call_ended(&mut self, now: Instant, call: CallNumber, cause: EndCause) {
+        let Some(record) = self.records.remove(call) else {
+            return;
+        };
+        self.acd
+            .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
+        let answered_at = record.answered.map_or(now, |answered| answered.at);
+        let outcome = match (record.answered, cause) {
+            (Some(_), _) => Outcome::Answered,
+            (None, EndCause::Abandoned | EndCause::WaitMax) => Outcome::Abandoned,
+            (None, _) => Outcome::Failed,
+        };
+        self.emit(Event::CallEnded {
+            call: record.id,
+            line: record.line,
+            outcome,
+            cause,
+            waited: answered_at - record.offered_at,
+            talked: now - answered_at,
+            agent: record.answered.map(|answered| answered.agent),
+        });
+    }
+
+    fn offer_of(&self, call: CallNumber, attempt: AttemptId) -> Option<&LiveOffer> {
+        let offer = self.records.get(call)?.offer.as_ref()?;
+        (offer.attempt == attempt).then_some(offer)
+    }
+
+    fn take_offer(&mut self, call: CallNumber) -> Option<LiveOffer> {
+        self.records.get_mut(call)?.offer.take()
+    }
+
+    pub(crate) fn take_from_registrar(&mut self, now: Instant, event: sip_proxy::Event) {
+        match event {
+            sip_proxy::Event::Bound { aor } => {
+                if let Some(agent) = self.agent_of(aor) {
+                    self.emit(Event::PhoneRegistered { agent });
+                    self.acd
+                        .handle_input(now, acd::Input::AgentReachable { agent });
+                }
+            }
+            sip_proxy::Event::Refreshed { aor } => {
+                if let Some(agent) = self.agent_of(aor) {
+                    self.acd
+                        .handle_input(now, acd::Input::AgentReachable { agent });
+                }
+            }
+            sip_proxy::Event::Unbound { aor, .. } => {
+                if let Some(agent) = self.agent_of(aor) {
+                    self.emit(Event::PhoneUnregistered { agent });
+                }
+            }
+        }
+    }
+
+    fn agent_of(&self, aor: sip_proxy::Aor) -> Option<AgentId> {
+        self.directory().agents().nth(aor.value() as usize)
+    }
+
+    /// Asks an agent's phone for a sign of life: OPTIONS.
+    fn probe(&mut self, now: Instant, agent: AgentId) {
+        let Some(target) = self.targets(agent).into_iter().next() else {
+            return;
+        };
+        let branch = self.ids.branch();
+        let from = format!("<sip:{}>;tag={}", self.config.domain, self.ids.token());
+        let probe = Builder::request(&Method::Options, &target.uri)
+            .header(HeaderName::Via, self.locals.via(target.flow, &branch))
+            .header(HeaderName::MaxForwards, "70")
+            .header(HeaderName::From, from)
+            .header(HeaderName::To, [b"<", &*target.uri, b">"].concat())
+            .header(HeaderName::CallId, self.ids.token())
+            .header(HeaderName::CSeq, "1 OPTIONS");
+        let probe = target.routes.iter().fold(probe, |builder, route| {
+            builder.header(HeaderName::Route, route)
+        });
+        let probe = Request::new(probe.finish()).ok();
+        if let Some(tx) = probe.and_then(|probe| self.layer.request(now, probe, target.flow).ok()) {
+            self.probes.insert(tx, agent);
+        }
+    }
+
+    /// Any answer but a timeout's or a server's is a sign of life.
+    fn take_probe_answer(
+        &mut self,
+        now: Instant,
+        tx: ClientTx,
+        agent: AgentId,
+        status: StatusCode,
+    ) {
+        if status.is_provisional() {
+            return;
+        }
+        self.probes.remove(tx);
+        let lives = !matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE
+        );
+        if lives {
+            self.acd
+                .handle_input(now, acd::Input::AgentReachable { agent });
+        }
+    }
+}
+
+const fn offer_failure(cause: AgentFailure) -> OfferFailure {
+    match cause {
+        AgentFailure::Busy => OfferFailure::Busy,
+        AgentFailure::Declined | AgentFailure::Rejected(_) => OfferFailure::Declined,
+        AgentFailure::NoAnswer => OfferFailure::NoAnswer,
+        AgentFailure::Unreachable => OfferFailure::Unreachable,
+    }
+}

@@ -1,0 +1,293 @@
+//! The engine itself: inputs, the one output queue, and the pump between the machines inside.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use acd::{Acd, AgentId, Want};
+use bytes::Bytes;
+use call::{CallNumber, Calls, Local, Locals};
+use sip::{StatusCode, UriBuf};
+use sip_proxy::{Registrar, Trunks};
+use sip_transaction::{ClientTx, Flow, TransactionLayer, Transmit};
+use slotmap::SecondaryMap;
+
+use crate::{
+    config::Config,
+    event::{Direction, Event},
+    record::Records,
+    routing::DialPlan,
+};
+
+/// What happens to the engine.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A datagram came in.
+    Datagram {
+        /// From where and on which listener.
+        flow: Flow,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// One message came in on a stream; the shell has found its end.
+    StreamMessage {
+        /// The connection.
+        flow: Flow,
+        /// Its bytes.
+        bytes: Bytes,
+    },
+    /// What was to be sent on this flow could not be: nobody listens, or the connection broke.
+    TransportFailed {
+        /// The flow.
+        flow: Flow,
+    },
+}
+
+/// What the engine wants of the world.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send these bytes.
+    Transmit(Transmit),
+    /// Note this fact.
+    Event(Event),
+}
+
+/// A whole node without its sockets and its clock.
+///
+/// Four kinds of method, named by kind: getters; `handle_*`, by which the world tells; verbs such
+/// as [`Engine::set_agent`], by which the application asks; and `poll_*`, by which the owner asks
+/// what is to be done. After each mutation drain [`Engine::poll_output`] to `None`, then arm one
+/// timer for [`Engine::poll_timeout`].
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) layer: TransactionLayer,
+    pub(crate) registrar: Registrar,
+    pub(crate) trunks: Trunks,
+    pub(crate) calls: Calls,
+    pub(crate) acd: Acd,
+    pub(crate) locals: Locals,
+    pub(crate) dial_plan: DialPlan,
+    pub(crate) contacts: BTreeMap<AgentId, UriBuf>,
+    pub(crate) records: Records,
+    pub(crate) probes: SecondaryMap<ClientTx, AgentId>,
+    pub(crate) ids: call::IdSource,
+    /// Calls that came to wait and have not been told so.
+    pub(crate) to_announce: VecDeque<CallNumber>,
+    pub(crate) drain: Option<Drain>,
+    pub(crate) started_at: Instant,
+    outputs: VecDeque<Output>,
+}
+
+/// The node is on its way out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    /// When calls that are left are ended.
+    pub(crate) until: Instant,
+}
+
+impl Engine {
+    /// An engine with no calls.
+    pub fn new(now: Instant, config: Config) -> Self {
+        let settings = &config.settings;
+        let locals = Locals::new(
+            config
+                .listeners
+                .iter()
+                .map(|listener| Local {
+                    listener: listener.id,
+                    transport: listener.transport,
+                    advertised: listener.advertised,
+                })
+                .collect(),
+        );
+        let [seed_a, seed_b, seed_c, seed_d] = config.seed;
+        let layer = TransactionLayer::new(sip_transaction::Settings {
+            timers: settings.timers,
+            transactions_max: settings.transactions_max,
+            hash_seed: [seed_a, seed_b],
+        });
+        let call_settings = call::Settings {
+            t1: settings.timers.t1,
+            t2: settings.timers.t2,
+            announce_interval: settings.announce_interval,
+            wait_max: settings.wait_max,
+            call_max: settings.call_max,
+            ..call::Settings::new(config.domain.clone())
+        };
+        let acd_settings = acd::Settings {
+            calls_max: settings.calls_max,
+            unreachable_after: settings.unreachable_after,
+            unreachable_retry: settings.unreachable_retry,
+            refusal_retry: settings.refusal_retry,
+        };
+        Self {
+            layer,
+            registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
+            trunks: Trunks::new(config.trunks.clone()),
+            calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
+            acd: Acd::new(now, config.directory.clone(), acd_settings),
+            locals,
+            dial_plan: DialPlan::new(&config),
+            contacts: config.contacts.iter().cloned().collect(),
+            records: Records::default(),
+            probes: SecondaryMap::new(),
+            ids: call::IdSource::new([seed_d, seed_c]),
+            to_announce: VecDeque::new(),
+            drain: None,
+            started_at: now,
+            outputs: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Takes one input. Nothing that comes from the network makes this fail.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Datagram { flow, bytes } | Input::StreamMessage { flow, bytes } => {
+                self.receive(now, flow, bytes);
+            }
+            Input::TransportFailed { flow } => self.layer.handle_transport_error(now, flow),
+        }
+        self.pump(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.layer.handle_timeout(now);
+        self.pump(now);
+        self.calls.handle_timeout(now, &mut self.layer);
+        self.pump(now);
+        self.acd.handle_timeout(now);
+        self.registrar.handle_timeout(now);
+        if self.drain.is_some_and(|drain| drain.until <= now) {
+            self.end_all(now);
+        }
+        self.pump(now);
+    }
+
+    /// What a person at a desk, or whoever speaks for them, wants of an agent.
+    pub fn set_agent(&mut self, now: Instant, agent: AgentId, want: Want) {
+        self.acd
+            .handle_input(now, acd::Input::AgentWants { agent, want });
+        self.pump(now);
+    }
+
+    /// Takes no new calls from now on. Those that are there may go on until `until`; what is left
+    /// then is ended: 503 with Retry-After for who waits, BYE for who talks.
+    pub fn drain(&mut self, now: Instant, until: Instant) {
+        if self.drain.is_none() {
+            self.emit(Event::Draining);
+        }
+        self.drain = Some(Drain { until });
+        self.pump(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Whether [`Engine::poll_output`] has something.
+    pub fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
+    /// When [`Engine::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let drain = self
+            .drain
+            .filter(|_| !self.calls.is_empty())
+            .map(|drain| drain.until);
+        [
+            self.layer.poll_timeout(),
+            self.calls.poll_timeout(),
+            self.acd.poll_timeout(),
+            self.registrar.poll_timeout(),
+            drain,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether nothing is left of any call: no leg, no transaction of ours that is open.
+    pub fn is_idle(&self) -> bool {
+        let live = self.layer.live();
+        self.calls.is_empty() && live.client == 0
+    }
+
+    /// Calls that are not over, those that wait for a last ACK included.
+    pub fn calls_live(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether new calls are refused.
+    pub const fn is_draining(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// The listener that is bound to this address.
+    pub fn listener_at(
+        &self,
+        address: std::net::SocketAddr,
+    ) -> Option<sip_transaction::ListenerId> {
+        let listener = self
+            .config
+            .listeners
+            .iter()
+            .find(|listener| listener.address == address);
+        listener.map(|listener| listener.id)
+    }
+
+    /// The sites, lines and agents.
+    pub fn directory(&self) -> &acd::Directory {
+        self.acd.directory()
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// Lets the machines inside speak until none has anything left to say.
+    pub(crate) fn pump(&mut self, now: Instant) {
+        loop {
+            if let Some(output) = self.layer.poll_output() {
+                self.take_from_layer(now, output);
+            } else if let Some(event) = self.calls.poll_event() {
+                self.take_from_calls(now, &event);
+            } else if let Some(output) = self.acd.poll_output() {
+                self.take_from_acd(now, output);
+            } else if let Some(event) = self.registrar.poll_output() {
+                self.take_from_registrar(now, event);
+            } else if let Some(call) = self.to_announce.pop_front() {
+                self.announce(now, call);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn take_from_layer(&mut self, now: Instant, output: sip_transaction::Output) {
+        match output {
+            sip_transaction::Output::Transmit(transmit) => {
+                self.emit(Event::Message {
+                    direction: Direction::Out,
+                    kind: transmit.kind,
+                    attempt: transmit.attempt,
+                });
+                self.outputs.push_back(Output::Transmit(transmit));
+            }
+            sip_transaction::Output::Event(event) => self.take_transaction_event(now, event),
+        }
+    }
+
+    fn end_all(&mut self, now: Instant) {
+        let open: Vec<_> = self.calls.numbers().collect();
+        for call in open {
+            self.calls
+                .end(now, &mut self.layer, call, StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+}

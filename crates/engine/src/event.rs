@@ -1,0 +1,182 @@
+//! Facts: what the engine tells metrics, call records, the API's stream and tests. Each is told
+//! once, and none holds personal data.
+
+use std::time::Duration;
+
+use acd::{AgentId, LineId};
+use call::{CallId, EndCause};
+use sip::{Invalid, ParseError};
+use sip_proxy::TrunkId;
+use sip_transaction::{Attempt, MessageKind};
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A SIP message came in or went out.
+    Message {
+        /// Which way.
+        direction: Direction,
+        /// Its method or status.
+        kind: MessageKind,
+        /// Whether it repeats an earlier one. What came in counts as [`Attempt::First`] here; its
+        /// repetitions are [`Event::RetransmissionReceived`].
+        attempt: Attempt,
+    },
+    /// A message that came in repeats an earlier one.
+    RetransmissionReceived {
+        /// Its method or status.
+        kind: MessageKind,
+    },
+    /// Something that came in was dropped, or answered without being looked into.
+    Dropped {
+        /// Why.
+        reason: DropReason,
+    },
+    /// A caller's INVITE opened a call.
+    CallStarted {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// The trunk that it came from; `None` for an agent's phone.
+        trunk: Option<TrunkId>,
+    },
+    /// A caller's INVITE was answered 503 because of a limit: the call is blocked, not abandoned.
+    CallBlocked {
+        /// Its line.
+        line: LineId,
+        /// Which limit.
+        reason: BlockReason,
+    },
+    /// A call is over. The last event of its call.
+    CallEnded {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// How it counts.
+        outcome: Outcome,
+        /// Why it ended.
+        cause: EndCause,
+        /// From the INVITE to the agent's answer, or to the end where there was none.
+        waited: Duration,
+        /// From the answer to the end; zero without an answer.
+        talked: Duration,
+        /// The agent who had it last.
+        agent: Option<AgentId>,
+    },
+    /// What the distributor did.
+    Distribution(acd::Event),
+    /// A phone answered when its offer was over: it was hung up at once.
+    LateAnswer {
+        /// The call that it had been rung for.
+        call: Option<CallId>,
+    },
+    /// An agent's phone has a first binding.
+    PhoneRegistered {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// An agent's phone has no binding any more.
+    PhoneUnregistered {
+        /// The agent.
+        agent: AgentId,
+    },
+    /// The node takes no new calls from now on.
+    Draining,
+}
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// To us.
+    In,
+    /// From us.
+    Out,
+}
+
+impl Direction {
+    /// For metric labels.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
+/// How a call counts in the figures of the field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// A person answered.
+    Answered,
+    /// The caller gave up before an answer.
+    Abandoned,
+    /// We ended the call before an answer.
+    Failed,
+}
+
+impl Outcome {
+    /// For metric labels.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Abandoned => "abandoned",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Why a call was blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlockReason {
+    /// [`crate::Settings::calls_max`].
+    CallsMax,
+    /// The node is draining.
+    Draining,
+}
+
+impl BlockReason {
+    /// For metric labels.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::CallsMax => "calls-max",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+/// Why something that came in was dropped or refused unseen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// It is no SIP message.
+    Parse(ParseError),
+    /// A request that was answered 400 or 505.
+    InvalidRequest(Invalid),
+    /// A response, an ACK, or a request without a way back, that is not valid.
+    Invalid(Invalid),
+    /// A response to nothing that we asked.
+    StrayResponse,
+    /// An ACK that belongs to no call.
+    StrayAck,
+    /// It came from nobody that we know; answered 403.
+    UnknownSource,
+    /// No more transactions; answered 503.
+    TransactionsMax,
+}
+
+impl DropReason {
+    /// For metric labels: a small, fixed set.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Parse(error) => error.label(),
+            Self::InvalidRequest(invalid) | Self::Invalid(invalid) => invalid.label(),
+            Self::StrayResponse => "stray-response",
+            Self::StrayAck => "stray-ack",
+            Self::UnknownSource => "unknown-source",
+            Self::TransactionsMax => "transactions-max",
+        }
+    }
+}

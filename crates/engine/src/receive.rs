@@ -1,0 +1,317 @@
+//! What comes in: from bytes to the machine that it belongs to.
+
+use std::time::Instant;
+
+use acd::AgentId;
+use bytes::Bytes;
+use call::Routed;
+use sip::{
+    Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response,
+    StatusCode, Uri,
+};
+use sip_proxy::{Aor, TrunkId};
+use sip_transaction::{Attempt, Flow, Merged, MessageKind, ServerTx};
+
+use crate::{
+    config::Listener,
+    engine::Engine,
+    event::{BlockReason, Direction, DropReason, Event},
+    record::{Record, acd_id},
+};
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Trunk(TrunkId),
+    Agent(AgentId),
+    Unknown,
+}
+
+/// How long a peer is asked to wait before it tries again (seconds).
+const RETRY_AFTER: &str = "5";
+
+impl Engine {
+    /// Reads one message and hands it to the transactions.
+    pub(crate) fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        let message = match Message::parse(bytes, &self.config.settings.message) {
+            Ok(message) => message,
+            Err(ParseError::KeepAlive) => return,
+            Err(error) => return self.dropped(DropReason::Parse(error)),
+        };
+        if message.is_request() {
+            match Request::new(message) {
+                Ok(request) => {
+                    self.received(MessageKind::Request(request.method().label()));
+                    self.layer.handle_request(now, request, flow);
+                }
+                Err(invalid) => self.answer_invalid(&invalid, flow),
+            }
+        } else {
+            match Response::new(message) {
+                Ok(response) => {
+                    self.received(MessageKind::Response(response.status()));
+                    self.layer.handle_response(now, response, flow);
+                }
+                Err(invalid) => self.dropped(DropReason::Invalid(invalid.reason)),
+            }
+        }
+    }
+
+    fn received(&mut self, kind: MessageKind) {
+        self.emit(Event::Message {
+            direction: Direction::In,
+            kind,
+            attempt: Attempt::First,
+        });
+    }
+
+    pub(crate) fn dropped(&mut self, reason: DropReason) {
+        self.emit(Event::Dropped { reason });
+    }
+
+    /// Answers a request that is not valid from what can be read of it, without keeping anything.
+    fn answer_invalid(&mut self, invalid: &InvalidMessage, flow: Flow) {
+        let message = &invalid.message;
+        let is_ack = message.method() == Some(&Method::Ack);
+        if is_ack || message.header(HeaderName::Via).is_none() {
+            return self.dropped(DropReason::Invalid(invalid.reason));
+        }
+        let reason = invalid.reason;
+        let response = Builder::response_with_reason(reason.status(), &reason.to_string())
+            .copy(message, HeaderName::Via)
+            .copy(message, HeaderName::From)
+            .copy(message, HeaderName::To)
+            .copy(message, HeaderName::CallId)
+            .copy(message, HeaderName::CSeq)
+            .finish();
+        self.layer.send(&response, flow);
+        self.dropped(DropReason::InvalidRequest(reason));
+    }
+
+    /// Handles a new request that the transactions have opened.
+    pub(crate) fn take_request(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        request: Request,
+        flow: Flow,
+        merged: Merged,
+    ) {
+        if request.to_tag().is_some() {
+            let routed = self
+                .calls
+                .handle_request(now, &mut self.layer, tx, request, flow);
+            if let Routed::Unknown { tx, .. } = routed {
+                self.answer(now, tx, StatusCode::CALL_DOES_NOT_EXIST);
+            }
+            return;
+        }
+        let source = self.source_of(&request, flow);
+        if source == Source::Unknown && *request.method() != Method::Register {
+            self.dropped(DropReason::UnknownSource);
+            return self.answer(now, tx, StatusCode::FORBIDDEN);
+        }
+        if let Merged::With(_) = merged {
+            return self.answer(now, tx, StatusCode::LOOP_DETECTED);
+        }
+        if let Some(unsupported) = unsupported_extensions(&request) {
+            return self.answer_with(now, tx, StatusCode::BAD_EXTENSION, |builder| {
+                builder.header(HeaderName::Unsupported, unsupported)
+            });
+        }
+        match request.method() {
+            Method::Invite => self.take_invite(now, tx, request, flow, source),
+            Method::Register => self.take_register(now, tx, &request, flow),
+            Method::Options => self.take_options(now, tx),
+            Method::Bye | Method::Update | Method::Info | Method::Prack => {
+                self.answer(now, tx, StatusCode::CALL_DOES_NOT_EXIST);
+            }
+            Method::Other(_) => self.answer(now, tx, StatusCode::NOT_IMPLEMENTED),
+            _ => self.answer(now, tx, StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    /// A caller's INVITE: to its line, whatever it says of who and where the caller is.
+    fn take_invite(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        invite: Request,
+        flow: Flow,
+        source: Source,
+    ) {
+        let trunk = match source {
+            Source::Trunk(trunk) => Some(trunk),
+            Source::Agent(_) | Source::Unknown => None,
+        };
+        let found = self.dial_plan.line(&invite.uri(), trunk);
+        let Some(line) = found.or_else(|| trunk.map(|_| self.config.default_line)) else {
+            return self.answer(now, tx, StatusCode::NOT_FOUND);
+        };
+        let blocked = if self.is_draining() {
+            Some(BlockReason::Draining)
+        } else if self.calls.len() >= self.config.settings.calls_max {
+            Some(BlockReason::CallsMax)
+        } else {
+            None
+        };
+        if let Some(reason) = blocked {
+            self.emit(Event::CallBlocked { line, reason });
+            return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let number = self.calls.start(now, &mut self.layer, tx, invite, flow);
+        let Some(view) = self.calls.view(number) else {
+            return;
+        };
+        let id = view.id;
+        self.emit(Event::CallStarted {
+            call: id.clone(),
+            line,
+            trunk,
+        });
+        let record = Record {
+            id,
+            line,
+            offered_at: now,
+            answered: None,
+            offer: None,
+        };
+        self.records.insert(number, record);
+        let arrived = acd::Input::CallArrived {
+            call: acd_id(number),
+            line,
+            priority: None,
+        };
+        self.acd.handle_input(now, arrived);
+    }
+
+    fn take_register(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {
+        let Some(agent) = request
+            .to()
+            .uri()
+            .ok()
+            .and_then(|uri| self.agent_of_aor(&uri))
+        else {
+            self.dropped(DropReason::UnknownSource);
+            return self.answer(now, tx, StatusCode::NOT_FOUND);
+        };
+        let reply = self
+            .registrar
+            .handle_register(now, aor_of(agent), request, flow);
+        let tag = self.ids.token();
+        let (status, reason) = (reply.status(), reply.status().reason());
+        let builder = self
+            .layer
+            .response_builder(tx, status, reason, Some(tag.as_bytes()));
+        if let Some(builder) = builder {
+            let response = reply.write(now, builder);
+            self.layer.respond(now, tx, response);
+        }
+    }
+
+    fn take_options(&mut self, now: Instant, tx: ServerTx) {
+        let status = if self.is_draining() {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::OK
+        };
+        self.answer_with(now, tx, status, |builder| {
+            builder
+                .header(HeaderName::Allow, call::ALLOW)
+                .header(HeaderName::Accept, "application/sdp, multipart/mixed")
+        });
+    }
+
+    /// An agent by the phone's address, a trunk by its sources.
+    fn source_of(&self, request: &Request, flow: Flow) -> Source {
+        let claimed = request
+            .from()
+            .uri()
+            .ok()
+            .and_then(|uri| self.agent_of_aor(&uri));
+        if let Some(agent) = claimed.filter(|&agent| self.is_phone_of(agent, flow)) {
+            return Source::Agent(agent);
+        }
+        self.trunks
+            .by_source(flow.remote.ip())
+            .map_or(Source::Unknown, Source::Trunk)
+    }
+
+    /// Whether messages of this flow come from where the agent's phone is.
+    fn is_phone_of(&self, agent: AgentId, flow: Flow) -> bool {
+        self.targets(agent)
+            .iter()
+            .any(|target| target.flow.remote.ip() == flow.remote.ip())
+    }
+
+    /// The agent whose address-of-record this is: `sip:AGENT@domain`, or at one of our addresses.
+    pub(crate) fn agent_of_aor(&self, uri: &Uri<'_>) -> Option<AgentId> {
+        let uri = uri.as_sip()?;
+        let is_domain = match uri.host {
+            sip::Host::Name(name) => name.eq_ignore_ascii_case(self.config.domain.as_bytes()),
+            host => self.locals.is_ours(&host, uri.port),
+        };
+        let user = std::str::from_utf8(uri.user?.into_exposed()).ok()?;
+        is_domain.then(|| self.directory().agent(user)).flatten()
+    }
+
+    /// Answers a request outside any call from its transaction alone.
+    pub(crate) fn answer(&mut self, now: Instant, tx: ServerTx, status: StatusCode) {
+        self.answer_with(now, tx, status, |builder| builder);
+    }
+
+    fn answer_with(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        status: StatusCode,
+        add: impl FnOnce(Builder) -> Builder,
+    ) {
+        let tag = self.ids.token();
+        let builder =
+            self.layer
+                .response_builder(tx, status, status.reason(), Some(tag.as_bytes()));
+        let Some(builder) = builder else { return };
+        let builder = match status {
+            StatusCode::SERVICE_UNAVAILABLE => builder.header(HeaderName::RetryAfter, RETRY_AFTER),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                builder.header(HeaderName::Allow, call::ALLOW)
+            }
+            _ => builder,
+        };
+        let response = add(builder)
+            .header(HeaderName::Server, &self.config.node)
+            .finish();
+        self.layer.respond(now, tx, response);
+    }
+}
+
+/// The registrar's handle of an agent's address-of-record.
+pub(crate) fn aor_of(agent: AgentId) -> Aor {
+    Aor::new(u32::try_from(agent.index()).expect("an AgentId is a u32"))
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.2.3
+//# If a UAS does not understand an option-tag listed in a Require
+//# header field, it MUST respond by generating a response with status
+//# code 420 (Bad Extension).
+fn unsupported_extensions(request: &Request) -> Option<Vec<u8>> {
+    let required: Vec<_> = request.elements(HeaderName::Require).collect();
+    (!required.is_empty()).then(|| required.join(&b", "[..]))
+}
+
+impl Listener {
+    /// A listener whose advertised address is the one that it is bound to.
+    pub const fn at(
+        id: sip_transaction::ListenerId,
+        transport: sip::Transport,
+        address: std::net::SocketAddr,
+    ) -> Self {
+        Self {
+            id,
+            transport,
+            address,
+            advertised: address,
+        }
+    }
+}

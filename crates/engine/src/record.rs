@@ -1,0 +1,90 @@
+//! What the engine keeps of a call beside its legs and its place in the queue.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use acd::{AgentId, LineId, OfferId};
+use call::{AttemptId, CallId, CallNumber, Target};
+
+/// One caller's journey, from the engine's side.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) id: CallId,
+    pub(crate) line: LineId,
+    pub(crate) offered_at: Instant,
+    pub(crate) answered: Option<Answered>,
+    pub(crate) offer: Option<LiveOffer>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answered {
+    pub(crate) at: Instant,
+    pub(crate) agent: AgentId,
+}
+
+/// An offer whose agent's phones are being rung, one contact after the other.
+#[derive(Debug)]
+pub(crate) struct LiveOffer {
+    pub(crate) offer: OfferId,
+    pub(crate) agent: AgentId,
+    pub(crate) attempt: AttemptId,
+    /// Contacts that have not been tried.
+    pub(crate) rest: Vec<Target>,
+}
+
+/// All records, by call and by call id.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    by_number: BTreeMap<CallNumber, Record>,
+    by_id: BTreeMap<CallId, CallNumber>,
+    attempts: u64,
+}
+
+impl Records {
+    pub(crate) fn insert(&mut self, number: CallNumber, record: Record) {
+        self.by_id.insert(record.id.clone(), number);
+        self.by_number.insert(number, record);
+    }
+
+    pub(crate) fn remove(&mut self, number: CallNumber) -> Option<Record> {
+        let record = self.by_number.remove(&number)?;
+        self.by_id.remove(&record.id);
+        Some(record)
+    }
+
+    pub(crate) fn get(&self, number: CallNumber) -> Option<&Record> {
+        self.by_number.get(&number)
+    }
+
+    pub(crate) fn get_mut(&mut self, number: CallNumber) -> Option<&mut Record> {
+        self.by_number.get_mut(&number)
+    }
+
+    pub(crate) fn by_id(&self, id: &str) -> Option<CallNumber> {
+        self.by_id
+            .range::<str, _>((std::ops::Bound::Included(id), std::ops::Bound::Included(id)))
+            .next()
+            .map(|(_, &number)| number)
+    }
+
+    /// The call of an id that the distributor knows.
+    pub(crate) fn by_acd(&self, call: acd::CallId) -> Option<CallNumber> {
+        let number = CallNumber::from_value(call.value());
+        self.by_number.contains_key(&number).then_some(number)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CallNumber, &Record)> {
+        self.by_number
+            .iter()
+            .map(|(&number, record)| (number, record))
+    }
+
+    pub(crate) fn next_attempt(&mut self) -> AttemptId {
+        self.attempts += 1;
+        AttemptId(self.attempts)
+    }
+}
+
+/// The name under which the distributor knows a call.
+pub(crate) const fn acd_id(number: CallNumber) -> acd::CallId {
+    acd::CallId::new(number.value())
+}

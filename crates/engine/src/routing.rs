@@ -1,0 +1,225 @@
+//! From what is dialled to the line that serves it.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use acd::LineId;
+use sip::Uri;
+use sip_proxy::TrunkId;
+
+use crate::config::{Config, NumberRoute};
+
+/// Something that a caller can dial, in the one form in which it is compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialled {
+    /// A long number (`+33369670015`) or a short one (`15`), without visual separators.
+    Number(String),
+    /// What follows `urn:`, in lower case: `service:sos.ambulance` (RFC 5031).
+    Urn(String),
+}
+
+/// Why text is nothing that can be dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DialledError {
+    /// Neither `+` and digits, nor digits, nor a URN.
+    #[error("neither a number (digits, with or without a leading +) nor a urn:")]
+    Form,
+}
+
+impl Dialled {
+    /// Reads a number or a URN as a configuration writes it.
+    ///
+    /// # Errors
+    /// [`DialledError::Form`].
+    pub fn parse(text: &str) -> Result<Self, DialledError> {
+        if let Some(name) = strip_prefix_without_case(text, "urn:") {
+            let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+            return if is_name {
+                Ok(Self::urn(name))
+            } else {
+                Err(DialledError::Form)
+            };
+        }
+        let number = normalized(text.as_bytes());
+        let digits = number.strip_prefix('+').unwrap_or(&number);
+        let is_number = !digits.is_empty()
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'#'));
+        if is_number {
+            Ok(Self::Number(number))
+        } else {
+            Err(DialledError::Form)
+        }
+    }
+
+    /// What a Request-URI dials, if anything.
+    fn of_uri(uri: &Uri<'_>) -> Option<Self> {
+        match uri {
+            Uri::Urn(urn) => std::str::from_utf8(urn.name).ok().map(Self::urn),
+            _ => {
+                let user = uri.user_or_number()?.into_exposed();
+                Some(Self::Number(normalized(&percent_decoded(user))))
+            }
+        }
+    }
+
+    fn urn(name: &str) -> Self {
+        Self::Urn(name.to_ascii_lowercase())
+    }
+
+    /// The service above this one: `service:sos` for `service:sos.ambulance`
+    /// (RFC 5031 §4.2: a service that is unknown stands for the one above it).
+    fn parent(&self) -> Option<Self> {
+        match self {
+            Self::Urn(name) => name
+                .rsplit_once('.')
+                .map(|(above, _)| Self::Urn(above.to_owned())),
+            Self::Number(_) => None,
+        }
+    }
+}
+
+/// The dial plan: numbers of all lines.
+#[derive(Clone, Debug)]
+pub(crate) struct DialPlan {
+    routes: BTreeMap<Dialled, Vec<(Vec<TrunkId>, LineId)>>,
+}
+
+impl DialPlan {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut routes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for NumberRoute {
+            dialled,
+            line,
+            trunks,
+        } in &config.numbers
+        {
+            routes
+                .entry(dialled.clone())
+                .or_default()
+                .push((trunks.clone(), *line));
+        }
+        Self { routes }
+    }
+
+    /// The line of a Request-URI for a call of this trunk (or of an agent: `None`).
+    pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineId> {
+        let mut dialled = Dialled::of_uri(uri);
+        while let Some(wanted) = dialled {
+            if let Some(line) = self
+                .routes
+                .get(&wanted)
+                .and_then(|routes| choose(routes, trunk))
+            {
+                return Some(line);
+            }
+            dialled = wanted.parent();
+        }
+        None
+    }
+}
+
+/// A route that names the trunk, else one for all trunks.
+fn choose(routes: &[(Vec<TrunkId>, LineId)], trunk: Option<TrunkId>) -> Option<LineId> {
+    let named = routes
+        .iter()
+        .find(|(trunks, _)| trunk.is_some_and(|one| trunks.contains(&one)));
+    named
+        .or_else(|| routes.iter().find(|(trunks, _)| trunks.is_empty()))
+        .map(|&(_, line)| line)
+}
+
+/// A number without visual separators (RFC 3966 §5.1.1) and without the parameters that some
+/// gateways put into the user part.
+fn normalized(number: &[u8]) -> String {
+    let number = number
+        .split(|&byte| byte == b';')
+        .next()
+        .unwrap_or_default();
+    number
+        .iter()
+        .filter(|byte| !matches!(byte, b'-' | b'.' | b'(' | b')' | b' '))
+        .map(|&byte| char::from(byte).to_ascii_lowercase())
+        .collect()
+}
+
+fn percent_decoded(user: &[u8]) -> Cow<'_, [u8]> {
+    if !user.contains(&b'%') {
+        return Cow::Borrowed(user);
+    }
+    let mut plain = Vec::with_capacity(user.len());
+    let mut rest = user;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = match (byte, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+        plain.push(escaped.unwrap_or(byte));
+    }
+    Cow::Owned(plain)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+fn strip_prefix_without_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let head = text.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix)
+        .then(|| &text[prefix.len()..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialled(uri: &str) -> Option<Dialled> {
+        Dialled::of_uri(&Uri::parse(uri.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn one_number_has_one_form() {
+        let number = Dialled::parse("+33369670015").unwrap();
+        for uri in [
+            "sip:+33369670015@h",
+            "sip:+33-3.69(67)0015@h;user=phone",
+            "sip:%2B33369670015@h",
+            "sip:+33369670015;phone-context=x@h",
+            "tel:+33-369-670-015;ext=1",
+        ] {
+            assert_eq!(dialled(uri), Some(number.clone()), "{uri}");
+        }
+        assert_eq!(dialled("sip:15@h"), Some(Dialled::Number("15".to_owned())));
+        assert_eq!(
+            dialled("sip:%2315%23@h"),
+            Some(Dialled::Number("#15#".to_owned()))
+        );
+        assert_eq!(dialled("sip:h"), None);
+        assert_eq!(
+            dialled("sip:%zz%4@h"),
+            Some(Dialled::Number("%zz%4".to_owned()))
+        );
+    }
+
+    #[test]
+    fn urns_fall_back_to_the_service_above() {
+        let urn = dialled("urn:service:SOS.Ambulance").unwrap();
+        assert_eq!(urn, Dialled::parse("URN:service:sos.ambulance").unwrap());
+        assert_eq!(
+            urn.parent(),
+            Some(Dialled::parse("urn:service:sos").unwrap())
+        );
+        assert_eq!(urn.parent().unwrap().parent(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_is_refused() {
+        for text in ["", "+", "abc", "urn:", "12a", "sip:15@h"] {
+            assert_eq!(Dialled::parse(text), Err(DialledError::Form), "{text}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Answers to queries: snapshots of the machines inside.
+
+use std::time::{Duration, Instant};
+
+use acd::{AgentId, AgentState, AgentStateKind, CallPhase, LineId, NotReadyReason, SiteId};
+use call::{CallNumber, StageView};
+
+use crate::{
+    engine::Engine,
+    receive::aor_of,
+    record::{Record, acd_id},
+    view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView},
+};
+
+impl Engine {
+    /// The node as a whole.
+    pub fn status(&self, now: Instant) -> StatusView {
+        let live = self.layer.live();
+        let mut stages = [0; 3];
+        for number in self.calls.numbers() {
+            match self.calls.view(number).map(|view| view.stage) {
+                Some(StageView::Waiting) => stages[0] += 1,
+                Some(StageView::Ringing) => stages[1] += 1,
+                Some(StageView::Connected) => stages[2] += 1,
+                Some(StageView::Ending) | None => {}
+            }
+        }
+        let [waiting, ringing, connected] = stages;
+        StatusView {
+            node: self.config.node.clone(),
+            draining: self.is_draining(),
+            uptime: now - self.started_at,
+            waiting,
+            ringing,
+            connected,
+            legs: self.calls.legs(),
+            server_transactions: live.server,
+            client_transactions: live.client,
+            registered: self.registrar.bound(),
+        }
+    }
+
+    /// Node, sites and lines at one moment.
+    pub fn gauges(&self, now: Instant) -> GaugesView {
+        GaugesView {
+            status: self.status(now),
+            sites: self.sites(),
+            lines: self.lines(now),
+        }
+    }
+
+    /// All sites in the order of their ids.
+    pub fn sites(&self) -> Vec<SiteView> {
+        self.directory()
+            .sites()
+            .map(|site| self.site(site))
+            .collect()
+    }
+
+    fn site(&self, id: SiteId) -> SiteView {
+        let agents = AgentStateKind::ALL
+            .map(|kind| (kind, self.acd.agents_in(id, kind)))
+            .to_vec();
+        SiteView {
+            id,
+            waiting: self.acd.waiting_at_site(id),
+            agents,
+        }
+    }
+
+    /// All lines in the order of their ids.
+    pub fn lines(&self, now: Instant) -> Vec<LineView> {
+        self.directory()
+            .lines()
+            .map(|line| self.line(now, line))
+            .collect()
+    }
+
+    fn line(&self, now: Instant, id: LineId) -> LineView {
+        let oldest = self.acd.oldest_arrival(id);
+        LineView {
+            id,
+            waiting: self.acd.waiting(id),
+            wait_longest: oldest.map_or(Duration::ZERO, |arrival| now - arrival),
+        }
+    }
+
+    /// All agents in the order of their ids.
+    pub fn agents(&self, now: Instant) -> Vec<AgentView> {
+        self.directory()
+            .agents()
+            .map(|agent| self.agent(now, agent))
+            .collect()
+    }
+
+    /// One agent.
+    pub fn agent(&self, now: Instant, id: AgentId) -> AgentView {
+        let state = self.acd.agent_state(id).clone();
+        let (since, until) = span_of(&state);
+        let call = match &state {
+            AgentState::Offered { call, .. } | AgentState::Talking { call, .. } => Some(*call),
+            _ => None,
+        };
+        AgentView {
+            id,
+            wants: self.acd.agent_wants(id).clone(),
+            since: since.map(|since| now.saturating_duration_since(since)),
+            until: until.map(|until| until.saturating_duration_since(now)),
+            has_phone: self.contacts.contains_key(&id)
+                || self.registrar.bindings(aor_of(id)).next().is_some(),
+            call: call.and_then(|call| {
+                let number = self.records.by_acd(call)?;
+                self.records.get(number).map(|record| record.id.clone())
+            }),
+            state,
+        }
+    }
+
+    /// All calls in the order of their arrival.
+    pub fn calls(&self, now: Instant) -> Vec<CallView> {
+        self.records
+            .iter()
+            .map(|(number, record)| self.call_view(now, number, record))
+            .collect()
+    }
+
+    /// The call of this id.
+    pub fn call(&self, now: Instant, id: &str) -> Option<CallView> {
+        let number = self.records.by_id(id)?;
+        self.records
+            .get(number)
+            .map(|record| self.call_view(now, number, record))
+    }
+
+    fn call_view(&self, now: Instant, number: CallNumber, record: &Record) -> CallView {
+        let acd_call = self.acd.call(acd_id(number));
+        let agent = acd_call.as_ref().and_then(|call| match call.phase {
+            CallPhase::Waiting => None,
+            CallPhase::Offered { agent, .. } | CallPhase::Talking { agent } => Some(agent),
+        });
+        let answered_at = record.answered.map_or(now, |answered| answered.at);
+        CallView {
+            id: record.id.clone(),
+            line: record.line,
+            stage: self
+                .calls
+                .view(number)
+                .map_or(StageView::Ending, |view| view.stage),
+            age: now - record.offered_at,
+            waited: answered_at - record.offered_at,
+            place: self.acd.place(acd_id(number)),
+            priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
+            agent,
+            steps: acd_call
+                .map(|call| call.steps.iter().map(|step| step.value() + 1).collect())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// When a state began and when it will end at the latest.
+const fn span_of(state: &AgentState) -> (Option<Instant>, Option<Instant>) {
+    match state {
+        AgentState::LoggedOut => (None, None),
+        AgentState::NotReady { reason, since } => {
+            let until = match reason {
+                NotReadyReason::Busy { retry_at } | NotReadyReason::Declined { retry_at } => {
+                    Some(*retry_at)
+                }
+                NotReadyReason::Pause(_) | NotReadyReason::NoAnswer => None,
+            };
+            (Some(*since), until)
+        }
+        AgentState::Ready { since } | AgentState::Talking { since, .. } => (Some(*since), None),
+        AgentState::Offered { deadline, .. } => (None, Some(*deadline)),
+        AgentState::WrapUp { until } => (None, Some(*until)),
+        AgentState::Unreachable { retry_at } => (None, Some(*retry_at)),
+    }
+}

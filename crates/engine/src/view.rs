@@ -1,0 +1,107 @@
+//! Snapshots for people and for other systems. A query is answered at once by the core's thread
+//! with owned values; whoever asked turns them into JSON or text elsewhere.
+
+use std::time::Duration;
+
+use acd::{AgentId, AgentState, AgentStateKind, LineId, SiteId, Want};
+use call::{CallId, StageView};
+
+/// What the node does as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusView {
+    /// The node's name.
+    pub node: String,
+    /// Whether new calls are refused.
+    pub draining: bool,
+    /// How long the engine has run.
+    pub uptime: Duration,
+    /// Callers who wait and whose call rings no phone.
+    pub waiting: usize,
+    /// Callers whose call rings a phone.
+    pub ringing: usize,
+    /// Connected calls.
+    pub connected: usize,
+    /// Dialogs of all calls.
+    pub legs: usize,
+    /// Live server transactions.
+    pub server_transactions: usize,
+    /// Live client transactions.
+    pub client_transactions: usize,
+    /// Phones with at least one binding.
+    pub registered: usize,
+}
+
+/// A site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteView {
+    /// The site.
+    pub id: SiteId,
+    /// Callers who wait on its lines.
+    pub waiting: usize,
+    /// Agents by state, in the order of [`AgentStateKind::ALL`].
+    pub agents: Vec<(AgentStateKind, usize)>,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineView {
+    /// The line.
+    pub id: LineId,
+    /// Callers who wait on it.
+    pub waiting: usize,
+    /// How long the first of them has waited.
+    pub wait_longest: Duration,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentView {
+    /// The agent.
+    pub id: AgentId,
+    /// What the system does with the agent now.
+    pub state: AgentState,
+    /// What the person wants.
+    pub wants: Want,
+    /// How long the state has lasted, where it has a beginning.
+    pub since: Option<Duration>,
+    /// How long the state will last at most, where it has an end.
+    pub until: Option<Duration>,
+    /// Whether the phone can be reached by a binding or a fixed contact.
+    pub has_phone: bool,
+    /// The call that the agent is offered or talks in.
+    pub call: Option<CallId>,
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallView {
+    /// The call id.
+    pub id: CallId,
+    /// Its line.
+    pub line: LineId,
+    /// Where it stands.
+    pub stage: StageView,
+    /// How long ago the INVITE came.
+    pub age: Duration,
+    /// From the INVITE to the answer, or until now.
+    pub waited: Duration,
+    /// Its place in the queue, 1 being next; `None` when it does not wait.
+    pub place: Option<usize>,
+    /// The priority it waits with.
+    pub priority: u8,
+    /// The agent who is rung or talks.
+    pub agent: Option<AgentId>,
+    /// The numbers of the overflow steps in effect, from 1.
+    pub steps: Vec<u8>,
+}
+
+/// The gauges of all sites and lines at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GaugesView {
+    /// The node.
+    pub status: StatusView,
+    /// All sites.
+    pub sites: Vec<SiteView>,
+    /// All lines.
+    pub lines: Vec<LineView>,
+}

@@ -1,0 +1,209 @@
+//! The caller's half of a peer.
+
+use std::time::Instant;
+
+use engine::{
+    call::IdSource,
+    sip::{HeaderName, Method, Request, Response, StatusCode},
+    sip_transaction::ClientTx,
+};
+
+use super::{
+    HOLD, HungUpBy, OFFER, Peer, PeerEvent, Role, Session, SessionId, State, Timer, contact_of,
+    text, with_sdp,
+};
+use crate::script::Quirk;
+
+impl Peer {
+    pub(super) fn handle_response(&mut self, now: Instant, tx: ClientTx, response: &Response) {
+        let status = response.status();
+        if response.cseq_method() == b"REGISTER" && status.is_success() {
+            return self.emit(PeerEvent::Registered);
+        }
+        let Some(&session) = self.by_client.get(&tx) else {
+            return;
+        };
+        if response.cseq_method() != b"INVITE" || status == StatusCode::TRYING {
+            return;
+        }
+        if status.is_success() {
+            self.handle_answer(now, session, response);
+        } else if status.is_provisional() {
+            let reason = text(response.reason());
+            self.emit(PeerEvent::Progress {
+                session,
+                status,
+                reason,
+            });
+        } else {
+            self.fail(now, session, tx, status);
+        }
+    }
+
+    pub(super) fn handle_failure(&mut self, now: Instant, tx: ClientTx) {
+        if let Some(session) = self.by_client.remove(&tx) {
+            self.fail(now, session, tx, StatusCode::REQUEST_TIMEOUT);
+        }
+    }
+
+    fn fail(&mut self, now: Instant, session: SessionId, tx: ClientTx, status: StatusCode) {
+        let calling =
+            |one: &Session| matches!(one.state, State::Calling { tx: open } if open == tx);
+        if !self.sessions.get(&session).is_some_and(calling) {
+            return;
+        }
+        if let Some(one) = self.forget(session) {
+            let after = now - one.began;
+            self.emit(PeerEvent::Failed {
+                session,
+                status,
+                after,
+            });
+        }
+    }
+
+    /// A 2xx: to the call's INVITE, to a re-INVITE, or a repetition of either.
+    fn handle_answer(&mut self, now: Instant, session: SessionId, response: &Response) {
+        let Some(mut one) = self.sessions.remove(&session) else {
+            return;
+        };
+        let cseq = response.cseq_number();
+        if let State::Calling { .. } = one.state {
+            one.dialog.remote = text(response.header(HeaderName::To).unwrap_or_default());
+            one.dialog.target = contact_of(response);
+            one.state = State::Connected {
+                unacked: None,
+                acks: Vec::new(),
+            };
+            let after = now - one.began;
+            self.emit(PeerEvent::Connected { session, after });
+            self.plan_talk(now, session, &one.role);
+        }
+        let quirk = one.role.quirk();
+        if let State::Connected { acks, .. } = &mut one.state
+            && quirk != Quirk::NeverAcks
+        {
+            let flow = one.dialog.flow;
+            let known = acks.iter().position(|(number, _)| *number == cseq);
+            let at = known.unwrap_or_else(|| {
+                let dialog = super::Dialog {
+                    cseq,
+                    ..one.dialog.clone()
+                };
+                let answer = if quirk == Quirk::LateOffer && cseq == 1 {
+                    OFFER
+                } else {
+                    ""
+                };
+                acks.push((cseq, with_sdp(self.start(&Method::Ack, &dialog), answer)));
+                acks.len() - 1
+            });
+            if let Some(flow) = flow {
+                self.layer.send(&acks[at].1, flow);
+            }
+        }
+        self.sessions.insert(session, one);
+    }
+
+    fn plan_talk(&mut self, now: Instant, session: SessionId, role: &Role) {
+        self.timers
+            .retain(|&(_, of, timer)| of != session || timer != Timer::Patience);
+        let Role::Caller(plan) = role else { return };
+        if let Some(talk) = plan.talk {
+            self.timers.insert((now + talk, session, Timer::HangUp));
+        }
+        if let Quirk::Hold(after) = plan.quirk {
+            self.timers.insert((now + after, session, Timer::Hold));
+            self.timers
+                .insert((now + 2 * after, session, Timer::Resume));
+        }
+    }
+
+    pub(super) fn handle_timer(&mut self, now: Instant, session: SessionId, timer: Timer) {
+        match timer {
+            Timer::Patience => self.give_up(now, session),
+            Timer::Answer => self.answer(now, session),
+            Timer::ResendAnswer => self.resend_answer(now, session),
+            Timer::HangUp => self.hang_up(now, session),
+            Timer::Hold => self.reinvite(now, session, HOLD),
+            Timer::Resume => self.reinvite(now, session, OFFER),
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, session: SessionId) {
+        if let Some(Session {
+            state: State::Calling { tx },
+            ..
+        }) = self.sessions.get(&session)
+        {
+            self.layer.cancel(now, *tx, None);
+        }
+    }
+
+    /// BYE from our side.
+    pub fn hang_up(&mut self, now: Instant, session: SessionId) {
+        let connected = |one: &Session| matches!(one.state, State::Connected { .. });
+        if !self.sessions.get(&session).is_some_and(connected) {
+            return;
+        }
+        let Some(mut one) = self.forget(session) else {
+            return;
+        };
+        one.dialog.cseq += 1;
+        self.send_in_dialog(now, session, &one, &Method::Bye, "");
+        self.emit(PeerEvent::Ended {
+            session,
+            by: HungUpBy::Us,
+        });
+        self.drain_layer(now);
+    }
+
+    fn reinvite(&mut self, now: Instant, session: SessionId, body: &str) {
+        let Some(mut one) = self.sessions.remove(&session) else {
+            return;
+        };
+        if let State::Connected { .. } = one.state {
+            one.dialog.cseq += 1;
+            self.send_in_dialog(now, session, &one, &Method::Invite, body);
+        }
+        self.sessions.insert(session, one);
+    }
+
+    fn send_in_dialog(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        one: &Session,
+        method: &Method,
+        body: &str,
+    ) {
+        let request = with_sdp(self.start(method, &one.dialog), body);
+        let flow = one.dialog.flow;
+        let sent = Request::new(request).ok().zip(flow);
+        if let Some(tx) =
+            sent.and_then(|(request, flow)| self.layer.request(now, request, flow).ok())
+        {
+            self.by_client.insert(tx, session);
+        }
+    }
+
+    /// Removes a session with its timers.
+    pub(super) fn forget(&mut self, session: SessionId) -> Option<Session> {
+        self.timers.retain(|&(_, of, _)| of != session);
+        self.sessions.remove(&session)
+    }
+
+    /// A fresh token, for the phone's half.
+    pub(super) const fn ids(&mut self) -> &mut IdSource {
+        &mut self.ids
+    }
+}
+
+impl Role {
+    const fn quirk(&self) -> Quirk {
+        match self {
+            Self::Caller(plan) => plan.quirk,
+            Self::Phone(_) => Quirk::None,
+        }
+    }
+}

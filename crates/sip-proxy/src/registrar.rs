@@ -1,0 +1,311 @@
+//! The registrar of RFC 3261 §10, from step 6 of §10.3 on.
+
+use std::{cmp::Reverse, collections::VecDeque, time::Duration, time::Instant};
+
+use bytes::Bytes;
+use sip::{Request, UriBuf};
+use sip_transaction::Flow;
+
+use crate::{
+    binding::{Aor, Binding},
+    location::Location,
+    registration::{Change, ContactChange, Registration},
+    reply::{Refusal, Reply},
+};
+
+/// Limits and times of a [`Registrar`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistrarSettings {
+    /// How long a contact is bound whose REGISTER does not say.
+    pub expires_default: Duration,
+    /// The least time that is granted. Less than that, and less than an hour, is refused with 423:
+    /// refreshes would be a load.
+    pub expires_min: Duration,
+    /// The longest time that is granted, whatever is asked for: how long a phone that vanished may
+    /// still count as bound.
+    pub expires_max: Duration,
+    /// Bindings of one address-of-record. Whoever asks for more is refused with 503.
+    pub bindings_max_per_aor: usize,
+    /// Addresses-of-record that may have bindings at a time. More are refused with 503.
+    pub aors_max: usize,
+    /// Bytes that one binding may keep: contact, Call-ID, Path and instance. More is refused
+    /// with 413.
+    pub binding_len_max: usize,
+    /// What a 503 says in Retry-After.
+    pub retry_after: Duration,
+}
+
+impl Default for RegistrarSettings {
+    fn default() -> Self {
+        Self {
+            expires_default: Duration::from_secs(3600),
+            expires_min: Duration::from_secs(60),
+            expires_max: Duration::from_secs(7200),
+            bindings_max_per_aor: 10,
+            aors_max: 100_000,
+            binding_len_max: 2048,
+            retry_after: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What happened to the bindings of an address-of-record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It had none, and now it has one or more: it can be reached.
+    Bound {
+        /// The address-of-record.
+        aor: Aor,
+    },
+    /// A REGISTER refreshed, added or removed bindings, and it had and still has some: a sign of
+    /// life of one of its phones.
+    Refreshed {
+        /// The address-of-record.
+        aor: Aor,
+    },
+    /// Its last binding is gone: it cannot be reached.
+    Unbound {
+        /// The address-of-record.
+        aor: Aor,
+        /// Why.
+        reason: UnboundReason,
+    },
+}
+
+/// Why an address-of-record lost its last binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnboundReason {
+    /// It was not refreshed in time: the phone is off, or cut off.
+    Expired,
+    /// A REGISTER removed it.
+    Removed,
+}
+
+/// The registrar and its location table.
+///
+/// [`Registrar::handle_register`] and [`Registrar::handle_timeout`] change it; after each of them
+/// drain [`Registrar::poll_output`] to `None` and arm a timer for [`Registrar::poll_timeout`].
+#[derive(Debug)]
+pub struct Registrar {
+    settings: RegistrarSettings,
+    location: Location,
+    /// Drained by the owner after each change, so never longer than one change makes it.
+    events: VecDeque<Event>,
+}
+
+impl Registrar {
+    /// A registrar without bindings.
+    pub fn new(settings: RegistrarSettings) -> Self {
+        Self {
+            settings,
+            location: Location::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Handles a REGISTER for an address-of-record that came over `source`: does all that it asks
+    /// for, or nothing.
+    ///
+    /// The caller has done steps 1 and 3 to 5 of RFC 3261 §10.3: the request is for our domain, its
+    /// sender may register for `aor`, and that is what To names. Repetitions are absorbed by the
+    /// transaction layer before.
+    pub fn handle_register(
+        &mut self,
+        now: Instant,
+        aor: Aor,
+        request: &Request,
+        source: Flow,
+    ) -> Reply {
+        self.handle_timeout(now);
+        let path = Registration::read(now, request, source, &self.settings)
+            .and_then(|registration| self.register(aor, registration));
+        match path {
+            Ok(path) => Reply::Accepted {
+                bindings: self.location.bindings(aor).to_vec(),
+                path,
+            },
+            Err(refusal) => Reply::Refused(refusal),
+        }
+    }
+
+    /// Drops the bindings whose time is over.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((aor, left)) = self.location.expire_next(now) {
+            if left == 0 {
+                self.events.push_back(Event::Unbound {
+                    aor,
+                    reason: UnboundReason::Expired,
+                });
+            }
+        }
+    }
+
+    /// The next thing that happened.
+    pub fn poll_output(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Registrar::handle_timeout`] is due: when the next binding expires.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.location.next_expiry()
+    }
+
+    /// The bindings of an address-of-record in the order in which to try them: by `q`, and among
+    /// equals those of the latest REGISTER first, in the order of its Contacts.
+    pub fn bindings(&self, aor: Aor) -> impl ExactSizeIterator<Item = &Binding> + Clone {
+        self.location.bindings(aor).iter()
+    }
+
+    /// How many addresses-of-record have a binding.
+    pub fn bound(&self) -> usize {
+        self.location.len()
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
+    //# The binding updates MUST be committed (that is, made visible to
+    //# the proxy or redirect server) if and only if all binding
+    //# updates and additions succeed.
+    /// Makes the change as a whole; the Path of the request is given back for the response.
+    fn register(&mut self, aor: Aor, registration: Registration) -> Result<Vec<Bytes>, Refusal> {
+        let Registration {
+            call_id,
+            cseq,
+            path,
+            change,
+        } = registration;
+        let bindings = self.location.bindings(aor).to_vec();
+        let was_bound = !bindings.is_empty();
+        let mut update = Update {
+            bindings,
+            fresh: 0,
+            call_id,
+            cseq,
+        };
+        match change {
+            Change::Query => return Ok(path),
+            Change::RemoveAll => update.remove_all()?,
+            Change::Contacts(changes) => {
+                for change in changes {
+                    update.apply(change)?;
+                    // Not only at the end: the work of a request stays bounded too.
+                    self.check_bindings_max(update.fresh)?;
+                }
+            }
+        }
+        let bindings = update.into_bindings();
+        self.check_bindings_max(bindings.len())?;
+        let is_bound = !bindings.is_empty();
+        if is_bound && !was_bound {
+            self.check_aors_max()?;
+        }
+        self.events.extend(event_of(aor, was_bound, is_bound));
+        self.location.set(aor, bindings);
+        Ok(path)
+    }
+
+    fn check_bindings_max(&self, bindings: usize) -> Result<(), Refusal> {
+        if bindings <= self.settings.bindings_max_per_aor {
+            return Ok(());
+        }
+        Err(Refusal::BindingsMax {
+            retry_after: self.settings.retry_after,
+        })
+    }
+
+    fn check_aors_max(&self) -> Result<(), Refusal> {
+        if self.location.len() < self.settings.aors_max {
+            return Ok(());
+        }
+        Err(Refusal::AorsMax {
+            retry_after: self.settings.retry_after,
+        })
+    }
+}
+
+const fn event_of(aor: Aor, was_bound: bool, is_bound: bool) -> Option<Event> {
+    match (was_bound, is_bound) {
+        (false, true) => Some(Event::Bound { aor }),
+        (true, true) => Some(Event::Refreshed { aor }),
+        (true, false) => Some(Event::Unbound {
+            aor,
+            reason: UnboundReason::Removed,
+        }),
+        (false, false) => None,
+    }
+}
+
+/// The bindings of one address-of-record while a request changes them. Dropped when a step fails.
+struct Update {
+    /// Those that the request has made come first, in the order of its Contacts.
+    bindings: Vec<Binding>,
+    /// How many of them the request has made.
+    fresh: usize,
+    call_id: Bytes,
+    cseq: u32,
+}
+
+impl Update {
+    fn remove_all(&mut self) -> Result<(), Refusal> {
+        self.bindings
+            .iter()
+            .try_for_each(|binding| self.check_order(binding))?;
+        self.bindings.clear();
+        Ok(())
+    }
+
+    fn apply(&mut self, change: ContactChange) -> Result<(), Refusal> {
+        let contact = match &change {
+            ContactChange::Bind(binding) => &binding.contact,
+            ContactChange::Remove(contact) => contact,
+        };
+        if let Some(at) = self.position(contact) {
+            // A contact that the request names twice is what it says last.
+            if at < self.fresh {
+                self.fresh -= 1;
+            } else {
+                self.check_order(&self.bindings[at])?;
+            }
+            self.bindings.remove(at);
+        }
+        if let ContactChange::Bind(binding) = change {
+            self.bindings.insert(self.fresh, binding);
+            self.fresh += 1;
+        }
+        Ok(())
+    }
+
+    /// The binding of this contact. Equivalence is not transitive (RFC 3261 §19.1.4), so one that
+    /// is written alike goes before others that are equivalent.
+    fn position(&self, contact: &UriBuf) -> Option<usize> {
+        let uri = contact.as_uri();
+        let mut bindings = self.bindings.iter();
+        let alike = bindings.position(|binding| binding.contact == *contact);
+        alike.or_else(|| {
+            let mut bindings = self.bindings.iter();
+            bindings.position(|binding| binding.contact.as_uri().is_equivalent(&uri))
+        })
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
+    //# If they are
+    //# the same, the registrar compares the CSeq value.  If the value
+    //# is higher than that of the existing binding, it MUST update or
+    //# remove the binding as above.  If not, the update MUST be
+    //# aborted and the request fails.
+    /// Call-IDs that differ need no order: the phone started anew.
+    fn check_order(&self, binding: &Binding) -> Result<(), Refusal> {
+        let is_late = binding.call_id == self.call_id && binding.cseq >= self.cseq;
+        if is_late {
+            Err(Refusal::OutOfOrder)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The bindings in the order in which to try them. They were in it before, and the sort keeps
+    /// the order of equals: the fresh ones go before the older ones of the same preference.
+    fn into_bindings(mut self) -> Vec<Binding> {
+        self.bindings.sort_by_key(|binding| Reverse(binding.q));
+        self.bindings
+    }
+}

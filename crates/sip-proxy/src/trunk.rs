@@ -1,0 +1,179 @@
+//! Trunks: who may send calls, by source address.
+
+use std::{cmp::Reverse, net::IpAddr};
+
+use crate::cidr::Cidr;
+
+/// A trunk as the configuration has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trunk {
+    /// Its name, for people.
+    pub name: String,
+    /// Where its messages come from.
+    pub sources: Vec<Cidr>,
+}
+
+/// A trunk, by its place in the list that [`Trunks::new`] was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrunkId(u16);
+
+impl TrunkId {
+    /// The trunk at this place.
+    pub const fn new(index: u16) -> Self {
+        Self(index)
+    }
+
+    /// Its place, from 0.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The same prefix in two trunks: a mistake of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overlap {
+    /// The prefix.
+    pub source: Cidr,
+    /// The trunk that has it, since it comes first.
+    pub kept: TrunkId,
+    /// The trunk that does not get it.
+    pub ignored: TrunkId,
+}
+
+/// All trunks. The trunk of an address is the one with the longest prefix that holds it, as in a
+/// routing table; a look-up costs the logarithm of the number of prefixes.
+#[derive(Clone, Debug)]
+pub struct Trunks {
+    trunks: Vec<Trunk>,
+    v4: Ranges,
+    v6: Ranges,
+    overlaps: Vec<Overlap>,
+}
+
+impl Trunks {
+    /// The trunks, identified by their order. Where two have the same prefix the first has it, and
+    /// [`Trunks::overlaps`] tells.
+    ///
+    /// # Panics
+    /// With more than 65,536 trunks.
+    pub fn new(trunks: Vec<Trunk>) -> Self {
+        let mut prefixes: Vec<_> = (0_u32..)
+            .zip(&trunks)
+            .flat_map(|(index, trunk)| {
+                let index = u16::try_from(index).expect("there are no more than 65,536 trunks");
+                trunk
+                    .sources
+                    .iter()
+                    .map(move |&cidr| (cidr, TrunkId(index)))
+            })
+            .collect();
+        // Of the same prefix, the one of the first trunk comes first; other entries of the same
+        // trunk are mere repetitions.
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        let mut overlaps = Vec::new();
+        prefixes.dedup_by(|&mut (source, ignored), &mut (before, kept)| {
+            let is_same = source == before;
+            if is_same {
+                overlaps.push(Overlap {
+                    source,
+                    kept,
+                    ignored,
+                });
+            }
+            is_same
+        });
+        let (v4, v6): (Vec<_>, Vec<_>) = prefixes
+            .into_iter()
+            .partition(|(cidr, _)| cidr.address().is_ipv4());
+        Self {
+            trunks,
+            v4: Ranges::new(v4),
+            v6: Ranges::new(v6),
+            overlaps,
+        }
+    }
+
+    /// The trunk that messages from this address belong to. An IPv4-mapped IPv6 address counts as
+    /// the IPv4 one.
+    pub fn by_source(&self, address: IpAddr) -> Option<TrunkId> {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => self.v4.find(u128::from(v4.to_bits())),
+            IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
+        }
+    }
+
+    /// The trunk of this id.
+    pub fn get(&self, id: TrunkId) -> Option<&Trunk> {
+        self.trunks.get(id.index())
+    }
+
+    /// All trunks in their order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (TrunkId, &Trunk)> {
+        let ids = |index| TrunkId(u16::try_from(index).expect("Trunks::new has counted them"));
+        self.trunks
+            .iter()
+            .enumerate()
+            .map(move |(index, trunk)| (ids(index), trunk))
+    }
+
+    /// The prefixes that more than one trunk has.
+    pub fn overlaps(&self) -> &[Overlap] {
+        &self.overlaps
+    }
+}
+
+/// Prefixes of one family as ranges that do not overlap: the number where each begins, in order,
+/// and whose it is up to where the next begins.
+#[derive(Clone, Debug)]
+struct Ranges {
+    starts: Vec<(u128, Option<TrunkId>)>,
+}
+
+impl Ranges {
+    /// Prefixes never cross: of two, one holds the other or they are apart. So a walk in the order
+    /// of their first addresses, outer before inner, keeps those that are open on a stack.
+    fn new(mut prefixes: Vec<(Cidr, TrunkId)>) -> Self {
+        prefixes.sort_by_key(|(cidr, _)| {
+            let (first, last) = cidr.bounds();
+            (first, Reverse(last))
+        });
+        let mut ranges = Self { starts: Vec::new() };
+        let mut open: Vec<(u128, TrunkId)> = Vec::new();
+        for (cidr, trunk) in prefixes {
+            let (first, last) = cidr.bounds();
+            ranges.close(&mut open, first);
+            ranges.begin(first, Some(trunk));
+            open.push((last, trunk));
+        }
+        while let Some((last, _)) = open.pop() {
+            ranges.resume(last, &open);
+        }
+        ranges
+    }
+
+    /// Ends the open prefixes that do not reach to `at`.
+    fn close(&mut self, open: &mut Vec<(u128, TrunkId)>, at: u128) {
+        while let Some((last, _)) = open.pop_if(|&mut (last, _)| last < at) {
+            self.resume(last, open);
+        }
+    }
+
+    /// After a prefix whose last address this is, the one around it goes on.
+    fn resume(&mut self, last: u128, open: &[(u128, TrunkId)]) {
+        if let Some(next) = last.checked_add(1) {
+            self.begin(next, open.last().map(|&(_, trunk)| trunk));
+        }
+    }
+
+    /// Begins a range; one that began at the same address was empty.
+    fn begin(&mut self, at: u128, trunk: Option<TrunkId>) {
+        self.starts.pop_if(|&mut (start, _)| start == at);
+        self.starts.push((at, trunk));
+    }
+
+    fn find(&self, address: u128) -> Option<TrunkId> {
+        let after = self.starts.partition_point(|&(start, _)| start <= address);
+        self.starts[..after].last()?.1
+    }
+}

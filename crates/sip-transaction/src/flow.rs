@@ -1,0 +1,83 @@
+//! Where messages come from and go to.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use sip::{Message, StatusCode, Transport};
+
+/// A listener of the node, by its place in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub u16);
+
+/// Where a message came from, or where one goes: a transport, the listener on our side, and the
+/// peer's address. For TCP and TLS it names a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    /// The transport.
+    pub transport: Transport,
+    /// The listener on our side: for UDP, the socket that is sent from.
+    pub listener: ListenerId,
+    /// The peer.
+    pub remote: SocketAddr,
+}
+
+/// Bytes to send.
+#[derive(Clone, Debug)]
+pub struct Transmit {
+    /// Over which flow.
+    pub flow: Flow,
+    /// Reliable transports only: where to connect when the flow's connection is gone
+    /// (RFC 3261 §18.2.2).
+    pub fallback: Option<SocketAddr>,
+    /// The message.
+    pub bytes: Bytes,
+    /// What it is.
+    pub kind: MessageKind,
+    /// Whether it was sent before.
+    pub attempt: Attempt,
+}
+
+/// What a message is, for figures and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MessageKind {
+    /// A request of this method ([`sip::Method::label`]).
+    Request(&'static str),
+    /// A response with this status.
+    Response(StatusCode),
+}
+
+/// Whether a message is sent for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Attempt {
+    /// For the first time.
+    First,
+    /// Again, by a timer or because its request came again.
+    Retransmission,
+}
+
+/// A message of ours that may be sent again: its bytes and what they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) bytes: Bytes,
+    pub(crate) kind: MessageKind,
+}
+
+impl Kept {
+    pub(crate) fn new(message: &Message) -> Self {
+        Self {
+            bytes: message.bytes().clone(),
+            kind: MessageKind::of(message),
+        }
+    }
+}
+
+impl MessageKind {
+    /// What a message is.
+    pub fn of(message: &Message) -> Self {
+        match (message.method(), message.status()) {
+            (Some(method), _) => Self::Request(method.label()),
+            (None, Some(status)) => Self::Response(status),
+            (None, None) => unreachable!("a message is a request or a response"),
+        }
+    }
+}

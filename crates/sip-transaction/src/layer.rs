@@ -1,0 +1,306 @@
+//! The layer: tables, timers, matching, and the verbs of the transaction user.
+
+mod client;
+mod server;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use sip::{Builder, HeaderName, Message, Method, Request, Response, StatusCode};
+use slotmap::{KeyData, SlotMap, new_key_type};
+
+use self::{client::Client, server::Server};
+use crate::{
+    event::{Event, Merged, Output, RefuseReason},
+    flow::{Attempt, Flow, Kept, MessageKind, Transmit},
+    matching::{Index, Matcher, Wanted},
+    timers::{Timer, Timers},
+    wheel::{TimerId, TimerWheel},
+};
+
+new_key_type! {
+    /// A server transaction. The key of one that is gone is never another's.
+    pub struct ServerTx;
+
+    /// A client transaction. The key of one that is gone is never another's.
+    pub struct ClientTx;
+}
+
+/// How the layer is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The RFC's timers.
+    pub timers: Timers,
+    /// Transactions of both kinds that may exist at a time.
+    pub transactions_max: usize,
+    /// A secret for matching, so that nobody can make two transactions look the same.
+    pub hash_seed: [u64; 2],
+}
+
+/// [`Settings::transactions_max`] is reached: the request was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many transactions")]
+pub struct Overloaded;
+
+/// Transactions that exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Server transactions.
+    pub server: usize,
+    /// Client transactions.
+    pub client: usize,
+}
+
+/// All transactions of a node.
+///
+/// Methods come in four kinds: `handle_*` by which the world tells; verbs ([`Self::respond`],
+/// [`Self::request`], [`Self::cancel`], [`Self::send`]) by which the transaction user asks;
+/// `poll_*`; and getters. After each of the first two drain [`Self::poll_output`] to `None`, then
+/// arm one timer for [`Self::poll_timeout`].
+#[derive(Debug)]
+pub struct TransactionLayer {
+    settings: Settings,
+    matcher: Matcher,
+    servers: SlotMap<ServerTx, Server>,
+    clients: SlotMap<ClientTx, Client>,
+    server_index: Index<ServerTx>,
+    client_index: Index<ClientTx>,
+    merged_index: Index<ServerTx>,
+    /// Open client transactions over reliable transports, by flow: who hears of a lost connection.
+    /// A UDP flow is never lost; timers see to its peers.
+    by_flow: BTreeSet<(Flow, ClientTx)>,
+    /// Made at the first timer: the layer has no clock to take a base from.
+    wheel: Option<TimerWheel<Due>>,
+    outputs: VecDeque<Output>,
+}
+
+/// What a timer of the wheel is for.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Client(ClientTx, Timer),
+    Server(ServerTx, Timer),
+}
+
+/// The timers of one transaction: at most one that repeats something and one that ends it, and the
+/// guard of a CANCEL.
+#[derive(Clone, Copy, Debug, Default)]
+struct Armed {
+    repeat: Option<TimerId>,
+    end: Option<TimerId>,
+    guard: Option<TimerId>,
+}
+
+impl Armed {
+    const fn slot(&mut self, timer: Timer) -> &mut Option<TimerId> {
+        match timer {
+            Timer::A | Timer::E | Timer::G => &mut self.repeat,
+            Timer::CancelGuard => &mut self.guard,
+            _ => &mut self.end,
+        }
+    }
+}
+
+impl TransactionLayer {
+    /// A layer without transactions.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            matcher: Matcher::new(settings.hash_seed),
+            servers: SlotMap::with_key(),
+            clients: SlotMap::with_key(),
+            server_index: Index::new(),
+            client_index: Index::new(),
+            merged_index: Index::new(),
+            by_flow: BTreeSet::new(),
+            wheel: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes a request: matches it, absorbs it if it is a repetition, or opens a transaction.
+    pub fn handle_request(&mut self, now: Instant, request: Request, flow: Flow) {
+        let fingerprint = self.matcher.server(&request, Wanted::Own);
+        if let Some(tx) = self.server_index.get(fingerprint) {
+            return self.handle_known_request(now, tx, request, flow);
+        }
+        if *request.method() == Method::Ack {
+            return self.emit(Event::Ack { request, flow });
+        }
+        if self.is_full() {
+            return self.refuse(&request, flow);
+        }
+        let merged_key = self.matcher.merged(&request);
+        let merged = merged_key
+            .and_then(|key| self.merged_index.get(key))
+            .map_or(Merged::No, Merged::With);
+        let is_cancel = *request.method() == Method::Cancel;
+        let server = Server::new(request.clone(), fingerprint, merged_key, flow);
+        let tx = self.servers.insert(server);
+        self.server_index.insert(fingerprint, tx);
+        if let Some(key) = merged_key {
+            self.merged_index.insert(key, tx);
+        }
+        if is_cancel {
+            self.handle_cancel(now, tx, request);
+        } else {
+            self.emit(Event::Request {
+                tx,
+                request,
+                flow,
+                merged,
+            });
+        }
+    }
+
+    /// Takes a response.
+    pub fn handle_response(&mut self, now: Instant, response: Response, flow: Flow) {
+        match self.client_index.get(self.matcher.client_of(&response)) {
+            Some(tx) => self.handle_client_response(now, tx, response),
+            None => self.emit(Event::StrayResponse { response, flow }),
+        }
+    }
+
+    /// A connection is lost, or could not be made: what waits for an answer over it fails now.
+    pub fn handle_transport_error(&mut self, now: Instant, flow: Flow) {
+        while let Some(tx) = self.open_client_on(flow) {
+            self.by_flow.remove(&(flow, tx));
+            self.fail_client_transport(now, tx);
+        }
+    }
+
+    fn open_client_on(&self, flow: Flow) -> Option<ClientTx> {
+        let lowest = ClientTx::from(KeyData::from_ffi(0));
+        let from = (flow, lowest);
+        self.by_flow
+            .range(from..)
+            .next()
+            .filter(|(of, _)| *of == flow)
+            .map(|&(_, tx)| tx)
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(due) = self.wheel.as_mut().and_then(|wheel| wheel.pop_expired(now)) {
+            match due {
+                Due::Client(tx, timer) => self.fire_client(now, tx, timer),
+                Due::Server(tx, timer) => self.fire_server(now, tx, timer),
+            }
+        }
+    }
+
+    /// Sends a message outside any transaction: the ACK of a 2xx, or a response that nothing is
+    /// kept of.
+    pub fn send(&mut self, message: &Message, flow: Flow) {
+        self.transmit(flow, None, Kept::new(message), Attempt::First);
+    }
+
+    /// The request of a server transaction, while it has no final answer.
+    pub fn server_request(&self, tx: ServerTx) -> Option<&Request> {
+        self.servers.get(tx)?.request()
+    }
+
+    /// Where the request of a server transaction came from.
+    pub fn server_flow(&self, tx: ServerTx) -> Option<Flow> {
+        self.servers.get(tx).map(Server::source)
+    }
+
+    /// Starts a response to an open server transaction, with all that RFC 3261 §8.2.6.2 copies.
+    /// `None` when the transaction has a final answer, or is gone.
+    pub fn response_builder(
+        &self,
+        tx: ServerTx,
+        status: StatusCode,
+        reason: &str,
+        to_tag: Option<&[u8]>,
+    ) -> Option<Builder> {
+        let server = self.servers.get(tx)?;
+        let source = server.source().remote;
+        Some(Builder::response_to(
+            server.request()?,
+            status,
+            reason,
+            to_tag,
+            source,
+        ))
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wheel.as_ref().and_then(TimerWheel::next_deadline)
+    }
+
+    /// How many transactions exist.
+    pub fn live(&self) -> Live {
+        Live {
+            server: self.servers.len(),
+            client: self.clients.len(),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.servers.len() + self.clients.len() >= self.settings.transactions_max
+    }
+
+    /// Answers 503 without keeping anything.
+    fn refuse(&mut self, request: &Request, flow: Flow) {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let response = Builder::response_to(request, status, status.reason(), None, flow.remote)
+            .header(HeaderName::RetryAfter, "5")
+            .finish();
+        self.send(&response, flow);
+        let kind = MessageKind::Request(request.method().label());
+        self.emit(Event::Refused {
+            kind,
+            reason: RefuseReason::TransactionsMax,
+            flow,
+        });
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn transmit(
+        &mut self,
+        flow: Flow,
+        fallback: Option<std::net::SocketAddr>,
+        Kept { bytes, kind }: Kept,
+        attempt: Attempt,
+    ) {
+        self.outputs.push_back(Output::Transmit(Transmit {
+            flow,
+            fallback,
+            bytes,
+            kind,
+            attempt,
+        }));
+    }
+
+    fn arm(&mut self, now: Instant, after: Duration, due: Due) {
+        let wheel = self.wheel.get_or_insert_with(|| TimerWheel::new(now));
+        let armed = match due {
+            Due::Client(tx, timer) => self.clients.get_mut(tx).map(|one| one.armed().slot(timer)),
+            Due::Server(tx, timer) => self.servers.get_mut(tx).map(|one| one.armed().slot(timer)),
+        };
+        let Some(slot) = armed else { return };
+        if let Some(before) = slot.take() {
+            wheel.cancel(before);
+        }
+        *slot = Some(wheel.schedule(now + after, due));
+    }
+
+    /// Disarms all of a transaction's timers.
+    fn disarm(&mut self, armed: Armed) {
+        let Some(wheel) = &mut self.wheel else { return };
+        for id in [armed.repeat, armed.end, armed.guard].into_iter().flatten() {
+            wheel.cancel(id);
+        }
+    }
+}

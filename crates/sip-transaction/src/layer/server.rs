@@ -1,0 +1,397 @@
+//! Server transactions: what we are asked.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip::{HeaderName, Host, Limits, Message, Method, NameAddr, Request, Rport, StatusCode};
+
+use super::{Armed, Due, ServerTx, TransactionLayer};
+use crate::{
+    event::{Event, Failure},
+    flow::{Attempt, Flow, Kept, MessageKind},
+    matching::{Fingerprint, Wanted},
+    server_invite as invite, server_non_invite as non_invite,
+    timers::Timer,
+};
+
+/// One server transaction.
+#[derive(Debug)]
+pub(super) struct Server {
+    fingerprint: Fingerprint,
+    merged: Option<Fingerprint>,
+    /// Where the request came from.
+    source: Flow,
+    route: Route,
+    machine: Machine,
+    /// The request, until it is answered finally.
+    request: Option<Box<Request>>,
+    last: Option<Kept>,
+    interval: Duration,
+    armed: Armed,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Machine {
+    Invite(invite::State),
+    NonInvite(non_invite::State),
+}
+
+/// Where responses go (RFC 3261 §18.2.2, RFC 3581 §4).
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    flow: Flow,
+    fallback: Option<SocketAddr>,
+}
+
+impl Route {
+    fn of(request: &Request, source: Flow) -> Self {
+        let via = request.top_via();
+        let sent_by_port = via.port.unwrap_or_else(|| source.transport.default_port());
+        if source.transport.is_reliable() {
+            //= https://www.rfc-editor.org/rfc/rfc3261#section-18.2.2
+            //# If that connection is no longer open, the server SHOULD
+            //# open a connection to the IP address in the "received"
+            //# parameter, if present, using the port in the "sent-by" value,
+            //# or the default port for that transport, if no port is
+            //# specified.
+            let fallback = SocketAddr::new(source.remote.ip(), sent_by_port);
+            return Self {
+                flow: source,
+                fallback: Some(fallback),
+            };
+        }
+        let remote = match maddr(request) {
+            Some(address) => SocketAddr::new(address, sent_by_port),
+            None if via.rport() == Rport::Absent => {
+                SocketAddr::new(source.remote.ip(), sent_by_port)
+            }
+            None => source.remote,
+        };
+        Self {
+            flow: Flow { remote, ..source },
+            fallback: None,
+        }
+    }
+}
+
+/// The `maddr` of the top Via, where it is an address.
+fn maddr(request: &Request) -> Option<IpAddr> {
+    Host::parse(request.top_via().params.value("maddr")?)
+        .ok()?
+        .ip()
+}
+
+impl Server {
+    pub(super) fn new(
+        request: Request,
+        fingerprint: Fingerprint,
+        merged: Option<Fingerprint>,
+        source: Flow,
+    ) -> Self {
+        let machine = if *request.method() == Method::Invite {
+            Machine::Invite(invite::State::Proceeding)
+        } else {
+            Machine::NonInvite(non_invite::State::Trying)
+        };
+        Self {
+            fingerprint,
+            merged,
+            source,
+            route: Route::of(&request, source),
+            machine,
+            request: Some(Box::new(request)),
+            last: None,
+            interval: Duration::ZERO,
+            armed: Armed::default(),
+        }
+    }
+
+    pub(super) const fn armed(&mut self) -> &mut Armed {
+        &mut self.armed
+    }
+
+    pub(super) const fn source(&self) -> Flow {
+        self.source
+    }
+
+    pub(super) fn request(&self) -> Option<&Request> {
+        self.request.as_deref()
+    }
+
+    /// The tag that our answers so far have in To.
+    fn to_tag(&self) -> Option<Bytes> {
+        let last = self.last.as_ref()?.bytes.clone();
+        let last = Message::parse(last, &Limits::default()).ok()?;
+        let to = NameAddr::parse(last.header(HeaderName::To)?).ok()?;
+        to.tag().map(Bytes::copy_from_slice)
+    }
+}
+
+impl TransactionLayer {
+    /// Answers a request. The layer makes no 100 by itself: once a 1xx is out nobody repeats the
+    /// INVITE, so when it goes out is for the user to say (RFC 3261 §17.2.1 asks for one within
+    /// 200 ms unless another response comes first). Ignored where the machine has no room for it: a
+    /// second final answer, or a transaction that is gone.
+    pub fn respond(&mut self, now: Instant, tx: ServerTx, response: Message) {
+        let Some(status) = response.status() else {
+            return;
+        };
+        let Some(server) = self.servers.get(tx) else {
+            return;
+        };
+        match server.machine {
+            Machine::Invite(_) => {
+                let event = if status.is_provisional() {
+                    invite::Event::Provisional
+                } else if status.is_success() {
+                    invite::Event::Success
+                } else {
+                    invite::Event::Failure
+                };
+                self.step_server_invite(now, tx, event, Some(response), None);
+            }
+            Machine::NonInvite(_) => {
+                let event = if status.is_provisional() {
+                    non_invite::Event::Provisional
+                } else {
+                    non_invite::Event::Final
+                };
+                self.step_server_non_invite(now, tx, event, Some(response));
+            }
+        }
+    }
+
+    /// A request that has a transaction: a repetition, or the ACK of a final answer.
+    pub(super) fn handle_known_request(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        request: Request,
+        flow: Flow,
+    ) {
+        let Some(server) = self.servers.get(tx) else {
+            return;
+        };
+        if *request.method() == Method::Ack {
+            let ack = Some((request, flow));
+            return self.step_server_invite(now, tx, invite::Event::Ack, None, ack);
+        }
+        let machine = server.machine;
+        let kind = MessageKind::Request(request.method().label());
+        self.emit(Event::RetransmissionReceived { kind });
+        match machine {
+            Machine::Invite(_) => {
+                self.step_server_invite(now, tx, invite::Event::Invite, None, None);
+            }
+            Machine::NonInvite(_) => {
+                self.step_server_non_invite(now, tx, non_invite::Event::Request, None);
+            }
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-9.2
+    //# If the UAS did not find a matching transaction for the CANCEL
+    //# according to the procedure above, it SHOULD respond to the CANCEL
+    //# with a 481 (Call Leg/Transaction Does Not Exist).
+    pub(super) fn handle_cancel(&mut self, now: Instant, tx: ServerTx, cancel: Request) {
+        let invite = self
+            .server_index
+            .get(self.matcher.server(&cancel, Wanted::CancelledInvite))
+            .and_then(|invite| self.servers.get(invite).map(|server| (invite, server)));
+        let (status, tag) = match invite {
+            Some((_, server)) => (StatusCode::OK, server.to_tag()),
+            None => (StatusCode::CALL_DOES_NOT_EXIST, None),
+        };
+        let open = invite.and_then(|(invite, server)| match server.machine {
+            Machine::Invite(invite::State::Proceeding) => Some(invite),
+            _ => None,
+        });
+        let response = self.response_builder(tx, status, status.reason(), tag.as_deref());
+        if let Some(response) = response {
+            self.respond(now, tx, response.finish());
+        }
+        if let Some(invite) = open {
+            self.emit(Event::Cancelled { tx: invite, cancel });
+        }
+    }
+
+    pub(super) fn fire_server(&mut self, now: Instant, tx: ServerTx, timer: Timer) {
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        *server.armed.slot(timer) = None;
+        match server.machine {
+            Machine::Invite(_) => {
+                self.step_server_invite(now, tx, invite::Event::Fired(timer), None, None);
+            }
+            Machine::NonInvite(_) => {
+                self.step_server_non_invite(now, tx, non_invite::Event::Fired(timer), None);
+            }
+        }
+    }
+
+    fn step_server_invite(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        event: invite::Event,
+        mut response: Option<Message>,
+        mut ack: Option<(Request, Flow)>,
+    ) {
+        use invite::Action;
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        let Machine::Invite(state) = &mut server.machine else {
+            return;
+        };
+        let Some((next, actions)) = state.on(event) else {
+            return;
+        };
+        *state = next;
+        for action in actions {
+            match action {
+                Action::Send => self.send_response(tx, response.take()),
+                Action::SendAgain => self.send_last(tx, Attempt::Retransmission),
+                Action::Resend => self.resend_response(now, tx),
+                Action::Release => self.release(tx),
+                Action::StopResending => self.stop_server(tx),
+                Action::Arm(timer) => self.arm_server(now, tx, *timer),
+                Action::TellAck => {
+                    if let Some((request, flow)) = ack.take() {
+                        self.emit(Event::Ack { request, flow });
+                    }
+                }
+                Action::FailTimeout => {
+                    self.emit(Event::ServerFailed {
+                        tx,
+                        cause: Failure::Timeout,
+                    });
+                }
+            }
+        }
+        if next == invite::State::Terminated {
+            self.end_server(tx);
+        }
+    }
+
+    fn step_server_non_invite(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        event: non_invite::Event,
+        mut response: Option<Message>,
+    ) {
+        use non_invite::Action;
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        let Machine::NonInvite(state) = &mut server.machine else {
+            return;
+        };
+        let Some((next, actions)) = state.on(event) else {
+            return;
+        };
+        *state = next;
+        for action in actions {
+            match action {
+                Action::Send => self.send_response(tx, response.take()),
+                Action::SendAgain => self.send_last(tx, Attempt::Retransmission),
+                Action::Release => self.release(tx),
+                Action::Arm(timer) => self.arm_server(now, tx, *timer),
+            }
+        }
+        if next == non_invite::State::Terminated {
+            self.end_server(tx);
+        }
+    }
+
+    fn send_response(&mut self, tx: ServerTx, response: Option<Message>) {
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        let Some(response) = response else { return };
+        // A 2xx that the user repeats is the same message.
+        let again = server
+            .last
+            .as_ref()
+            .is_some_and(|last| last.bytes == response.bytes());
+        server.last = Some(Kept::new(&response));
+        self.send_last(
+            tx,
+            if again {
+                Attempt::Retransmission
+            } else {
+                Attempt::First
+            },
+        );
+    }
+
+    fn send_last(&mut self, tx: ServerTx, attempt: Attempt) {
+        let Some(server) = self.servers.get(tx) else {
+            return;
+        };
+        let Some(last) = &server.last else { return };
+        let (Route { flow, fallback }, last) = (server.route, last.clone());
+        self.transmit(flow, fallback, last, attempt);
+    }
+
+    fn resend_response(&mut self, now: Instant, tx: ServerTx) {
+        let t2 = self.settings.timers.t2;
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        server.interval = (2 * server.interval).min(t2);
+        let interval = server.interval;
+        self.send_last(tx, Attempt::Retransmission);
+        self.arm(now, interval, Due::Server(tx, Timer::G));
+    }
+
+    fn release(&mut self, tx: ServerTx) {
+        if let Some(server) = self.servers.get_mut(tx) {
+            server.request = None;
+        }
+    }
+
+    fn stop_server(&mut self, tx: ServerTx) {
+        if let Some(server) = self.servers.get_mut(tx) {
+            let armed = std::mem::take(&mut server.armed);
+            self.disarm(armed);
+        }
+    }
+
+    fn arm_server(&mut self, now: Instant, tx: ServerTx, timer: Timer) {
+        let timers = self.settings.timers;
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        let reliable = server.source.transport.is_reliable();
+        let after = match timer {
+            // RFC 3261 §17.2.1: timer G is not for reliable transports.
+            Timer::G if reliable => return,
+            Timer::G => {
+                server.interval = timers.t1;
+                timers.t1
+            }
+            Timer::I | Timer::J if reliable => Duration::ZERO,
+            Timer::I => timers.t4,
+            _ => timers.transaction_max(),
+        };
+        self.arm(now, after, Due::Server(tx, timer));
+    }
+
+    fn end_server(&mut self, tx: ServerTx) {
+        let Some(server) = self.servers.remove(tx) else {
+            return;
+        };
+        self.server_index.remove(server.fingerprint, tx);
+        if let Some(merged) = server.merged {
+            self.merged_index.remove(merged, tx);
+        }
+        self.disarm(server.armed);
+        self.emit(Event::ServerEnded { tx });
+    }
+}

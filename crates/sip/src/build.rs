@@ -1,0 +1,246 @@
+//! Printing messages. What is printed is parsed again by [`Builder::finish`], so a message that we
+//! made is one that we could read.
+
+use std::{fmt, net::SocketAddr};
+
+use bytes::{BufMut, BytesMut};
+
+use crate::{
+    HeaderName, Limits, Method, StatusCode,
+    message::Message,
+    print::{put_fmt, put_line, put_line_fmt, put_name},
+    request::{Request, Response},
+    via::Rport,
+};
+
+/// Bytes that most of our messages fit in.
+const CAPACITY: usize = 1024;
+
+/// Writes a message line by line.
+///
+/// ```
+/// use sip::{Builder, HeaderName, Method};
+///
+/// let request = Builder::request(&Method::Options, b"sip:15@192.0.2.1")
+///     .header(HeaderName::Via, "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1")
+///     .header(HeaderName::From, "<sip:a@192.0.2.9>;tag=1")
+///     .header(HeaderName::To, "<sip:15@192.0.2.1>")
+///     .header(HeaderName::CallId, "c1")
+///     .header(HeaderName::CSeq, "1 OPTIONS")
+///     .header_fmt(HeaderName::MaxForwards, format_args!("{}", 70))
+///     .finish_request()
+///     .expect("it has all that a request needs");
+/// assert_eq!(request.call_id(), b"c1");
+/// ```
+#[must_use]
+pub struct Builder {
+    buffer: BytesMut,
+}
+
+impl Builder {
+    /// Starts a request.
+    pub fn request(method: &Method, uri: &[u8]) -> Self {
+        let mut buffer = BytesMut::with_capacity(CAPACITY);
+        buffer.extend_from_slice(method.as_bytes());
+        buffer.put_u8(b' ');
+        put_line(&mut buffer, uri);
+        buffer.extend_from_slice(b" SIP/2.0\r\n");
+        Self { buffer }
+    }
+
+    /// Starts a response with the standard reason phrase.
+    pub fn response(status: StatusCode) -> Self {
+        Self::response_with_reason(status, status.reason())
+    }
+
+    /// Starts a response with a reason phrase of our own.
+    pub fn response_with_reason(status: StatusCode, reason: &str) -> Self {
+        let mut buffer = BytesMut::with_capacity(CAPACITY);
+        put_fmt(&mut buffer, format_args!("SIP/2.0 {status} "));
+        put_line(&mut buffer, reason.as_bytes());
+        buffer.extend_from_slice(b"\r\n");
+        Self { buffer }
+    }
+
+    /// Starts the response to a request, with all that RFC 3261 §8.2.6.2 copies: Via (the top one
+    /// with `received` and `rport` of `source`), From, To, Call-ID and CSeq. `to_tag` is added to a
+    /// To that has none.
+    pub fn response_to(
+        request: &Request,
+        status: StatusCode,
+        reason: &str,
+        to_tag: Option<&[u8]>,
+        source: SocketAddr,
+    ) -> Self {
+        let mut builder = Self::response_with_reason(status, reason);
+        builder.put_vias(request, Some(source));
+        builder.put(HeaderName::From, request.message_value(HeaderName::From));
+        builder.put_to(request, to_tag);
+        builder.put(HeaderName::CallId, request.call_id());
+        builder.put(HeaderName::CSeq, request.message_value(HeaderName::CSeq));
+        builder
+    }
+
+    /// Adds a header. Line breaks in the value become spaces: no value can add a line.
+    pub fn header(mut self, name: HeaderName, value: impl AsRef<[u8]>) -> Self {
+        self.put(name, value.as_ref());
+        self
+    }
+
+    /// Adds a header whose name [`HeaderName`] does not list. What no name may hold becomes `-`.
+    pub fn header_named(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        put_name(&mut self.buffer, name.as_bytes());
+        self.put_value(value.as_ref());
+        self
+    }
+
+    /// Adds a header from format arguments.
+    pub fn header_fmt(mut self, name: HeaderName, value: fmt::Arguments<'_>) -> Self {
+        self.buffer.extend_from_slice(name.as_str().as_bytes());
+        self.buffer.extend_from_slice(b": ");
+        put_line_fmt(&mut self.buffer, value);
+        self.buffer.extend_from_slice(b"\r\n");
+        self
+    }
+
+    /// Adds every header of this name as the message has it, line by line, byte for byte.
+    pub fn copy(mut self, from: &Message, name: HeaderName) -> Self {
+        for header in from.headers().filter(|header| header.name == name) {
+            self.buffer.extend_from_slice(header.line);
+            self.buffer.extend_from_slice(b"\r\n");
+        }
+        self
+    }
+
+    /// Adds a header when there is a value.
+    pub fn header_opt(self, name: HeaderName, value: Option<impl AsRef<[u8]>>) -> Self {
+        match value {
+            Some(value) => self.header(name, value),
+            None => self,
+        }
+    }
+
+    /// Ends the header without a body.
+    pub fn finish(self) -> Message {
+        self.finish_with_body(&[])
+    }
+
+    /// Ends the header, adds Content-Length and the body. Content-Type is the caller's to add.
+    pub fn finish_with_body(mut self, body: &[u8]) -> Message {
+        put_fmt(
+            &mut self.buffer,
+            format_args!("Content-Length: {}\r\n\r\n", body.len()),
+        );
+        self.buffer.extend_from_slice(body);
+        let limits = Limits {
+            message_len: u32::MAX as usize,
+            head_len: usize::MAX,
+            header_count: usize::MAX,
+            line_len: usize::MAX - 2,
+            element_count: usize::MAX,
+        };
+        Message::parse(self.buffer.freeze(), &limits)
+            .expect("the builder writes a start line, lines without breaks, and an empty line")
+    }
+
+    /// Ends a request without a body and validates it.
+    ///
+    /// # Errors
+    /// When a mandatory header was not given, or is wrong.
+    pub fn finish_request(self) -> Result<Request, crate::InvalidMessage> {
+        Request::new(self.finish())
+    }
+
+    /// Ends a response without a body and validates it.
+    ///
+    /// # Errors
+    /// When a mandatory header was not given, or is wrong.
+    pub fn finish_response(self) -> Result<Response, crate::InvalidMessage> {
+        Response::new(self.finish())
+    }
+
+    fn put(&mut self, name: HeaderName, value: &[u8]) {
+        debug_assert!(
+            name != HeaderName::Other,
+            "a header of another name is header_named"
+        );
+        self.buffer.extend_from_slice(name.as_str().as_bytes());
+        self.put_value(value);
+    }
+
+    fn put_value(&mut self, value: &[u8]) {
+        self.buffer.extend_from_slice(b": ");
+        put_line(&mut self.buffer, value);
+        self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    fn put_to(&mut self, request: &Request, to_tag: Option<&[u8]>) {
+        self.buffer.extend_from_slice(b"To: ");
+        put_line(&mut self.buffer, request.message_value(HeaderName::To));
+        if request.to_tag().is_none()
+            && let Some(tag) = to_tag
+        {
+            self.buffer.extend_from_slice(b";tag=");
+            put_line(&mut self.buffer, tag);
+        }
+        self.buffer.extend_from_slice(b"\r\n");
+    }
+
+    /// Copies all Vias; the top one gains where the request really came from.
+    fn put_vias(&mut self, request: &Request, source: Option<SocketAddr>) {
+        for (index, via) in request.elements(HeaderName::Via).enumerate() {
+            self.buffer.extend_from_slice(b"Via: ");
+            match source.filter(|_| index == 0) {
+                Some(source) => self.put_received_via(request, via, source),
+                None => put_line(&mut self.buffer, via),
+            }
+            self.buffer.extend_from_slice(b"\r\n");
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-18.2.1
+    //# If the host portion of the "sent-by" parameter
+    //# contains a domain name, or if it contains an IP address that differs
+    //# from the packet source address, the server MUST add a "received"
+    //# parameter to that Via header field value.
+    //= https://www.rfc-editor.org/rfc/rfc3581#section-4
+    //# When a server compliant to this specification (which can be a proxy
+    //# or UAS) receives a request, it examines the topmost Via header field
+    //# value.  If this Via header field value contains an "rport" parameter
+    //# with no value, it MUST set the value of the parameter to the source
+    //# port of the request.
+    fn put_received_via(&mut self, request: &Request, raw: &[u8], source: SocketAddr) {
+        let via = request.top_via();
+        let params = via.params.as_bytes();
+        put_line(&mut self.buffer, &raw[..raw.len() - params.len()]);
+        for param in via.params {
+            if param.name.eq_ignore_ascii_case(b"received") {
+                continue;
+            }
+            self.buffer.put_u8(b';');
+            put_line(&mut self.buffer, param.name);
+            if param.name.eq_ignore_ascii_case(b"rport") {
+                put_fmt(&mut self.buffer, format_args!("={}", source.port()));
+            } else if let Some(value) = param.value {
+                self.buffer.put_u8(b'=');
+                put_line(&mut self.buffer, value);
+            }
+        }
+        if via.rport() != Rport::Absent || via.host.ip() != Some(source.ip()) {
+            put_fmt(&mut self.buffer, format_args!(";received={}", source.ip()));
+        }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder({} bytes)", self.buffer.len())
+    }
+}
+
+impl Request {
+    fn message_value(&self, name: HeaderName) -> &[u8] {
+        self.header(name)
+            .expect("Request::new has found the mandatory headers")
+    }
+}

@@ -1,0 +1,457 @@
+//! Printing a changed copy of a message, with everything else byte for byte: what a proxy does to
+//! each message, and a back-to-back user agent to some.
+
+use std::fmt;
+
+use bytes::BytesMut;
+use smallvec::SmallVec;
+
+use crate::{
+    HeaderName, Limits, Message, ParseError,
+    lexer::Elements,
+    message::Field,
+    print::{put_fmt, put_line, put_line_fmt, put_name},
+    start_line::StartLine,
+};
+
+/// The changes to make to a message, and then the printer of the changed copy.
+///
+/// All changes speak of the message as it was received, whatever their order: what is dropped or
+/// replaced is dropped or replaced there, then lines are added. What no change names is printed
+/// as it was received: order, spelling, folds, unknown headers, bytes that are no text. Only three
+/// things go by themselves, since RFC 3261 §18.3 and RFC 4475 §3.1.2.7 forbid to forward them: line
+/// breaks before the start line, brackets and spaces around the Request-URI, and what follows the
+/// end that Content-Length declares.
+///
+/// No value can break out of its line. Nothing is allocated for up to eight lines and changes
+/// of four lists but what `out` needs to grow.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use sip::{Edit, HeaderName, Limits, Message};
+///
+/// let received = "BYE sip:a@b SIP/2.0\r\nRoute: <sip:us;lr>, <sip:next;lr>\r\nVia: SIP/2.0/UDP c\r\n\
+///     x-unknown :  kept \r\n\r\n";
+/// let message = Message::parse(received.into(), &Limits::default())?;
+/// let mut out = BytesMut::new();
+/// Edit::new(&message)
+///     .drop_first(HeaderName::Route, 1)
+///     .push_front(HeaderName::Via, &b"SIP/2.0/UDP us;branch=z9hG4bK1"[..])
+///     .print(&mut out);
+/// assert_eq!(out, "BYE sip:a@b SIP/2.0\r\nRoute: <sip:next;lr>\r\n\
+///     Via: SIP/2.0/UDP us;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP c\r\nx-unknown :  kept \r\n\r\n");
+/// # Ok::<(), sip::ParseError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Edit<'a> {
+    message: &'a Message,
+    request_uri: Option<&'a [u8]>,
+    body: Option<&'a [u8]>,
+    lines: SmallVec<[LineChange<'a>; 8]>,
+    lists: SmallVec<[ListChange<'a>; 4]>,
+}
+
+/// A value that an [`Edit`] prints.
+#[derive(Clone, Copy)]
+pub enum Value<'a> {
+    /// As it is.
+    Bytes(&'a [u8]),
+    /// As it formats.
+    Fmt(fmt::Arguments<'a>),
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Bytes(text.as_bytes())
+    }
+}
+
+impl<'a> From<fmt::Arguments<'a>> for Value<'a> {
+    fn from(arguments: fmt::Arguments<'a>) -> Self {
+        Self::Fmt(arguments)
+    }
+}
+
+/// A change of whole lines.
+#[derive(Clone, Copy)]
+struct LineChange<'a> {
+    name: Name<'a>,
+    kind: LineChangeKind<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum LineChangeKind<'a> {
+    Set(Value<'a>),
+    Remove,
+    PushFront(Value<'a>),
+    Append(Value<'a>),
+}
+
+/// Which headers a change is about.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Known(HeaderName),
+    Other(&'a [u8]),
+}
+
+/// A change of the elements of a comma-joined header, all its lines taken together.
+#[derive(Clone, Copy)]
+struct ListChange<'a> {
+    name: HeaderName,
+    drop_first: usize,
+    drop_last: usize,
+    replace_first: Option<Value<'a>>,
+}
+
+impl<'a> Edit<'a> {
+    /// No change yet.
+    pub fn new(message: &'a Message) -> Self {
+        Self {
+            message,
+            request_uri: None,
+            body: None,
+            lines: SmallVec::new(),
+            lists: SmallVec::new(),
+        }
+    }
+
+    /// Replaces the Request-URI. On a response it does nothing.
+    pub const fn request_uri(mut self, uri: &'a [u8]) -> Self {
+        self.request_uri = Some(uri);
+        self
+    }
+
+    /// Drops the first elements of a comma-joined header, over as many lines as they stand on: pop
+    /// Via, pop Route.
+    pub fn drop_first(mut self, name: HeaderName, count: usize) -> Self {
+        self.list(name).drop_first += count;
+        self
+    }
+
+    /// Drops the last elements of a comma-joined header: the Route of a strict router's request
+    /// (RFC 3261 §16.4).
+    pub fn drop_last(mut self, name: HeaderName, count: usize) -> Self {
+        self.list(name).drop_last += count;
+        self
+    }
+
+    /// Replaces the first element of a comma-joined header that is not dropped: the top Via that
+    /// gains `received`.
+    pub fn replace_first(mut self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+        self.list(name).replace_first = Some(value.into());
+        self
+    }
+
+    /// Makes this the one header of its name: in the place of the first one, or after all headers.
+    pub fn set(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+        self.line(Name::Known(name), LineChangeKind::Set(value.into()))
+    }
+
+    /// Removes all headers of this name.
+    pub fn remove(self, name: HeaderName) -> Self {
+        self.line(Name::Known(name), LineChangeKind::Remove)
+    }
+
+    /// Removes all headers with a name that [`HeaderName`] does not list.
+    pub fn remove_named(self, name: &'a str) -> Self {
+        self.line(Name::Other(name.as_bytes()), LineChangeKind::Remove)
+    }
+
+    /// Adds a line above the others of its name, or above all headers when there is none: Via,
+    /// Record-Route. Of two lines that are added so, the later one stands on top.
+    pub fn push_front(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+        self.line(Name::Known(name), LineChangeKind::PushFront(value.into()))
+    }
+
+    /// Adds a line after all headers.
+    pub fn append(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+        self.line(Name::Known(name), LineChangeKind::Append(value.into()))
+    }
+
+    /// Adds a line after all headers, with a name that [`HeaderName`] does not list.
+    pub fn append_named(self, name: &'a str, value: impl Into<Value<'a>>) -> Self {
+        self.line(
+            Name::Other(name.as_bytes()),
+            LineChangeKind::Append(value.into()),
+        )
+    }
+
+    /// Replaces the body; Content-Length follows. Content-Type is the caller's to set.
+    pub const fn body(mut self, body: &'a [u8]) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// Writes Content-Length even if the body is not replaced: what a stream needs of a message
+    /// that came over UDP without one (RFC 3261 §16.6 item 10).
+    pub fn with_content_length(self) -> Self {
+        let body = self.body.unwrap_or_else(|| self.message.body_bytes());
+        self.body(body)
+    }
+
+    /// Appends the changed message to `out`.
+    pub fn print(&self, out: &mut BytesMut) {
+        let message = self.message;
+        let mut copy = Copier {
+            bytes: message.bytes(),
+            copied: message.start_of_start_line(),
+            out,
+        };
+        self.print_start_line(&mut copy);
+        copy.up_to(
+            message
+                .fields()
+                .first()
+                .map_or_else(|| message.head_end(), Field::start),
+        );
+        self.print_new_kinds(copy.out);
+        let mut lists = self.lists.clone();
+        for list in &mut lists {
+            list.count_from_the_front(message);
+        }
+        for (index, field) in message.fields().iter().enumerate() {
+            self.print_field(&mut copy, index, &mut lists);
+            debug_assert!(copy.copied <= field.end_with_break(message.bytes()));
+        }
+        copy.up_to(message.head_end());
+        self.print_appended(copy.out);
+        copy.up_to(message.body_start());
+        copy.out
+            .extend_from_slice(self.body.unwrap_or_else(|| message.body_bytes()));
+    }
+
+    /// The changed message.
+    ///
+    /// # Errors
+    /// When it breaks one of the limits: it was changed beyond what anybody would read.
+    pub fn finish(&self, limits: &Limits) -> Result<Message, ParseError> {
+        let mut out = BytesMut::with_capacity(self.message.bytes().len() + ROOM_FOR_CHANGES);
+        self.print(&mut out);
+        Message::parse(out.freeze(), limits)
+    }
+
+    fn line(mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> Self {
+        self.lines.push(LineChange { name, kind });
+        self
+    }
+
+    fn list(&mut self, name: HeaderName) -> &mut ListChange<'a> {
+        let found = self.lists.iter().position(|list| list.name == name);
+        let index = found.unwrap_or_else(|| {
+            self.lists.push(ListChange {
+                name,
+                drop_first: 0,
+                drop_last: 0,
+                replace_first: None,
+            });
+            self.lists.len() - 1
+        });
+        &mut self.lists[index]
+    }
+
+    fn print_start_line(&self, copy: &mut Copier<'_>) {
+        if let StartLine::Request { uri, uri_field, .. } = self.message.start() {
+            let received = || self.message.bytes_at(*uri);
+            copy.up_to(uri_field.range().start);
+            put_line(copy.out, self.request_uri.unwrap_or_else(received));
+            copy.skip_to(uri_field.range().end);
+        }
+    }
+
+    /// Lines that were pushed to the front of a kind that is not there.
+    fn print_new_kinds(&self, out: &mut BytesMut) {
+        for line in self.lines.iter().rev() {
+            if let LineChangeKind::PushFront(value) = line.kind
+                && !self.is_there(line.name, self.message.fields())
+            {
+                line.name.print(value, out);
+            }
+        }
+    }
+
+    fn print_field(&self, copy: &mut Copier<'_>, index: usize, lists: &mut [ListChange<'_>]) {
+        let (before, field) = (
+            &self.message.fields()[..index],
+            &self.message.fields()[index],
+        );
+        let mut fate = Fate::Kept;
+        for line in self.lines.iter().rev() {
+            if !line.name.is_of(field, self.message) {
+                continue;
+            }
+            let is_first = !self.is_there(line.name, before);
+            match line.kind {
+                LineChangeKind::PushFront(value) if is_first => {
+                    copy.up_to(field.start());
+                    line.name.print(value, copy.out);
+                }
+                LineChangeKind::Set(value) if is_first => fate = Fate::Replaced(line.name, value),
+                LineChangeKind::Set(_) | LineChangeKind::Remove => fate = Fate::Removed,
+                LineChangeKind::PushFront(_) | LineChangeKind::Append(_) => {}
+            }
+        }
+        if self.body.is_some() && field.name() == HeaderName::ContentLength {
+            fate = Fate::Removed;
+        }
+        let list = lists.iter_mut().find(|list| list.name == field.name());
+        match (fate, list) {
+            (Fate::Kept, None) => return,
+            (Fate::Kept, Some(list)) => return list.print(field, copy),
+            (Fate::Replaced(name, value), _) => {
+                copy.up_to(field.start());
+                name.print(value, copy.out);
+            }
+            (Fate::Removed, _) => copy.up_to(field.start()),
+        }
+        copy.skip_to(field.end_with_break(copy.bytes));
+    }
+
+    fn print_appended(&self, out: &mut BytesMut) {
+        for line in &self.lines {
+            match line.kind {
+                LineChangeKind::Append(value) => line.name.print(value, out),
+                LineChangeKind::Set(value) if !self.is_there(line.name, self.message.fields()) => {
+                    line.name.print(value, out);
+                }
+                _ => {}
+            }
+        }
+        if let Some(body) = self.body {
+            put_fmt(out, format_args!("Content-Length: {}\r\n", body.len()));
+        }
+    }
+
+    fn is_there(&self, name: Name<'_>, fields: &[Field]) -> bool {
+        fields.iter().any(|field| name.is_of(field, self.message))
+    }
+}
+
+impl fmt::Debug for Edit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edit")
+            .field("message", self.message)
+            .field("lines", &self.lines.len())
+            .field("lists", &self.lists.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What becomes of a line.
+enum Fate<'a> {
+    Kept,
+    Replaced(Name<'a>, Value<'a>),
+    Removed,
+}
+
+impl Name<'_> {
+    fn is_of(self, field: &Field, message: &Message) -> bool {
+        match self {
+            Self::Known(name) => field.name() == name,
+            Self::Other(name) => field
+                .header(message.bytes())
+                .written_name
+                .eq_ignore_ascii_case(name),
+        }
+    }
+
+    fn print(self, value: Value<'_>, out: &mut BytesMut) {
+        match self {
+            Self::Known(name) => put_name(out, name.as_str().as_bytes()),
+            Self::Other(name) => put_name(out, name),
+        }
+        out.extend_from_slice(b": ");
+        value.print(out);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Value<'_> {
+    fn print(self, out: &mut BytesMut) {
+        match self {
+            Self::Bytes(bytes) => put_line(out, bytes),
+            Self::Fmt(arguments) => put_line_fmt(out, arguments),
+        }
+    }
+}
+
+impl ListChange<'_> {
+    /// Turns `drop_last` into the number of elements from the front at which dropping starts.
+    fn count_from_the_front(&mut self, message: &Message) {
+        self.drop_last = match self.drop_last {
+            0 => usize::MAX,
+            count => message.elements(self.name).count().saturating_sub(count),
+        };
+    }
+
+    /// Prints one line of the list, and counts on past its elements.
+    fn print(&mut self, field: &Field, copy: &mut Copier<'_>) {
+        let value_start = field.value_start();
+        let elements = Elements::new(&copy.bytes[value_start..field.end()]);
+        let mut kept: Option<(usize, usize, usize)> = None;
+        let (mut index, mut is_whole) = (0, true);
+        for (start, end) in elements.spans() {
+            if (self.drop_first..self.drop_last).contains(&index) {
+                let first = kept.unwrap_or((start, end, end));
+                kept = Some((first.0, first.1, end));
+            } else {
+                is_whole = false;
+            }
+            index += 1;
+        }
+        let replacement = kept.and_then(|_| self.replace_first.take());
+        self.drop_first = self.drop_first.saturating_sub(index);
+        self.drop_last = match self.drop_last {
+            usize::MAX => usize::MAX,
+            until => until.saturating_sub(index),
+        };
+        if is_whole && replacement.is_none() {
+            return;
+        }
+        let Some((start, first_end, end)) = kept else {
+            copy.up_to(field.start());
+            copy.skip_to(field.end_with_break(copy.bytes));
+            return;
+        };
+        copy.up_to(value_start);
+        copy.out.extend_from_slice(b" ");
+        match replacement {
+            Some(value) => {
+                value.print(copy.out);
+                copy.skip_to(value_start + first_end);
+            }
+            None => copy.skip_to(value_start + start),
+        }
+        copy.up_to(value_start + end);
+        copy.skip_to(field.end());
+    }
+}
+
+/// Copies the untouched stretches of a message.
+struct Copier<'a> {
+    bytes: &'a [u8],
+    copied: usize,
+    out: &'a mut BytesMut,
+}
+
+impl Copier<'_> {
+    fn up_to(&mut self, at: usize) {
+        if at > self.copied {
+            self.out.extend_from_slice(&self.bytes[self.copied..at]);
+            self.copied = at;
+        }
+    }
+
+    fn skip_to(&mut self, at: usize) {
+        self.copied = self.copied.max(at);
+    }
+}
+
+/// What a Via and a Record-Route take.
+const ROOM_FOR_CHANGES: usize = 256;

@@ -1,0 +1,107 @@
+//! Hosts, as URIs and Vias write them (RFC 3261 §25.1, RFC 5118).
+
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use crate::{lexer, uri::UriError};
+
+/// A host: a name, or an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Host<'a> {
+    /// A domain name as written; compare without case.
+    Name(&'a [u8]),
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// An IPv6 address, written in brackets.
+    V6(Ipv6Addr),
+}
+
+impl<'a> Host<'a> {
+    /// Reads a host as it is written in a URI or a Via: a name, an IPv4 address, or an IPv6
+    /// address in brackets.
+    ///
+    /// # Errors
+    /// [`UriError::Host`].
+    pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
+        if let [b'[', inner @ .., b']'] = raw {
+            let text = std::str::from_utf8(inner).map_err(|_| UriError::Host)?;
+            return text.parse().map(Self::V6).map_err(|_| UriError::Host);
+        }
+        // `_` is no hostname character, but it is met in real networks.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+        if raw.is_empty() || !raw.iter().copied().all(is_name) {
+            return Err(UriError::Host);
+        }
+        let v4 = raw[0]
+            .is_ascii_digit()
+            .then(|| {
+                std::str::from_utf8(raw)
+                    .ok()
+                    .and_then(|text| text.parse().ok())
+            })
+            .flatten();
+        Ok(v4.map_or(Self::Name(raw), Self::V4))
+    }
+
+    /// The address, where the host is one.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match *self {
+            Self::Name(_) => None,
+            Self::V4(address) => Some(IpAddr::V4(address)),
+            Self::V6(address) => Some(IpAddr::V6(address)),
+        }
+    }
+
+    /// Whether two hosts are the same: names without case, addresses by value.
+    pub fn same_as(&self, other: &Host<'_>) -> bool {
+        match (self, other) {
+            (Self::Name(a), Host::Name(b)) => a.eq_ignore_ascii_case(b),
+            _ => self.ip().is_some() && self.ip() == other.ip(),
+        }
+    }
+}
+
+impl From<IpAddr> for Host<'_> {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => Self::V6(address),
+        }
+    }
+}
+
+impl fmt::Display for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name
+                .utf8_chunks()
+                .try_for_each(|chunk| f.write_str(chunk.valid())),
+            Self::V4(address) => write!(f, "{address}"),
+            Self::V6(address) => write!(f, "[{address}]"),
+        }
+    }
+}
+
+impl fmt::Debug for Host<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Splits `host[:port]`, with white space around the colon as a Via may have it.
+pub(crate) fn parse_host_port(raw: &[u8]) -> Result<(Host<'_>, Option<u16>), UriError> {
+    let host_end = if raw.first() == Some(&b'[') {
+        memchr::memchr(b']', raw).ok_or(UriError::Host)? + 1
+    } else {
+        memchr::memchr(b':', raw).unwrap_or(raw.len())
+    };
+    let host = Host::parse(lexer::trim_end(&raw[..host_end]))?;
+    let port = match lexer::trim(&raw[host_end..]) {
+        [] => None,
+        [b':', port @ ..] => Some(lexer::number(lexer::trim(port)).ok_or(UriError::Port)?),
+        _ => return Err(UriError::Host),
+    };
+    Ok((host, port))
+}

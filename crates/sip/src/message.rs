@@ -1,0 +1,404 @@
+//! The lexed message: where each part of the received bytes begins and ends.
+
+use std::{fmt, ops::Range};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::{
+    HeaderName, Limits, Method, StatusCode,
+    lexer::{self, Elements},
+    lines::{self, Lines},
+    start_line::StartLine,
+};
+
+/// Header lines that are kept without an allocation.
+const FIELDS_INLINE: usize = 32;
+
+/// A SIP message as it was received: the bytes, and an index of its parts. Making one validates
+/// only what is needed to find the parts; [`crate::Request`] and [`crate::Response`] are the
+/// validated forms.
+///
+/// Cloning shares the bytes.
+#[derive(Clone)]
+pub struct Message {
+    bytes: Bytes,
+    start: StartLine,
+    start_at: u32,
+    fields: SmallVec<[Field; FIELDS_INLINE]>,
+    body: Span,
+}
+
+/// A range of bytes inside the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn new(range: Range<usize>) -> Self {
+        let cast = |at| u32::try_from(at).expect("a message is shorter than Limits::message_len");
+        Self {
+            start: cast(range.start),
+            end: cast(range.end),
+        }
+    }
+
+    pub(crate) fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// One header line: its name, and where line and value are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    name: HeaderName,
+    line: Span,
+    value_start: u32,
+}
+
+/// One header line of a message.
+#[derive(Clone, Copy)]
+pub struct Header<'a> {
+    /// The name.
+    pub name: HeaderName,
+    /// The name as it was written: the only way to tell apart [`HeaderName::Other`] ones.
+    pub written_name: &'a [u8],
+    /// The value as it was received, without white space at its ends; folds are inside.
+    pub value: &'a [u8],
+    /// The whole line without its final line break.
+    pub line: &'a [u8],
+}
+
+/// Why bytes are no SIP message. There is nobody to answer: drop, and count by reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Nothing but line breaks: a keep-alive (RFC 5626 §3.5.1), not an error of anybody.
+    #[error("keep-alive")]
+    KeepAlive,
+    /// The first line is neither a request line nor a status line.
+    #[error("the first line is no SIP start line")]
+    StartLine,
+    /// A status code outside 100 to 699.
+    #[error("the status code is not between 100 and 699")]
+    StatusCode,
+    /// There is no empty line after the header.
+    #[error("the header never ends")]
+    HeaderEnd,
+    /// A carriage return that ends no line: other elements would see another message.
+    #[error("a bare carriage return in the header")]
+    BareCarriageReturn,
+    /// [`Limits::message_len`].
+    #[error("the message is too long")]
+    MessageTooLong,
+    /// [`Limits::head_len`].
+    #[error("the header section is too long")]
+    HeadTooLong,
+    /// [`Limits::header_count`].
+    #[error("too many header lines")]
+    TooManyHeaders,
+    /// [`Limits::line_len`].
+    #[error("a header line is too long")]
+    LineTooLong,
+    /// [`Limits::element_count`].
+    #[error("too many comma-joined elements")]
+    TooManyElements,
+}
+
+impl ParseError {
+    /// A short name for metric labels.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::KeepAlive => "keep-alive",
+            Self::StartLine => "start-line",
+            Self::StatusCode => "status-code",
+            Self::HeaderEnd => "header-end",
+            Self::BareCarriageReturn => "bare-cr",
+            Self::MessageTooLong => "message-too-long",
+            Self::HeadTooLong => "head-too-long",
+            Self::TooManyHeaders => "too-many-headers",
+            Self::LineTooLong => "line-too-long",
+            Self::TooManyElements => "too-many-elements",
+        }
+    }
+}
+
+impl Message {
+    /// Finds the parts of a message. One pass over the header, none over the body.
+    ///
+    /// Line breaks before the start line are skipped (RFC 3261 §7.5), a bare LF ends a line too,
+    /// and a line without a colon is kept in the bytes but is no header. The body reaches to the
+    /// end of `bytes`, or to `Content-Length` where that is a number and shorter; whether it is
+    /// right is for [`crate::Request`] and [`crate::Response`] to say.
+    ///
+    /// # Errors
+    /// [`ParseError`] where there is no message that could be answered.
+    pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Self, ParseError> {
+        if bytes.len() > limits.message_len {
+            return Err(ParseError::MessageTooLong);
+        }
+        let mut lines = Lines::new(&bytes, limits);
+        let start = loop {
+            let Some(line) = lines.next_line()? else {
+                return Err(ParseError::KeepAlive);
+            };
+            if !line.is_empty() {
+                break line;
+            }
+        };
+        let start_at = Span::new(start.clone()).start;
+        let start = StartLine::parse(&bytes, start)?;
+        let mut fields = SmallVec::new();
+        let body_start = loop {
+            let line = lines.next_header()?.ok_or(ParseError::HeaderEnd)?;
+            if line.is_empty() {
+                break lines.at();
+            }
+            if fields.len() == limits.header_count {
+                return Err(ParseError::TooManyHeaders);
+            }
+            fields.extend(Field::parse(&bytes, line));
+        };
+        let body = Span::new(body_start..bytes.len());
+        let mut message = Self {
+            bytes,
+            start,
+            start_at,
+            fields,
+            body,
+        };
+        message.check_element_count(limits)?;
+        message.cut_body_to_content_length();
+        Ok(message)
+    }
+
+    /// All bytes, as received or printed.
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The body; empty when there is none. Shares the message's bytes.
+    pub fn body(&self) -> Bytes {
+        self.bytes.slice(self.body.range())
+    }
+
+    /// The body, borrowed.
+    pub fn body_bytes(&self) -> &[u8] {
+        &self.bytes[self.body.range()]
+    }
+
+    /// Whether this is a request.
+    pub const fn is_request(&self) -> bool {
+        matches!(self.start, StartLine::Request { .. })
+    }
+
+    /// The method of a request.
+    pub const fn method(&self) -> Option<&Method> {
+        match &self.start {
+            StartLine::Request { method, .. } => Some(method),
+            StartLine::Response { .. } => None,
+        }
+    }
+
+    /// The status code of a response.
+    pub const fn status(&self) -> Option<StatusCode> {
+        match self.start {
+            StartLine::Request { .. } => None,
+            StartLine::Response { status, .. } => Some(status),
+        }
+    }
+
+    /// All header lines in their order.
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = Header<'_>> + Clone {
+        self.fields.iter().map(|field| field.header(&self.bytes))
+    }
+
+    /// The value of the first header of this name, trimmed, folds inside.
+    pub fn header(&self, name: HeaderName) -> Option<&[u8]> {
+        self.fields
+            .iter()
+            .find(|field| field.name == name)
+            .map(|field| field.header(&self.bytes).value)
+    }
+
+    /// The value of the first header with this name in any case, for names that
+    /// [`HeaderName`] does not list.
+    pub fn header_named(&self, name: &str) -> Option<&[u8]> {
+        self.headers()
+            .find(|header| header.written_name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|header| header.value)
+    }
+
+    /// The values of all headers of this name, one for each line.
+    pub fn header_values(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> + Clone {
+        self.fields
+            .iter()
+            .filter(move |field| field.name == name)
+            .map(|field| field.header(&self.bytes).value)
+    }
+
+    /// The elements of all headers of this name: lines in their order, each split at its commas
+    /// (RFC 3261 §7.3.1). Only for names whose grammar is a comma-separated list.
+    pub fn elements(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> + Clone {
+        self.header_values(name).flat_map(Elements::new)
+    }
+
+    /// The part of the message's bytes that `part` (borrowed from it) is, without copying.
+    ///
+    /// # Panics
+    /// When `part` is not borrowed from this message.
+    pub fn share(&self, part: &[u8]) -> Bytes {
+        self.bytes.slice_ref(part)
+    }
+
+    pub(crate) const fn start(&self) -> &StartLine {
+        &self.start
+    }
+
+    pub(crate) fn bytes_at(&self, span: Span) -> &[u8] {
+        &self.bytes[span.range()]
+    }
+
+    pub(crate) fn span_of(&self, part: &[u8]) -> Span {
+        let start = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr());
+        let start = start
+            .filter(|start| start + part.len() <= self.bytes.len())
+            .expect("a part is borrowed from its message");
+        Span::new(start..start + part.len())
+    }
+
+    /// Bytes that follow the header, before `Content-Length` cut them.
+    pub(crate) fn bytes_after_head(&self) -> usize {
+        self.bytes.len() - self.body.start as usize
+    }
+
+    pub(crate) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Where the start line begins: after the line breaks that may stand before it.
+    pub(crate) const fn start_of_start_line(&self) -> usize {
+        self.start_at as usize
+    }
+
+    /// Where the empty line after the header begins.
+    pub(crate) fn head_end(&self) -> usize {
+        let body_start = self.body_start();
+        body_start
+            - if self.bytes[..body_start].ends_with(b"\r\n") {
+                2
+            } else {
+                1
+            }
+    }
+
+    /// Where the body begins.
+    pub(crate) const fn body_start(&self) -> usize {
+        self.body.start as usize
+    }
+
+    fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
+        for name in [
+            HeaderName::Via,
+            HeaderName::Route,
+            HeaderName::RecordRoute,
+            HeaderName::Contact,
+            HeaderName::Path,
+            HeaderName::HistoryInfo,
+        ] {
+            let commas: usize = self
+                .header_values(name)
+                .map(|value| 1 + memchr::memchr_iter(b',', value).count())
+                .sum();
+            if commas > limits.element_count {
+                return Err(ParseError::TooManyElements);
+            }
+        }
+        Ok(())
+    }
+
+    fn cut_body_to_content_length(&mut self) {
+        let declared = self
+            .header(HeaderName::ContentLength)
+            .and_then(lexer::number::<usize>);
+        if let Some(declared) = declared
+            && declared < self.bytes_after_head()
+        {
+            let start = self.body.start as usize;
+            self.body = Span::new(start..start + declared);
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    /// Start line and header names only: values can be personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.start {
+            StartLine::Request { method, .. } => write!(f, "{method} ***")?,
+            StartLine::Response { status, .. } => write!(f, "{status:?}")?,
+        }
+        write!(
+            f,
+            " ({} headers, {} bytes of body)",
+            self.fields.len(),
+            self.body_bytes().len()
+        )
+    }
+}
+
+impl Field {
+    /// The field on this line, or `None` for a line that names nothing.
+    fn parse(bytes: &Bytes, range: Range<usize>) -> Option<Self> {
+        let (name, value_start) = lines::name_of(&bytes[range.clone()])?;
+        Some(Self {
+            name,
+            value_start: Span::new(range.start + value_start..range.end).start,
+            line: Span::new(range),
+        })
+    }
+
+    pub(crate) const fn name(&self) -> HeaderName {
+        self.name
+    }
+
+    pub(crate) const fn start(&self) -> usize {
+        self.line.start as usize
+    }
+
+    pub(crate) const fn value_start(&self) -> usize {
+        self.value_start as usize
+    }
+
+    pub(crate) const fn end(&self) -> usize {
+        self.line.end as usize
+    }
+
+    /// Where the next line begins.
+    pub(crate) fn end_with_break(&self, bytes: &[u8]) -> usize {
+        self.end() + if bytes[self.end()] == b'\r' { 2 } else { 1 }
+    }
+
+    pub(crate) fn header<'a>(&self, bytes: &'a Bytes) -> Header<'a> {
+        let line = &bytes[self.line.range()];
+        lines::header(
+            line,
+            self.name,
+            (self.value_start - self.line.start) as usize,
+        )
+    }
+}
+
+impl Header<'_> {
+    /// The value on one line: folds become single spaces.
+    pub fn unfolded(&self) -> std::borrow::Cow<'_, [u8]> {
+        lexer::unfold(self.value)
+    }
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ***", String::from_utf8_lossy(self.written_name))
+    }
+}

@@ -1,0 +1,50 @@
+//! Writing values so that none of them can break out of its line.
+
+use std::fmt::{self, Write as _};
+
+use bytes::BytesMut;
+
+use crate::lexer;
+
+/// Writes a value so that it stays on its line: line breaks become spaces.
+pub(crate) fn put_line(buffer: &mut BytesMut, value: &[u8]) {
+    let start = buffer.len();
+    buffer.extend_from_slice(value);
+    if memchr::memchr2(b'\r', b'\n', value).is_some() {
+        without_line_breaks(buffer, start);
+    }
+}
+
+/// Writes format arguments so that they stay on their line.
+pub(crate) fn put_line_fmt(buffer: &mut BytesMut, arguments: fmt::Arguments<'_>) {
+    let start = buffer.len();
+    put_fmt(buffer, arguments);
+    without_line_breaks(buffer, start);
+}
+
+/// Writes format arguments that hold no line break, or one that is meant.
+pub(crate) fn put_fmt(buffer: &mut BytesMut, arguments: fmt::Arguments<'_>) {
+    buffer
+        .write_fmt(arguments)
+        .expect("writing to memory does not fail");
+}
+
+/// Writes a header's name: a byte that no name may hold (RFC 3261 §25.1) becomes `-`, so that a
+/// name from the network can neither end its own header nor continue the one before.
+pub(crate) fn put_name(buffer: &mut BytesMut, name: &[u8]) {
+    let start = buffer.len();
+    buffer.extend_from_slice(name);
+    for byte in &mut buffer[start..] {
+        if !lexer::is_token(*byte) {
+            *byte = b'-';
+        }
+    }
+}
+
+fn without_line_breaks(buffer: &mut BytesMut, start: usize) {
+    for byte in &mut buffer[start..] {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+}
