@@ -116,7 +116,7 @@ impl FromStr for Cidr {
             None => max,
         };
         let prefix = Self::containing(address, len).expect("parse_len keeps to the address's bits");
-        if prefix.bounds().0 != Self::from(address).bounds().0 {
+        if prefix.address != address.to_canonical() {
             return Err(CidrError::HostBits { address, prefix });
         }
         Ok(prefix)

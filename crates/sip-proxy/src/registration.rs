@@ -17,7 +17,6 @@ use crate::{
 };
 
 /// A REGISTER that makes sense by itself.
-#[derive(Debug)]
 pub(crate) struct Registration {
     pub(crate) call_id: Bytes,
     pub(crate) cseq: u32,
@@ -26,7 +25,6 @@ pub(crate) struct Registration {
 }
 
 /// The change that is asked for.
-#[derive(Debug)]
 pub(crate) enum Change {
     /// None: the sender wants to know the bindings.
     Query,
@@ -37,7 +35,6 @@ pub(crate) enum Change {
 }
 
 /// The change of one contact.
-#[derive(Debug)]
 pub(crate) enum ContactChange {
     /// To be bound from now on, in place of what it was bound to before.
     Bind(Binding),
@@ -93,9 +90,14 @@ fn check_required(request: &Request) -> Result<(), Refusal> {
     })
 }
 
-/// The values of Path in their order. They are taken from a phone that does not list `path` as
-/// supported too: RFC 3327 §5.3 leaves that to the registrar, and without them the phone could not
-/// be rung.
+//= https://www.rfc-editor.org/rfc/rfc3327#section-5.3
+//# However, the Path
+//# mechanism should technically work in the absence of UA support (at
+//# some compromise to security), so some registrars MAY choose to
+//# support the extension in the absence of a Supported header field
+//# value in the request.
+/// The values of Path in their order. We are one of those registrars: a phone that is refused
+/// rings for nobody, and without the Path it could not be reached either.
 fn read_path(request: &Request) -> Result<Vec<Bytes>, Refusal> {
     let read = |raw: &[u8]| {
         let hop = NameAddr::parse(raw).ok()?;
@@ -185,14 +187,14 @@ impl ContactReader<'_> {
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
-    //# -  If the field value has an "expires" parameter, that value
+    //# If the field value has an "expires" parameter, that value
     //# MUST be taken as the requested expiration.
     //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
-    //# -  If there is no such parameter, but the request has an
+    //# If there is no such parameter, but the request has an
     //# Expires header field, that value MUST be taken as the
     //# requested expiration.
     //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
-    //# -  If there is neither, a locally-configured default value MUST
+    //# If there is neither, a locally-configured default value MUST
     //# be taken as the requested expiration.
     fn requested_expires(&self, contact: &Contact<'_>) -> Duration {
         let asked = contact.expires().or_else(|| self.expires_header());

@@ -1,14 +1,17 @@
 //! The registrar's answer, as data.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, StatusCode, headers::QValue};
 
 use crate::binding::Binding;
 
-/// What a REGISTER is answered with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a REGISTER is answered with. `Debug` shows no user part.
+#[derive(Clone, PartialEq, Eq)]
 #[must_use = "every request is answered"]
 pub enum Reply {
     /// 200: the change was made as a whole, or there was none to make.
@@ -137,6 +140,19 @@ impl Reply {
             Self::Refused(refusal) => write_refusal(refusal, response),
         }
         .finish()
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepted { bindings, path } => f
+                .debug_struct("Accepted")
+                .field("bindings", bindings)
+                .field("path_len", &path.len())
+                .finish(),
+            Self::Refused(refusal) => f.debug_tuple("Refused").field(refusal).finish(),
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Trunks {
 }
 
 /// Prefixes of one family as ranges that do not overlap: the number where each begins, in order,
-/// and whose it is up to where the next begins.
+/// and whose it is up to where the next begins. Of several that begin at the same number the last
+/// counts; the others are empty.
 #[derive(Clone, Debug)]
 struct Ranges {
     starts: Vec<(u128, Option<TrunkId>)>,
@@ -143,7 +144,7 @@ impl Ranges {
         for (cidr, trunk) in prefixes {
             let (first, last) = cidr.bounds();
             ranges.close(&mut open, first);
-            ranges.begin(first, Some(trunk));
+            ranges.starts.push((first, Some(trunk)));
             open.push((last, trunk));
         }
         while let Some((last, _)) = open.pop() {
@@ -162,14 +163,9 @@ impl Ranges {
     /// After a prefix whose last address this is, the one around it goes on.
     fn resume(&mut self, last: u128, open: &[(u128, TrunkId)]) {
         if let Some(next) = last.checked_add(1) {
-            self.begin(next, open.last().map(|&(_, trunk)| trunk));
+            let trunk = open.last().map(|&(_, trunk)| trunk);
+            self.starts.push((next, trunk));
         }
-    }
-
-    /// Begins a range; one that began at the same address was empty.
-    fn begin(&mut self, at: u128, trunk: Option<TrunkId>) {
-        self.starts.pop_if(|&mut (start, _)| start == at);
-        self.starts.push((at, trunk));
     }
 
     fn find(&self, address: u128) -> Option<TrunkId> {

@@ -1,0 +1,80 @@
+//! Configuration: one TOML file becomes validated domain types, or every error at once.
+//!
+//! [`load`] reads the text and returns a [`Loaded`], from which a node starts, or [`Errors`], which
+//! print one line for each: file, line, column, what is wrong, what would be right. Unknown keys are
+//! errors. What is legal but probably not meant is a warning.
+//!
+//! Nothing is read from the disk here and no file is found by itself: the caller reads the text.
+//!
+//! ```
+//! let errors = config::load("node.toml".as_ref(), "[node]\nnam = \"x\"\n", [1, 2, 3, 4]);
+//! let errors = errors.expect_err("it is not whole").to_string();
+//! assert!(errors.starts_with("node.toml:1:1: [node] has no `default_line`"));
+//! assert!(errors.contains("node.toml:2:1: unknown key `nam` in [node]; did you mean `name`?"));
+//! ```
+
+mod people;
+mod report;
+mod shell;
+mod table;
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use toml::de::DeTable;
+
+pub use report::{Errors, Problem};
+
+use crate::{report::Report, table::Table};
+
+/// A configuration that is right: what a node starts from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What the engine decides by.
+    pub engine: engine::Config,
+    /// Where the API and the metrics are served.
+    pub http: SocketAddr,
+    /// How long calls may go on when the node is told to stop.
+    pub drain_limit: Duration,
+    /// How log lines look.
+    pub log: LogFormat,
+    /// What is legal but probably not meant, one printed line each.
+    pub warnings: Vec<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line, for collectors.
+    Json,
+    /// Text, for people.
+    Text,
+}
+
+/// Reads a configuration. `path` is only for messages. `seed` is entropy for the engine.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file.
+pub fn load(path: &Path, text: &str, seed: [u64; 4]) -> Result<Loaded, Errors> {
+    let report = Report::new(path, text);
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    for error in &syntax {
+        let span = error.span().unwrap_or_default();
+        report.error(&span, error.message());
+    }
+    if report.has_errors() {
+        return Err(report.into_errors());
+    }
+    let loaded = {
+        let root = Table::new(document.get_ref(), "the file", 0..0, &report);
+        let loaded = shell::read(&root, &report, seed);
+        root.finish();
+        loaded
+    };
+    match loaded {
+        Some(mut loaded) if !report.has_errors() => {
+            loaded.warnings = report.into_warnings();
+            Ok(loaded)
+        }
+        _ => Err(report.into_errors()),
+    }
+}

@@ -1,0 +1,330 @@
+//! Everything but sites and people: the node, its sockets, trunks, limits.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use engine::{Config, Dialled, Listener, NumberRoute, Settings};
+use sip::Transport;
+use sip_proxy::{Trunk, TrunkId, Trunks};
+use sip_transaction::ListenerId;
+
+use crate::{
+    Loaded, LogFormat,
+    people::{self, People},
+    report::{Report, Span},
+    table::{At, Table},
+};
+
+/// Where HTTP is served when the file does not say.
+const HTTP: &str = "127.0.0.1:8015";
+
+/// How long a node drains when the file does not say.
+const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// Names of trunks to their ids.
+type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
+
+/// Reads the whole file. `None` only where errors were reported.
+pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Option<Loaded> {
+    let node = root.table("node", "[node]");
+    if node.is_none() {
+        root.missing("[node]", "the table with name, domain and default_line");
+    }
+    let name = node
+        .as_ref()
+        .and_then(|node| node.required("name", "\"fr670-1\""));
+    let domain = node
+        .as_ref()
+        .and_then(|node| node.required("domain", "\"samu67.example\""));
+    let default_line = node
+        .as_ref()
+        .and_then(|node| node.required("default_line", "the id of a line"));
+    node.iter().for_each(Table::finish);
+    let listeners = read_listeners(root, report);
+    let http = read_http(root);
+    let (trunks, trunk_names) = read_trunks(root, report);
+    let settings = read_settings(root);
+    let drain_limit = read_drain(root);
+    let log = read_log(root);
+    let people = people::read(root, report);
+    let numbers = read_numbers(&people, &trunk_names, report);
+    if let Some(line) = &default_line {
+        check_default_line(line, &people, report);
+    }
+    let domain = domain?;
+    check_domain(&domain, report);
+    let directory = people.build(report)?;
+    let directory = Arc::new(directory);
+    let line_of = |id: &str| directory.line(id);
+    let numbers = numbers.into_iter().filter_map(|(dialled, line, trunks)| {
+        Some(NumberRoute {
+            dialled,
+            line: line_of(&line)?,
+            trunks,
+        })
+    });
+    Some(Loaded {
+        engine: Config {
+            node: name?.value,
+            domain: domain.value,
+            listeners,
+            trunks,
+            numbers: numbers.collect(),
+            default_line: line_of(&default_line?.value)?,
+            contacts: people.contacts(&directory),
+            settings,
+            seed,
+            directory,
+        },
+        http,
+        drain_limit,
+        log,
+        warnings: Vec::new(),
+    })
+}
+
+fn check_domain(domain: &At<String>, report: &Report<'_>) {
+    if sip::Host::parse(domain.value.as_bytes()).is_err() {
+        let message = format!(
+            "`domain`: `{}` is no host name and no address",
+            domain.value
+        );
+        report.error(&domain.span, message);
+    }
+}
+
+fn check_default_line(line: &At<String>, people: &People, report: &Report<'_>) {
+    if !people.has_line(&line.value) {
+        let known = people.line_ids().join(", ");
+        let message = format!(
+            "`default_line`: line `{}` is not defined; lines are {known}",
+            line.value
+        );
+        report.error(&line.span, message);
+    }
+}
+
+fn read_listeners(root: &Table<'_>, report: &Report<'_>) -> Vec<Listener> {
+    let mut listeners = Vec::new();
+    let mut seen: BTreeMap<(Transport, SocketAddr), Span> = BTreeMap::new();
+    let tables = root.tables("listen", "[[listen]]");
+    if tables.is_empty() {
+        root.missing("[[listen]]", "a table with transport and address");
+    }
+    let words = [
+        ("udp", Transport::Udp),
+        ("tcp", Transport::Tcp),
+        ("tls", Transport::Tls),
+    ];
+    for (index, table) in tables.iter().enumerate() {
+        let transport = table.word("transport", &words);
+        if transport.is_none() && table.string("transport").is_none() {
+            table.missing("transport", "\"udp\"");
+        }
+        let wanted = "an address and port such as 192.0.2.1:5060 or [2001:db8::1]:5060";
+        let address: Option<At<SocketAddr>> = table.parsed("address", wanted);
+        if address.is_none() && table.string("address").is_none() {
+            table.missing("address", "\"192.0.2.1:5060\"");
+        }
+        let advertised: Option<At<SocketAddr>> = table.parsed("advertise", wanted);
+        table.finish();
+        let (Some(transport), Some(address)) = (transport, address) else {
+            continue;
+        };
+        if transport.value == Transport::Tls {
+            let message = "transport \"tls\" is not supported yet; use \"udp\" or \"tcp\"";
+            report.error(&transport.span, message);
+        }
+        if address.value.ip().is_unspecified() && advertised.is_none() {
+            let message = format!(
+                "`address` {} is every address of the machine: write advertise = the address and \
+                 port that peers use",
+                address.value
+            );
+            report.error(&address.span, message);
+        }
+        let key = (transport.value, address.value);
+        if address.value.port() != 0
+            && let Some(before) = seen.insert(key, address.span.clone())
+        {
+            let line = report.line_of(&before);
+            report.error(
+                &address.span,
+                format!("{} is listened on already ({line})", address.value),
+            );
+        }
+        listeners.push(Listener {
+            id: ListenerId(u16::try_from(index).unwrap_or(u16::MAX)),
+            transport: transport.value,
+            address: address.value,
+            advertised: advertised.map_or(address.value, |at| at.value),
+        });
+    }
+    listeners
+}
+
+fn read_http(root: &Table<'_>) -> SocketAddr {
+    let default = HTTP.parse().expect("it is an address");
+    let Some(table) = root.table("http", "[http]") else {
+        return default;
+    };
+    let address = table.parsed("address", "an address and port such as 127.0.0.1:8015");
+    table.finish();
+    address.map_or(default, |at| at.value)
+}
+
+fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames) {
+    let mut trunks = Vec::new();
+    let mut names = TrunkNames::new();
+    for table in root.tables("trunk", "[[trunk]]") {
+        let name = table.required("name", "\"operator-a\"");
+        let texts = table.strings("sources");
+        if texts.is_empty() {
+            table.missing("sources", "[\"192.0.2.0/24\"]");
+        }
+        table.finish();
+        let mut sources = Vec::new();
+        for text in texts {
+            match text.value.parse() {
+                Ok(source) => sources.push(source),
+                Err(error) => {
+                    let error: sip_proxy::CidrError = error;
+                    report.error(&text.span, format!("`sources`: `{}`: {error}", text.value));
+                }
+            }
+        }
+        let Some(name) = name else { continue };
+        let id = TrunkId::new(u16::try_from(trunks.len()).unwrap_or(u16::MAX));
+        if let Some((_, before)) = names.insert(name.value.clone(), (id, name.span.clone())) {
+            let line = report.line_of(&before);
+            report.error(
+                &name.span,
+                format!("trunk `{}` is defined already ({line})", name.value),
+            );
+        }
+        trunks.push(Trunk {
+            name: name.value,
+            sources,
+        });
+    }
+    for overlap in Trunks::new(trunks.clone()).overlaps() {
+        let name = |id: TrunkId| &trunks[id.index()].name;
+        let (kept, ignored) = (name(overlap.kept), name(overlap.ignored));
+        if let Some((_, span)) = names.get(ignored) {
+            let source = overlap.source;
+            report.error(
+                span,
+                format!("`sources`: {source} belongs to trunk `{kept}` already"),
+            );
+        }
+    }
+    (trunks, names)
+}
+
+type RawRoute = (Dialled, String, Vec<TrunkId>);
+
+/// Numbers of all lines, with the trunks that they are for.
+fn read_numbers(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Vec<RawRoute> {
+    let mut routes = Vec::new();
+    let mut seen: BTreeMap<(Dialled, Option<TrunkId>), (String, Span)> = BTreeMap::new();
+    for line in people.lines() {
+        let mut ids = Vec::new();
+        for name in &line.trunks {
+            match trunks.get(&name.value) {
+                Some((id, _)) => ids.push(*id),
+                None => {
+                    let known: Vec<_> = trunks.keys().map(String::as_str).collect();
+                    let known = known.join(", ");
+                    let message =
+                        format!("trunk `{}` is not defined; trunks are {known}", name.value);
+                    report.error(&name.span, message);
+                }
+            }
+        }
+        for number in &line.numbers {
+            let dialled = match Dialled::parse(&number.value) {
+                Ok(dialled) => dialled,
+                Err(error) => {
+                    report.error(&number.span, format!("`{}` is {error}", number.value));
+                    continue;
+                }
+            };
+            let scopes = if ids.is_empty() {
+                vec![None]
+            } else {
+                ids.iter().copied().map(Some).collect()
+            };
+            for scope in scopes {
+                let entry = (line.spec.id.clone(), number.span.clone());
+                if let Some((other, before)) = seen.insert((dialled.clone(), scope), entry) {
+                    let at = report.line_of(&before);
+                    let message =
+                        format!("`{}` leads to line `{other}` already ({at})", number.value);
+                    report.error(&number.span, message);
+                }
+            }
+            routes.push((dialled, line.spec.id.clone(), ids.clone()));
+        }
+    }
+    routes
+}
+
+fn read_settings(root: &Table<'_>) -> Settings {
+    let mut settings = Settings::default();
+    if let Some(table) = root.table("limits", "[limits]") {
+        let count = |key, high| {
+            table
+                .integer(key, 1, high)
+                .and_then(|at| usize::try_from(at.value).ok())
+        };
+        set(&mut settings.calls_max, count("calls", 1_000_000));
+        set(
+            &mut settings.transactions_max,
+            count("transactions", 10_000_000),
+        );
+        set(
+            &mut settings.message.message_len,
+            count("message_bytes", 65_535),
+        );
+        set(&mut settings.message.header_count, count("headers", 1024));
+        table.finish();
+    }
+    if let Some(table) = root.table("timers", "[timers]") {
+        let time = |key| table.duration(key).map(|at| at.value);
+        set(&mut settings.timers.t1, time("t1"));
+        set(&mut settings.timers.t2, time("t2"));
+        set(&mut settings.timers.t4, time("t4"));
+        set(&mut settings.announce_interval, time("announce_interval"));
+        set(&mut settings.wait_max, time("wait_max"));
+        set(&mut settings.call_max, time("call_max"));
+        set(&mut settings.unreachable_after, time("unreachable_after"));
+        set(&mut settings.unreachable_retry, time("unreachable_retry"));
+        set(&mut settings.refusal_retry, time("refusal_retry"));
+        table.finish();
+    }
+    settings
+}
+
+fn set<T>(setting: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *setting = value;
+    }
+}
+
+fn read_drain(root: &Table<'_>) -> Duration {
+    let Some(table) = root.table("drain", "[drain]") else {
+        return DRAIN_LIMIT;
+    };
+    let limit = table.duration("limit");
+    table.finish();
+    limit.map_or(DRAIN_LIMIT, |at| at.value)
+}
+
+fn read_log(root: &Table<'_>) -> LogFormat {
+    let Some(table) = root.table("log", "[log]") else {
+        return LogFormat::Text;
+    };
+    let words = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let format = table.word("format", &words);
+    table.finish();
+    format.map_or(LogFormat::Text, |at| at.value)
+}

@@ -1,0 +1,31 @@
+//! The shell around the engine: real sockets, real time, HTTP, signals.
+//!
+//! One thread owns the [`engine::Engine`] and the UDP sockets (`core`): it receives a batch, lets
+//! the engine decide, sends a batch. TCP connections (`tcp`) and the HTTP API are tasks on a
+//! runtime of their own; they speak to the core through bounded queues. Nothing is decided here.
+//!
+//! [`Node::start`] binds everything or nothing; [`Node::drain`] ends it in peace; [`run`] does both
+//! for a process, with its signals.
+
+mod core;
+mod log;
+mod node;
+mod signals;
+mod tcp;
+mod udp;
+
+pub use engine;
+pub use node::{Node, StartError};
+pub use signals::run;
+
+/// Entropy for tags, branches, call ids and hash tables.
+///
+/// # Errors
+/// When the system has none.
+pub fn entropy() -> std::io::Result<[u64; 4]> {
+    let mut seed = [0; 4];
+    for word in &mut seed {
+        *word = getrandom::u64().map_err(std::io::Error::from)?;
+    }
+    Ok(seed)
+}

@@ -1,0 +1,72 @@
+//! Log lines: a few for each call, none with personal data (the events hold none).
+
+use engine::{Event, acd, acd::Directory};
+use tracing::{debug, info, warn};
+
+/// Writes what an operations team follows at the default level, and the rest below it.
+pub(crate) fn event(directory: &Directory, event: &Event) {
+    match event {
+        Event::CallStarted { call, line, .. } => {
+            info!(%call, line = directory.line_profile(*line).id, "call started");
+        }
+        Event::CallEnded {
+            call,
+            line,
+            outcome,
+            cause,
+            waited,
+            talked,
+            agent,
+        } => {
+            info!(
+                %call,
+                line = directory.line_profile(*line).id,
+                outcome = outcome.label(),
+                cause = cause.label(),
+                waited_ms = millis(*waited),
+                talked_ms = millis(*talked),
+                agent = agent.map(|agent| directory.agent_profile(agent).id.as_str()),
+                "call ended"
+            );
+        }
+        Event::CallBlocked { line, reason } => {
+            let line = &directory.line_profile(*line).id;
+            warn!(line, reason = reason.label(), "call blocked");
+        }
+        Event::LateAnswer { call } => {
+            info!(
+                call = call.as_ref().map(|call| call.as_str()),
+                "late answer hung up"
+            );
+        }
+        Event::PhoneRegistered { agent } => {
+            info!(
+                agent = directory.agent_profile(*agent).id,
+                "phone registered"
+            );
+        }
+        Event::PhoneUnregistered { agent } => {
+            info!(
+                agent = directory.agent_profile(*agent).id,
+                "phone no longer registered"
+            );
+        }
+        Event::Draining => info!("draining: no new calls from now on"),
+        Event::Dropped { reason } => debug!(reason = reason.label(), "dropped"),
+        Event::Distribution(acd::Event::Answered {
+            call, agent, step, ..
+        }) => {
+            debug!(
+                number = call.value(),
+                agent = directory.agent_profile(*agent).id,
+                overflow_step = step.map(|step| step.value() + 1),
+                "answered"
+            );
+        }
+        _ => {}
+    }
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

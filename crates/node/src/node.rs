@@ -1,0 +1,329 @@
+//! A running node: binds what the configuration names, starts the core, and ends in peace.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use config::Loaded;
+use engine::{Engine, Listener, sip::Transport, sip_transaction::ListenerId};
+use metrics::Metrics;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    sync::{broadcast, mpsc, oneshot},
+};
+
+use crate::{
+    core::{Control, Core, udp_listeners},
+    tcp::Connections,
+    udp::UdpListener,
+};
+
+/// Messages from streams that may wait for the core.
+const STREAMS_MAX: usize = 4096;
+
+/// Requests from HTTP that may wait for the core.
+const REQUESTS_MAX: usize = 256;
+
+/// Events that a slow reader of the event stream may be behind.
+const EVENTS_MAX: usize = 4096;
+
+/// How long HTTP requests under way may take when the node stops.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be bound: in use, not of this machine, or not allowed.
+    #[error("{what}: cannot listen on {address} ({source})")]
+    Bind {
+        /// What was to listen there.
+        what: &'static str,
+        /// The address and port.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The system gave no thread or no event loop.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
+    /// A transport that this version does not speak.
+    #[error("{address}: transport {transport} is not supported")]
+    Transport {
+        /// The transport.
+        transport: &'static str,
+        /// The listener's address.
+        address: SocketAddr,
+    },
+}
+
+/// A running node. Dropping it stops it at once.
+#[derive(Debug)]
+pub struct Node {
+    runtime: Option<Runtime>,
+    core: Option<JoinHandle<()>>,
+    control: mpsc::Sender<Control>,
+    ended: oneshot::Receiver<()>,
+    sip: Vec<(Transport, SocketAddr)>,
+    http: SocketAddr,
+    drain_limit: Duration,
+    requests: mpsc::Sender<api::Request>,
+    events: broadcast::Sender<Arc<engine::Event>>,
+}
+
+/// What is bound before anything runs: a node starts whole or not at all.
+struct Bound {
+    udp: Vec<(ListenerId, std::net::UdpSocket)>,
+    tcp: Vec<(ListenerId, std::net::TcpListener)>,
+    http: std::net::TcpListener,
+}
+
+impl Node {
+    /// Binds all addresses and starts. Port 0 takes a free port: see [`Node::sip_addresses`].
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(mut loaded: Loaded) -> Result<Self, StartError> {
+        let bound = Bound::bind(&mut loaded)?;
+        let sip = loaded
+            .engine
+            .listeners
+            .iter()
+            .map(|one| (one.transport, one.address))
+            .collect();
+        let http = local_address(&bound.http)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("quinze-io")
+            .enable_all()
+            .build()
+            .map_err(StartError::Runtime)?;
+        let drain_limit = loaded.drain_limit;
+        let Launched {
+            control,
+            core,
+            ended,
+            requests,
+            events,
+        } = launch(&runtime, loaded, bound)?;
+        Ok(Self {
+            runtime: Some(runtime),
+            core: Some(core),
+            control,
+            ended,
+            sip,
+            http,
+            drain_limit,
+            requests,
+            events,
+        })
+    }
+
+    /// The SIP listeners with the ports that they really have.
+    pub fn sip_addresses(&self) -> &[(Transport, SocketAddr)] {
+        &self.sip
+    }
+
+    /// Where the API listens.
+    pub const fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Every fact from now on, as the event stream of the API has it.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<engine::Event>> {
+        self.events.subscribe()
+    }
+
+    /// Node, sites and lines at this moment; `None` when the node has ended.
+    pub async fn gauges(&self) -> Option<engine::GaugesView> {
+        api::gauges(&self.requests).await
+    }
+
+    /// Takes no new calls; ends when those that are there have ended, or after the configured limit.
+    pub fn drain(&self) {
+        let _ended_already = self.control.try_send(Control::Drain {
+            limit: self.drain_limit,
+        });
+    }
+
+    /// Ends now, whatever is under way.
+    pub fn stop(&self) {
+        let _ended_already = self.control.try_send(Control::Stop);
+    }
+
+    /// Waits until the node has ended.
+    pub async fn ended(&mut self) {
+        let _sender_dropped = (&mut self.ended).await;
+    }
+
+    /// Waits for the end, blocking: for callers without a runtime.
+    pub fn wait(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(core) = self.core.take() {
+            let _panicked = core.join();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(SHUTDOWN_MAX);
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(core) = self.core.take() {
+            let _panicked = core.join();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Bound {
+    /// Binds every address and writes the real ports back into the configuration.
+    fn bind(loaded: &mut Loaded) -> Result<Self, StartError> {
+        let http = bind_tcp("HTTP", loaded.http)?;
+        let mut bound = Self {
+            udp: Vec::new(),
+            tcp: Vec::new(),
+            http,
+        };
+        for listener in &mut loaded.engine.listeners {
+            let address = listener.address;
+            let real = match listener.transport {
+                Transport::Udp => {
+                    let socket = UdpListener::bind(address).map_err(|source| StartError::Bind {
+                        what: "SIP over UDP",
+                        address,
+                        source,
+                    })?;
+                    let real = socket.local_addr().map_err(StartError::Runtime)?;
+                    bound.udp.push((listener.id, socket));
+                    real
+                }
+                Transport::Tcp => {
+                    let socket = bind_tcp("SIP over TCP", address)?;
+                    let real = local_address(&socket)?;
+                    bound.tcp.push((listener.id, socket));
+                    real
+                }
+                Transport::Tls => {
+                    let transport = listener.transport.as_str();
+                    return Err(StartError::Transport { transport, address });
+                }
+            };
+            note_real_port(listener, real);
+        }
+        Ok(bound)
+    }
+}
+
+fn note_real_port(listener: &mut Listener, real: SocketAddr) {
+    if listener.advertised.port() == 0 {
+        listener.advertised.set_port(real.port());
+    }
+    listener.address = real;
+}
+
+fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
+    let bind = || {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(1024)?;
+        Ok(socket.into())
+    };
+    bind().map_err(|source| StartError::Bind {
+        what,
+        address,
+        source,
+    })
+}
+
+fn local_address(listener: &std::net::TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(StartError::Runtime)
+}
+
+/// What [`Node`] keeps of the threads that it started.
+struct Launched {
+    control: mpsc::Sender<Control>,
+    core: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
+    requests: mpsc::Sender<api::Request>,
+    events: broadcast::Sender<Arc<engine::Event>>,
+}
+
+/// Starts the I/O tasks and the core's thread.
+fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, StartError> {
+    let (control, control_queue) = mpsc::channel(8);
+    let (inbox, streams) = mpsc::channel(STREAMS_MAX);
+    let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
+    let (events, _) = broadcast::channel(EVENTS_MAX);
+    let metrics = Arc::new(Metrics::new(&loaded.engine.directory, &loaded.engine.node));
+    let connections = Connections::new(inbox, loaded.engine.settings.message);
+    let _inside = runtime.enter();
+    for (id, listener) in bound.tcp {
+        let listener = TcpListener::from_std(listener).map_err(StartError::Runtime)?;
+        runtime.spawn(connections.clone().accept(listener, id));
+    }
+    let http = TcpListener::from_std(bound.http).map_err(StartError::Runtime)?;
+    let router = api::router(
+        requests.clone(),
+        metrics.clone(),
+        events.clone(),
+        loaded.engine.directory.clone(),
+    );
+    runtime.spawn(async move {
+        // It ends with the runtime; an accept error is retried inside.
+        let _ended = axum::serve(http, router).await;
+    });
+    let (ended_sender, ended) = oneshot::channel();
+    let shell = runtime.handle().clone();
+    let udp = bound.udp;
+    let core_events = events.clone();
+    let core = std::thread::Builder::new()
+        .name("quinze-core".to_owned())
+        .spawn(move || {
+            let local = Builder::new_current_thread().enable_all().build();
+            let Ok(local) = local else { return };
+            local.block_on(async move {
+                let Ok(udp) = udp_listeners(udp) else { return };
+                let engine = Engine::new(Instant::now(), loaded.engine);
+                let core = Core {
+                    engine,
+                    udp,
+                    connections,
+                    shell,
+                    streams,
+                    requests: request_queue,
+                    control: control_queue,
+                    metrics,
+                    events: core_events,
+                };
+                core.run().await;
+            });
+            let _nobody_waits = ended_sender.send(());
+        })
+        .map_err(StartError::Runtime)?;
+    Ok(Launched {
+        control,
+        core,
+        ended,
+        requests,
+        events,
+    })
+}

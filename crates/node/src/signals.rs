@@ -1,0 +1,39 @@
+//! A node as a process: SIGTERM or Ctrl-C drains it, a second one stops it at once.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::node::Node;
+
+/// Runs a node until it has ended, by signal. Must be called inside a runtime.
+///
+/// # Errors
+/// When the signals cannot be watched; the node is stopped then.
+pub async fn run(mut node: Node) -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        () = node.ended() => return Ok(()),
+        () = either(&mut terminate, &mut interrupt) => {}
+    }
+    info!("draining; send the signal again to stop at once");
+    node.drain();
+    tokio::select! {
+        () = node.ended() => info!("drained"),
+        () = either(&mut terminate, &mut interrupt) => {
+            warn!("stopped with calls under way");
+            node.stop();
+            node.ended().await;
+        }
+    }
+    Ok(())
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

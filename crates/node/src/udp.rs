@@ -1,0 +1,164 @@
+//! UDP sockets in batches: one system call receives or sends many datagrams.
+
+use std::{
+    io::{self, IoSlice, IoSliceMut},
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
+    os::fd::AsRawFd as _,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{io::Interest, net::UdpSocket};
+
+/// Datagrams that one system call moves at most.
+const BATCH: usize = 32;
+
+/// The longest datagram that UDP can carry.
+const DATAGRAM_MAX: usize = 65_535;
+
+/// What the kernel may hold for us while the core is busy with a batch.
+const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
+
+/// One bound UDP socket with its batches. Owned by the core's thread alone.
+pub(crate) struct UdpListener {
+    socket: UdpSocket,
+    headers: MultiHeaders<SockaddrStorage>,
+    buffers: Vec<Vec<u8>>,
+    outgoing: Vec<(SocketAddr, Bytes)>,
+}
+
+impl UdpListener {
+    /// Binds a socket.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // The kernel grants what its own limit allows; less only means less room for bursts.
+        let _granted = socket.set_recv_buffer_size(KERNEL_BUFFER);
+        let _granted = socket.set_send_buffer_size(KERNEL_BUFFER);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    }
+
+    /// Takes a bound socket. Must be called on the runtime that will drive it.
+    pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
+        Ok(Self {
+            socket: UdpSocket::from_std(socket)?,
+            headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: (0..BATCH).map(|_| vec![0; DATAGRAM_MAX]).collect(),
+            outgoing: Vec::with_capacity(BATCH),
+        })
+    }
+
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_recv_ready(cx)
+    }
+
+    /// Receives one batch and gives each datagram to `take`. How many there were; fewer than a
+    /// full batch means that none is left for now.
+    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, Bytes)) -> usize {
+        let Self {
+            socket,
+            headers,
+            buffers,
+            ..
+        } = self;
+        let fd = socket.as_raw_fd();
+        let result = socket.try_io(Interest::READABLE, || {
+            let mut slices: Vec<_> = buffers
+                .iter_mut()
+                .map(|buffer| [IoSliceMut::new(buffer)])
+                .collect();
+            let received = recvmmsg(fd, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+            Ok(received
+                .map(|one| (one.bytes, one.address.and_then(to_std)))
+                .collect::<Vec<_>>())
+        });
+        // An error here is a wake-up for nothing, or an ICMP message about an earlier datagram:
+        // timers see to what was lost.
+        let Ok(received) = result else { return 0 };
+        for (buffer, &(len, source)) in buffers.iter().zip(&received) {
+            if let Some(source) = source {
+                take(source, Bytes::copy_from_slice(&buffer[..len]));
+            }
+        }
+        received.len()
+    }
+
+    /// Whether one receive call fills up.
+    pub(crate) const fn is_full_batch(count: usize) -> bool {
+        count == BATCH
+    }
+
+    /// Queues a datagram; [`UdpListener::flush`] sends it.
+    pub(crate) fn send(&mut self, to: SocketAddr, bytes: Bytes) {
+        self.outgoing.push((to, bytes));
+    }
+
+    /// Sends what is queued. How many datagrams the kernel did not take: they count as lost on the
+    /// way, and are sent again by their transactions' timers.
+    pub(crate) fn flush(&mut self) -> usize {
+        let mut lost = 0;
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        for batch in outgoing.chunks(BATCH) {
+            let mut sent = 0;
+            while sent < batch.len() {
+                match self.send_batch(&batch[sent..]) {
+                    Ok(count) if count > 0 => sent += count,
+                    // The first datagram of the rest cannot be sent (no route, or no room).
+                    Ok(_) | Err(_) => {
+                        lost += 1;
+                        sent += 1;
+                    }
+                }
+            }
+        }
+        outgoing.clear();
+        self.outgoing = outgoing;
+        lost
+    }
+
+    fn send_batch(&mut self, batch: &[(SocketAddr, Bytes)]) -> io::Result<usize> {
+        if let [(to, bytes)] = batch {
+            return self.socket.try_send_to(bytes, *to).map(|_| 1);
+        }
+        let slices: Vec<_> = batch
+            .iter()
+            .map(|(_, bytes)| [IoSlice::new(bytes)])
+            .collect();
+        let addresses: Vec<_> = batch.iter().map(|(to, _)| Some(to_nix(*to))).collect();
+        let mut headers = MultiHeaders::preallocate(batch.len(), None);
+        let fd = self.socket.as_raw_fd();
+        self.socket.try_io(Interest::WRITABLE, || {
+            let sent = sendmmsg(
+                fd,
+                &mut headers,
+                &slices,
+                addresses,
+                [],
+                MsgFlags::MSG_DONTWAIT,
+            )?;
+            Ok(sent.count())
+        })
+    }
+}
+
+fn to_std(address: SockaddrStorage) -> Option<SocketAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(SocketAddrV4::new(v4.ip(), v4.port()).into());
+    }
+    let v6 = address.as_sockaddr_in6()?;
+    Some(SocketAddrV6::new(v6.ip(), v6.port(), 0, v6.scope_id()).into())
+}
+
+fn to_nix(address: SocketAddr) -> SockaddrStorage {
+    SockaddrStorage::from(address)
+}

@@ -1,0 +1,58 @@
+//! `quinze`: run a node, check its configuration, or see it at work.
+
+mod demo;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Quinze decides which human answers an emergency call.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node.
+    Serve {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Validate a configuration; exit 1 with every error.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// A node with three centres, with callers and phones made by Quinze that speak real SIP to it
+    /// over UDP on loopback.
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve { config } => serve::serve(&config),
+        Command::Check { config } => serve::check(&config),
+        Command::Demo(options) => demo::run(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a command that failed"
+)]
+fn print_error(error: &anyhow::Error) {
+    eprintln!("quinze: {error:#}");
+}

@@ -1,0 +1,86 @@
+//! `quinze serve` and `quinze check`.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use anyhow::Context as _;
+use config::Loaded;
+use node::Node;
+use tracing_subscriber::EnvFilter;
+
+/// Runs a node until a signal ends it.
+pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
+    let Some(loaded) = load(path)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    start_log(&loaded);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let node = Node::start(loaded)?;
+    for (transport, address) in node.sip_addresses() {
+        say(&format!("SIP over {} on {address}", transport.as_str()));
+    }
+    say(&format!("HTTP on http://{}", node.http_address()));
+    runtime
+        .block_on(node::run(node))
+        .context("cannot watch for signals")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says whether a configuration is right, and all that is wrong with it.
+pub(crate) fn check(path: &Path) -> anyhow::Result<ExitCode> {
+    let Some(loaded) = load(path)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let directory = &loaded.engine.directory;
+    say(&format!(
+        "{}: {} sites, {} lines, {} agents",
+        path.display(),
+        directory.sites().count(),
+        directory.lines().count(),
+        directory.agents().count()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a configuration; prints every error of it and gives `None` when there are some.
+#[expect(
+    clippy::print_stderr,
+    reason = "errors of a configuration are this command's output"
+)]
+fn load(path: &Path) -> anyhow::Result<Option<Loaded>> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    match config::load(path, &text, node::entropy().context("no entropy")?) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                eprintln!("{warning}");
+            }
+            Ok(Some(loaded))
+        }
+        Err(errors) => {
+            eprintln!("{errors}");
+            Ok(None)
+        }
+    }
+}
+
+fn start_log(loaded: &Loaded) {
+    let filter = EnvFilter::try_from_env("QUINZE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match loaded.log {
+        config::LogFormat::Json => log.json().init(),
+        config::LogFormat::Text => log.init(),
+    }
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "what a person who starts a node looks for"
+)]
+fn say(line: &str) {
+    println!("{line}");
+}

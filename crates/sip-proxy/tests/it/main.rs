@@ -1,0 +1,13 @@
+//! The crate through its public boundary, on virtual time.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests are no #[test] functions"
+)]
+
+mod expiry;
+mod model;
+mod next_hop;
+mod rules;
+mod support;
+mod trunks;

@@ -1,0 +1,424 @@
+//! RFC 3261 §10.3, rule by rule, and RFC 3327.
+
+use sip::HeaderName;
+use sip_proxy::{Aor, Event, Refusal, RegistrarSettings, UnboundReason};
+
+use crate::support::{AOR, Bench, Register, seconds};
+
+const A: &str = "sip:a@192.0.2.7";
+const B: &str = "sip:b@192.0.2.7";
+
+/// A bench where A (600 s) and B (1200 s) are bound by CSeq 1 of Call-ID c1.
+fn with_two() -> Bench {
+    let mut bench = Bench::new();
+    bench.accepted(&Register::new(1).contact(format!("<{A}>;expires=600, <{B}>;expires=1200")));
+    bench
+}
+
+fn two() -> Vec<(String, u64)> {
+    vec![(A.to_owned(), 600), (B.to_owned(), 1200)]
+}
+
+#[test]
+fn step_2_an_unknown_extension_is_refused_and_named() {
+    let mut bench = with_two();
+    let register = Register::new(2)
+        .contact(format!("<{A}>;expires=0"))
+        .with(HeaderName::Require, "path, gruu")
+        .with(HeaderName::Require, "Outbound");
+    let answer = bench.send(&register);
+    assert_eq!(answer.status(), 420);
+    assert_eq!(answer.values(HeaderName::Unsupported), ["gruu, Outbound"]);
+    assert_eq!(bench.bound(), two());
+}
+
+#[test]
+fn step_6_without_contact_the_bindings_are_told_and_kept() {
+    let mut bench = with_two();
+    bench.run_for(seconds(100));
+    // A query is no update: neither its CSeq nor its Expires matters.
+    let answer = bench.send(&Register::new(1).expires("0"));
+    assert_eq!(answer.status(), 200);
+    assert_eq!(
+        answer.contacts(),
+        [format!("<{A}>;expires=500"), format!("<{B}>;expires=1100")]
+    );
+    assert_eq!(bench.events(), []);
+    let nobody = bench.send(&Register::new(1).aor(Aor::new(8)));
+    assert_eq!((nobody.status(), nobody.contacts()), (200, vec![]));
+}
+
+#[test]
+fn step_6_a_star_with_expires_0_removes_all() {
+    let mut bench = with_two();
+    let answer = bench.send(&Register::new(2).contact("*").expires("0"));
+    assert_eq!((answer.status(), answer.contacts()), (200, vec![]));
+    let reason = UnboundReason::Removed;
+    assert_eq!(bench.events(), [Event::Unbound { aor: AOR, reason }]);
+    assert_eq!(
+        (bench.registrar.bound(), bench.registrar.poll_timeout()),
+        (0, None)
+    );
+    let again = bench.send(&Register::new(3).contact("*").expires("0"));
+    assert_eq!((again.status(), bench.events()), (200, vec![]));
+}
+
+#[test]
+fn step_6_a_star_beside_another_contact_is_invalid() {
+    let mut bench = with_two();
+    for contacts in [
+        format!("*, <{A}>"),
+        format!("<{A}>;expires=0, *"),
+        "*, *".to_owned(),
+    ] {
+        let answer = bench.send(&Register::new(2).contact(&contacts).expires("0"));
+        assert_eq!(answer.status(), 400, "{contacts}");
+        assert_eq!(*answer.refusal(), Refusal::StarNotAlone, "{contacts}");
+    }
+    assert_eq!(bench.bound(), two());
+}
+
+#[test]
+fn step_6_a_star_without_expires_0_is_invalid() {
+    let mut bench = with_two();
+    let star = Register::new(2).contact("*");
+    // A malformed Expires counts as 3600 (RFC 3261 §20.19).
+    for register in [
+        star.clone(),
+        star.clone().expires("60"),
+        star.expires("none"),
+    ] {
+        let answer = bench.send(&register);
+        assert_eq!(answer.status(), 400, "{register:?}");
+        assert_eq!(*answer.refusal(), Refusal::StarWithoutZero, "{register:?}");
+    }
+    assert_eq!(bench.bound(), two());
+}
+
+#[test]
+fn step_6_a_star_out_of_order_removes_nothing() {
+    let mut bench = with_two();
+    bench.accepted(
+        &Register::new(9)
+            .call_id("c2")
+            .contact(format!("<{B}>;expires=1200")),
+    );
+    // Fits for B, which c2 refreshed last, but not for A.
+    let answer = bench.send(&Register::new(1).contact("*").expires("0"));
+    assert_eq!(answer.status(), 500);
+    assert_eq!(*answer.refusal(), Refusal::OutOfOrder);
+    assert_eq!((bench.contacts().len(), bench.events()), (2, vec![]));
+    // Of another Call-ID no order is asked.
+    let answer = bench.send(&Register::new(1).call_id("c3").contact("*").expires("0"));
+    assert_eq!((answer.status(), bench.contacts().len()), (200, 0));
+}
+
+#[test]
+fn step_7_the_expiry_is_the_parameters_then_the_headers_then_the_default() {
+    let settings = RegistrarSettings {
+        expires_default: seconds(900),
+        ..RegistrarSettings::default()
+    };
+    for (contact, header, expected) in [
+        (";expires=100", Some("200"), 100),
+        ("", Some("200"), 200),
+        ("", None, 900),
+        // Malformed values are an hour (RFC 3261 §20.10, §20.19).
+        (";expires=soon", Some("200"), 3600),
+        (";expires", Some("200"), 3600),
+        ("", Some("soon"), 3600),
+        // Less than what is asked for may be granted.
+        (";expires=100000", None, 7200),
+        ("", Some("99999999999999999999"), 7200),
+    ] {
+        let mut bench = Bench::with(settings.clone());
+        let register = Register::new(1).contact(format!("<{A}>{contact}"));
+        let register = match header {
+            Some(header) => register.expires(header),
+            None => register,
+        };
+        let answer = bench.accepted(&register);
+        assert_eq!(bench.bound(), [(A.to_owned(), expected)], "{register:?}");
+        assert_eq!(answer.contacts(), [format!("<{A}>;expires={expected}")]);
+    }
+}
+
+#[test]
+fn step_7_an_interval_below_the_minimum_is_too_brief() {
+    let mut bench = with_two();
+    let register = Register::new(2).contact(format!("<{A}>, <sip:c@192.0.2.7>;expires=59"));
+    let answer = bench.send(&register);
+    assert_eq!(answer.status(), 423);
+    assert_eq!(answer.values(HeaderName::MinExpires), ["60"]);
+    assert_eq!(bench.bound(), two());
+    let register = Register::new(2).contact(format!("<{A}>;expires=60"));
+    assert_eq!(bench.send(&register).status(), 200);
+}
+
+#[test]
+fn step_7_an_hour_is_never_too_brief_and_neither_is_a_removal() {
+    let mut bench = Bench::with(RegistrarSettings {
+        expires_min: seconds(5400),
+        ..RegistrarSettings::default()
+    });
+    for (cseq, expires, status) in [(1, 3599, 423), (2, 3600, 200), (3, 0, 200)] {
+        let register = Register::new(cseq).contact(format!("<{A}>;expires={expires}"));
+        assert_eq!(bench.send(&register).status(), status, "{expires}");
+    }
+}
+
+#[test]
+fn step_7_contacts_are_compared_as_uris() {
+    let mut bench = Bench::new();
+    bench.accepted(&Register::new(1).contact("<sip:%61@Phone.Example;transport=UDP>"));
+    bench.accepted(&Register::new(2).contact("<sip:a@phone.example;Transport=udp>"));
+    assert_eq!(bench.contacts(), ["sip:a@phone.example;Transport=udp"]);
+    // Not equivalent: the port and the transport are written in one only.
+    bench.accepted(&Register::new(3).contact("<sip:a@phone.example:5060;transport=udp>"));
+    bench.accepted(&Register::new(4).contact("<sip:a@phone.example>"));
+    assert_eq!(bench.contacts().len(), 3);
+    bench.accepted(&Register::new(5).contact("<sip:a@PHONE.example>;expires=0"));
+    assert_eq!(bench.contacts().len(), 2);
+}
+
+#[test]
+fn step_7_what_is_written_alike_goes_before_what_is_equivalent() {
+    let mut bench = Bench::new();
+    let (on, off) = ("sip:a@h;security=on", "sip:a@h;security=off");
+    bench.accepted(&Register::new(1).contact(format!("<{on}>, <{off}>")));
+    // Equivalent to both, so it takes the place of the first; `off` is still itself.
+    bench.accepted(&Register::new(2).contact(format!("<sip:a@h>, <{off}>")));
+    assert_eq!(bench.contacts(), ["sip:a@h", off]);
+    bench.accepted(&Register::new(3).contact(format!("<{off}>;expires=0")));
+    assert_eq!(bench.contacts(), ["sip:a@h"]);
+}
+
+#[test]
+fn step_7_of_the_same_call_id_only_a_higher_cseq_updates() {
+    let mut bench = Bench::new();
+    bench.accepted(&Register::new(5).contact(format!("<{A}>;expires=600")));
+    for (cseq, status, left) in [(4, 500, 600), (5, 500, 600), (6, 200, 300)] {
+        let answer = bench.send(&Register::new(cseq).contact(format!("<{A}>;expires=300")));
+        assert_eq!(answer.status(), status, "{cseq}");
+        assert_eq!(bench.bound(), [(A.to_owned(), left)], "{cseq}");
+    }
+    let late = bench.send(&Register::new(6).contact(format!("<{A}>;expires=0")));
+    assert_eq!((late.status(), bench.contacts().len()), (500, 1));
+    // A contact that is new may have any CSeq.
+    assert_eq!(
+        bench
+            .send(&Register::new(1).contact(format!("<{B}>")))
+            .status(),
+        200
+    );
+}
+
+#[test]
+fn step_7_another_call_id_updates_whatever_its_cseq() {
+    let mut bench = Bench::new();
+    bench.accepted(&Register::new(500).contact(format!("<{A}>;expires=600")));
+    bench.accepted(
+        &Register::new(1)
+            .call_id("c2")
+            .contact(format!("<{A}>;expires=300")),
+    );
+    assert_eq!(bench.bound(), [(A.to_owned(), 300)]);
+    let binding = &bench.bindings()[0];
+    assert_eq!((&binding.call_id[..], binding.cseq), (&b"c2"[..], 1));
+    // Call-IDs compare with their case.
+    bench.accepted(
+        &Register::new(1)
+            .call_id("C2")
+            .contact(format!("<{A}>;expires=0")),
+    );
+    assert_eq!(bench.contacts().len(), 0);
+}
+
+#[test]
+fn step_7_an_expiry_of_0_removes_that_binding_only() {
+    let mut bench = with_two();
+    let answer = bench.send(&Register::new(2).contact(format!("<{A}>")).expires("0"));
+    assert_eq!(answer.contacts(), [format!("<{B}>;expires=1200")]);
+    assert_eq!(bench.events(), [Event::Refreshed { aor: AOR }]);
+    // What is not bound needs no removal.
+    let answer = bench.send(&Register::new(3).contact(format!("<{A}>;expires=0")));
+    assert_eq!((answer.status(), bench.contacts().len()), (200, 1));
+}
+
+#[test]
+fn step_7_all_updates_are_made_or_none() {
+    let fresh = "<sip:c@192.0.2.7>;expires=900";
+    let removed = format!("<{B}>;expires=0");
+    for (cseq, failing, status) in [
+        (1, format!("<{A}>;expires=900"), 500),
+        (2, "<sip:d@192.0.2.7>;expires=1".to_owned(), 423),
+        (2, "<sip:d@@192.0.2.7>".to_owned(), 400),
+        (2, "<tel:+33369670015>".to_owned(), 400),
+        (2, format!("<sip:d@192.0.2.7;x={}>", "y".repeat(4000)), 413),
+    ] {
+        let mut bench = with_two();
+        let register = Register::new(cseq).call_id("c1");
+        let register = register.contact(fresh).contact(&failing);
+        let answer = bench.send(&register.contact(&removed));
+        assert_eq!(answer.status(), status, "{failing}");
+        assert_eq!(
+            (bench.bound(), bench.events()),
+            (two(), vec![]),
+            "{failing}"
+        );
+        assert_eq!(answer.contacts(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn step_7_a_contact_named_twice_is_what_is_said_last() {
+    let mut bench = with_two();
+    let contacts =
+        format!("<{A}>;expires=0, <{A}>;expires=700, <{B}>;expires=700, <{B}>;expires=0");
+    bench.accepted(&Register::new(2).contact(contacts));
+    assert_eq!(bench.bound(), [(A.to_owned(), 700)]);
+}
+
+#[test]
+fn step_8_all_current_bindings_are_enumerated_with_what_they_were_given() {
+    let mut bench = Bench::new();
+    let instance = "\"<urn:uuid:00000000-0000-1000-8000-AABBCCDDEEFF>\"";
+    let device = format!("+sip.instance={instance};reg-id=1");
+    bench.accepted(&Register::new(1).contact(format!("\"Poste 1\" <{A}>;q=0.7;{device};x=1")));
+    bench.run_for(std::time::Duration::from_millis(600_500));
+    let answer = bench.send(&Register::new(2).contact(format!("{B};expires=60")));
+    assert_eq!(
+        answer.contacts(),
+        [
+            format!("<{B}>;expires=60"),
+            // Half a second less than what is left would be none at the end.
+            format!("<{A}>;expires=3000;q=0.700;{device}"),
+        ]
+    );
+    assert_eq!(answer.values(HeaderName::Supported), ["path"]);
+    assert_eq!(answer.values(HeaderName::Date), Vec::<String>::new());
+    let binding = &bench.bindings()[1];
+    assert_eq!(binding.instance.as_deref(), Some(instance.as_bytes()));
+    assert_eq!(binding.reg_id, Some(1));
+}
+
+#[test]
+fn bindings_are_tried_by_preference_and_then_the_latest_first() {
+    let mut bench = Bench::new();
+    bench.accepted(&Register::new(1).contact("<sip:1@h>;q=0.5, <sip:2@h>, <sip:3@h>;q=0.5"));
+    bench.accepted(&Register::new(2).contact("<sip:4@h>;q=0.5, <sip:5@h>;q=1.0, <sip:6@h>;q=0"));
+    let contacts = ["5", "2", "4", "1", "3", "6"].map(|user| format!("sip:{user}@h"));
+    assert_eq!(bench.contacts(), contacts);
+    bench.accepted(&Register::new(3).contact("<sip:3@h>;q=0.5, <sip:2@h>;q=wrong"));
+    let contacts = ["2", "5", "3", "4", "1", "6"].map(|user| format!("sip:{user}@h"));
+    assert_eq!(bench.contacts(), contacts);
+}
+
+#[test]
+fn path_is_kept_with_the_binding_and_told() {
+    let mut bench = Bench::new();
+    let register = Register::new(1)
+        .contact(format!("<{A}>"))
+        .with(HeaderName::Require, "path")
+        .with(
+            HeaderName::Path,
+            "<sip:p2@198.51.100.2;lr>, <sip:p1.example;lr>;x=1",
+        )
+        .with(HeaderName::Path, "<sip:p0.example;lr>");
+    let answer = bench.accepted(&register);
+    let path = [
+        "<sip:p2@198.51.100.2;lr>",
+        "<sip:p1.example;lr>;x=1",
+        "<sip:p0.example;lr>",
+    ];
+    assert_eq!(answer.values(HeaderName::Path), path);
+    assert_eq!(bench.bindings()[0].path, path);
+    // A refresh without Path comes another way.
+    let answer = bench.accepted(&Register::new(2).contact(format!("<{A}>")));
+    assert_eq!(answer.values(HeaderName::Path), Vec::<String>::new());
+    assert!(bench.bindings()[0].path.is_empty());
+    let register = Register::new(3).contact(format!("<{A}>"));
+    let answer = bench.send(&register.with(HeaderName::Path, "<sip:a b@c>"));
+    assert_eq!((answer.status(), answer.refusal()), (400, &Refusal::Path));
+}
+
+#[test]
+fn one_address_of_record_has_no_more_bindings_than_the_limit() {
+    let mut bench = Bench::with(RegistrarSettings {
+        bindings_max_per_aor: 2,
+        retry_after: seconds(12),
+        ..RegistrarSettings::default()
+    });
+    bench.accepted(&Register::new(1).contact("<sip:1@h>, <sip:2@h>"));
+    let answer = bench.send(&Register::new(2).contact("<sip:3@h>"));
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.values(HeaderName::RetryAfter), ["12"]);
+    assert_eq!(bench.contacts(), ["sip:1@h", "sip:2@h"]);
+    // What counts is how many there would be in the end.
+    bench.accepted(&Register::new(3).contact("<sip:3@h>, <sip:1@h>;expires=0"));
+    assert_eq!(bench.contacts(), ["sip:3@h", "sip:2@h"]);
+    bench.accepted(&Register::new(4).contact("<sip:3@h>, <sip:2@h>"));
+}
+
+#[test]
+fn no_more_addresses_of_record_have_bindings_than_the_limit() {
+    let mut bench = Bench::with(RegistrarSettings {
+        aors_max: 1,
+        ..RegistrarSettings::default()
+    });
+    let other = Register::new(1).aor(Aor::new(8)).contact(format!("<{A}>"));
+    bench.accepted(&Register::new(1).contact(format!("<{A}>")));
+    let answer = bench.send(&other);
+    assert_eq!(answer.status(), 503);
+    assert!(matches!(answer.refusal(), Refusal::AorsMax { .. }));
+    // Who is in can go on; who leaves makes room.
+    bench.accepted(&Register::new(2).contact(format!("<{A}>, <{B}>")));
+    bench.accepted(&Register::new(3).contact("*").expires("0"));
+    bench.accepted(&other);
+    assert_eq!(bench.registrar.bound(), 1);
+}
+
+#[test]
+fn one_event_for_each_change_of_an_address_of_record() {
+    let mut bench = Bench::new();
+    let aor = AOR;
+    let reason = UnboundReason::Removed;
+    for (register, expected) in [
+        (
+            Register::new(1).contact(format!("<{A}>, <{B}>")),
+            Some(Event::Bound { aor }),
+        ),
+        (
+            Register::new(2).contact(format!("<{A}>")),
+            Some(Event::Refreshed { aor }),
+        ),
+        (Register::new(2).contact(format!("<{A}>")), None),
+        (
+            Register::new(3).contact(format!("<{A}>;expires=0")),
+            Some(Event::Refreshed { aor }),
+        ),
+        (
+            Register::new(4).contact(format!("<{B}>;expires=0")),
+            Some(Event::Unbound { aor, reason }),
+        ),
+        (Register::new(5).contact(format!("<{B}>;expires=0")), None),
+    ] {
+        bench.send(&register);
+        assert_eq!(bench.events(), Vec::from_iter(expected), "{register:?}");
+    }
+}
+
+#[test]
+fn debug_shows_no_personal_data() {
+    let mut bench = Bench::new();
+    let contact = "<sip:jeanne@192.0.2.7>;+sip.instance=\"<urn:x:jeanne>\"";
+    let register = Register::new(1).contact(contact).call_id("jeanne@h");
+    let register = register.with(HeaderName::Path, "<sip:jeanne@192.0.2.1;lr>");
+    let answer = bench.accepted(&register);
+    for shown in [
+        format!("{:?}", answer.reply),
+        format!("{:?}", bench.registrar),
+    ] {
+        assert!(!shown.contains("jeanne"), "{shown}");
+    }
+}

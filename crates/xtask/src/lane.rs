@@ -1,0 +1,138 @@
+//! The lanes: each is one command that passes or fails, and the report of all of them.
+
+use std::time::{Duration, Instant};
+
+use crate::{install, program::Program};
+
+/// One thing that is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// What the tests need is there.
+    Install,
+    /// The binary that the scenarios run.
+    Build,
+    /// All tests.
+    Test,
+    /// The tests of each crate.
+    Unit,
+    /// The rules of the architecture.
+    Architecture,
+    /// The SIPp scenarios.
+    Scenarios,
+    /// `cargo fmt`.
+    Format,
+    /// `cargo clippy`.
+    Lint,
+    /// `cargo doc`.
+    Docs,
+    /// Licences, sources and banned crates.
+    Dependencies,
+    /// Known faults of what we depend on: fetches the RustSec database from GitHub.
+    Advisories,
+}
+
+impl Lane {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Install => "install: what the tests need",
+            Self::Build => "build: the quinze binary",
+            Self::Test => "test: all crates, architecture, SIPp scenarios",
+            Self::Unit => "test: all crates",
+            Self::Architecture => "test: architecture",
+            Self::Scenarios => "test: SIPp scenarios",
+            Self::Format => "format",
+            Self::Lint => "lint",
+            Self::Docs => "documentation",
+            Self::Dependencies => "dependencies: licences, sources, bans",
+            Self::Advisories => "dependencies: known faults",
+        }
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Install => install::sipp(),
+            Self::Build => Program::cargo(&["build", "--release", "--package", "quinze"]).run(),
+            // Every failure is wanted, not the first one only.
+            Self::Test => Program::cargo(&["test", "--workspace", "--no-fail-fast"]).run(),
+            Self::Unit => Program::cargo(&[
+                "test",
+                "--workspace",
+                "--exclude",
+                "quinze-tests",
+                "--no-fail-fast",
+            ])
+            .run(),
+            Self::Architecture => {
+                Program::cargo(&["test", "--package", "quinze-tests", "--", "architecture::"]).run()
+            }
+            Self::Scenarios => {
+                Program::cargo(&["test", "--package", "quinze-tests", "--", "scenarios::"]).run()
+            }
+            Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
+            Self::Lint => Program::cargo(&[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ])
+            .run(),
+            Self::Docs => Program::cargo(&["doc", "--workspace", "--no-deps"])
+                .env("RUSTDOCFLAGS", "-D warnings")
+                .run(),
+            Self::Dependencies => {
+                install::cargo_deny()?;
+                Program::cargo(&[
+                    "deny",
+                    "--workspace",
+                    "check",
+                    "licenses",
+                    "sources",
+                    "bans",
+                ])
+                .run()
+            }
+            Self::Advisories => {
+                install::cargo_deny()?;
+                Program::cargo(&["deny", "--workspace", "check", "advisories"]).run()
+            }
+        }
+    }
+}
+
+/// What has passed so far, and how long it took.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    passed: Vec<(Lane, Duration)>,
+    failed: Option<Lane>,
+}
+
+impl Report {
+    /// Runs a lane and notes how it ended.
+    pub(crate) fn run(&mut self, lane: Lane) -> anyhow::Result<()> {
+        let began = Instant::now();
+        match lane.run() {
+            Ok(()) => {
+                self.passed.push((lane, began.elapsed()));
+                Ok(())
+            }
+            Err(error) => {
+                self.failed = Some(lane);
+                Err(error)
+            }
+        }
+    }
+
+    /// The last lines of the run.
+    #[expect(clippy::print_stdout, reason = "the report is this command's output")]
+    pub(crate) fn print(&self, error: Option<&anyhow::Error>) {
+        println!();
+        for (lane, took) in &self.passed {
+            println!("passed  {} ({:.0} s)", lane.name(), took.as_secs_f64());
+        }
+        if let (Some(lane), Some(error)) = (self.failed, error) {
+            println!("FAILED  {}: {error:#}", lane.name());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask`: the commands of a developer, which are those of CI.
+//!
+//! `cargo xtask test` is the one that a newcomer needs: it installs what the tests need, runs all
+//! of them, and says at the end what passed.
+
+mod install;
+mod lane;
+mod program;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::lane::{Lane, Report};
+
+/// Developer commands of Quinze.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Installs what the tests need and runs them.
+    Test {
+        /// Runs one part only.
+        #[arg(long, value_enum)]
+        only: Option<Part>,
+    },
+    /// Everything that can be checked here: formatting, lints, documentation, licences, tests.
+    Ci,
+    /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
+    /// where it is missing, which takes about three minutes.
+    Deny,
+}
+
+/// A part of the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The tests of each crate, without those that need a running node.
+    Unit,
+    /// Who may depend on whom.
+    Architecture,
+    /// SIPp against the real binary.
+    Sipp,
+}
+
+impl Command {
+    fn lanes(&self) -> Vec<Lane> {
+        match self {
+            Self::Test { only: None } => vec![Lane::Install, Lane::Build, Lane::Test],
+            Self::Test {
+                only: Some(Part::Unit),
+            } => vec![Lane::Unit],
+            Self::Test {
+                only: Some(Part::Architecture),
+            } => vec![Lane::Architecture],
+            Self::Test {
+                only: Some(Part::Sipp),
+            } => {
+                vec![Lane::Install, Lane::Build, Lane::Scenarios]
+            }
+            Self::Ci => vec![
+                Lane::Format,
+                Lane::Lint,
+                Lane::Docs,
+                Lane::Dependencies,
+                Lane::Install,
+                Lane::Build,
+                Lane::Test,
+            ],
+            Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut report = Report::default();
+    for lane in Cli::parse().command.lanes() {
+        if let Err(error) = report.run(lane) {
+            report.print(Some(&error));
+            return ExitCode::FAILURE;
+        }
+    }
+    report.print(None);
+    ExitCode::SUCCESS
+}

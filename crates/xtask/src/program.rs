@@ -1,0 +1,74 @@
+//! Running another program, with its output shown as it comes.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, ensure};
+
+/// A program and its arguments.
+#[derive(Debug)]
+pub(crate) struct Program {
+    command: Command,
+}
+
+impl Program {
+    /// A program, to be run at the root of the workspace.
+    pub(crate) fn new(name: impl Into<OsString>, args: &[&str]) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut command = Command::new(name.into());
+        command.args(args).current_dir(root);
+        Self { command }
+    }
+
+    /// The cargo that runs us.
+    pub(crate) fn cargo(args: &[&str]) -> Self {
+        Self::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
+    }
+
+    /// Sets a variable of its environment.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Shows what is run, runs it, and waits for its success.
+    #[expect(clippy::print_stdout, reason = "what is run belongs to the output")]
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        println!("\n> {}", self.line());
+        let status = self
+            .command
+            .status()
+            .with_context(|| format!("cannot run {}", self.line()))?;
+        ensure!(status.success(), "`{}` ended with {status}", self.line());
+        Ok(())
+    }
+
+    /// Whether it can be run at all, whatever it says.
+    pub(crate) fn exists(mut self) -> bool {
+        self.command.stdin(Stdio::null()).output().is_ok()
+    }
+
+    /// Whether it runs and succeeds; its output is not shown.
+    pub(crate) fn succeeds(mut self) -> bool {
+        self.command
+            .stdin(Stdio::null())
+            .output()
+            .is_ok_and(|output| output.status.success())
+    }
+
+    /// The command as one would type it.
+    fn line(&self) -> String {
+        let program = Path::new(self.command.get_program());
+        let name = program.file_name().unwrap_or(program.as_os_str());
+        let mut line = name.to_string_lossy().into_owned();
+        for arg in self.command.get_args() {
+            line.push(' ');
+            line.push_str(&arg.to_string_lossy());
+        }
+        line
+    }
+}
