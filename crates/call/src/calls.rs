@@ -18,6 +18,7 @@ use crate::{
     ids::{AttemptId, CallId, CallNumber, IdSource},
     leg::Side,
     locals::Locals,
+    unanswered::Unanswered,
 };
 
 /// What the owner decides about calls in general.
@@ -76,6 +77,7 @@ pub struct Calls {
     armed: BTreeMap<CallNumber, Instant>,
     pub(crate) server_uses: SecondaryMap<ServerTx, CallNumber>,
     pub(crate) client_uses: SecondaryMap<ClientTx, ClientUse>,
+    pub(crate) unanswered: Unanswered,
     events: VecDeque<Event>,
     next_number: u64,
 }
@@ -95,6 +97,7 @@ pub(crate) enum ClientUse {
 pub(crate) struct SentInvite {
     pub(crate) call: CallNumber,
     pub(crate) attempt: AttemptId,
+    pub(crate) call_id: Bytes,
     pub(crate) uri: Bytes,
     pub(crate) flow: Flow,
     /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
@@ -152,6 +155,7 @@ impl Calls {
             armed: BTreeMap::new(),
             server_uses: SecondaryMap::new(),
             client_uses: SecondaryMap::new(),
+            unanswered: Unanswered::default(),
             events: VecDeque::new(),
             next_number: 1,
         }
@@ -269,6 +273,7 @@ impl Calls {
             self.handle_due(now, layer, number);
             self.rearm(number);
         }
+        self.unanswered.forget_until(now);
     }
 
     fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
@@ -306,7 +311,11 @@ impl Calls {
 
     /// When [`Calls::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|&(at, _)| at)
+        let calls = self.deadlines.first().map(|&(at, _)| at);
+        calls
+            .into_iter()
+            .chain(self.unanswered.next_deadline())
+            .min()
     }
 
     /// Calls that are not over, those that wait for a last ACK included.

@@ -31,6 +31,7 @@ mod locals;
 mod relaying;
 mod ringing;
 mod teardown;
+mod unanswered;
 
 pub use call::Target;
 pub use calls::{CallView, Calls, Settings, StageView};

@@ -400,8 +400,24 @@ impl Calls {
         let Some(owed) = leg.owed_ack.take() else {
             return;
         };
-        let (builder, flow) = leg.dialog.ack(owed.cseq, &mut self.ids, &self.locals);
-        let ack = carry::content(builder, answer).finish_with_body(answer.body_bytes());
+        let dialog = leg.dialog.clone();
+        self.pay_ack(layer, owed, &dialog, Some(answer));
+    }
+
+    /// Sends an ACK that was owed and keeps it for the 2xx's repetitions. Without an answer the
+    /// other side has gone: the ACK only ends the 2xx, and a BYE follows.
+    pub(crate) fn pay_ack(
+        &mut self,
+        layer: &mut TransactionLayer,
+        owed: OwedAck,
+        dialog: &Dialog,
+        answer: Option<&Request>,
+    ) {
+        let (builder, flow) = dialog.ack(owed.cseq, &mut self.ids, &self.locals);
+        let ack = match answer {
+            Some(answer) => carry::content(builder, answer).finish_with_body(answer.body_bytes()),
+            None => builder.finish(),
+        };
         layer.send(&ack, flow);
         self.keep_ack(
             owed.tx,

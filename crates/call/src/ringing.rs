@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Method, NameAddr, Request, Response, StatusCode};
-use sip_transaction::{ClientTx, Failure, TransactionLayer};
+use sip_transaction::{ClientTx, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Unacked},
+    unanswered::ANSWERS_MAX,
 };
 
 /// Methods that a peer may use towards us.
@@ -43,10 +44,11 @@ impl Calls {
         if !waits {
             return;
         }
-        let sent = self
-            .agent_invite(call, target)
-            .and_then(|invite| layer.request(now, invite, target.flow).ok());
-        let Some(tx) = sent else {
+        let sent = self.agent_invite(call, target).and_then(|invite| {
+            let call_id = Bytes::copy_from_slice(invite.call_id());
+            Some((layer.request(now, invite, target.flow).ok()?, call_id))
+        });
+        let Some((tx, call_id)) = sent else {
             self.emit(Event::AgentFailed {
                 call,
                 attempt,
@@ -57,6 +59,7 @@ impl Calls {
         let sent = SentInvite {
             call,
             attempt,
+            call_id,
             uri: target.uri.clone(),
             flow: target.flow,
             acks: SmallVec::new(),
@@ -185,8 +188,11 @@ impl Calls {
     }
 
     /// The client transaction of an agent's INVITE failed.
-    pub(crate) fn handle_invite_failed(&mut self, tx: ClientTx, _cause: Failure) {
+    pub(crate) fn handle_invite_failed(&mut self, now: Instant, tx: ClientTx) {
         self.handle_refusal(tx, AgentFailure::Unreachable);
+        if let Some(ClientUse::Invite(sent)) = self.client_uses.remove(tx) {
+            self.unanswered.remember(now, *sent);
+        }
     }
 
     fn handle_answer(
@@ -204,7 +210,7 @@ impl Calls {
             layer.send(&sent_ack.ack, sent_ack.flow);
             return;
         }
-        if self.owes_ack(sent.call, tx, tag) {
+        if self.owes_ack(sent.call, tx, tag) || sent.acks.len() >= ANSWERS_MAX {
             return;
         }
         let dialog = Dialog::calling(response, &sent.uri, sent.flow);

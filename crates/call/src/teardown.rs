@@ -60,7 +60,7 @@ impl Calls {
         cause: Failure,
     ) {
         match self.client_uses.get(tx) {
-            Some(ClientUse::Invite(_)) => self.handle_invite_failed(tx, cause),
+            Some(ClientUse::Invite(_)) => self.handle_invite_failed(now, tx),
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
             Some(ClientUse::Bye) | None => {}
         }
@@ -163,11 +163,12 @@ impl Calls {
             mut agent,
             ..
         } = connected;
-        if by != Some(Side::Agent) {
-            if let Some(owed) = agent.owed_ack.take() {
-                let (ack, flow) = agent.dialog.ack(owed.cseq, &mut self.ids, &self.locals);
-                layer.send(&ack.finish(), flow);
+        for leg in [&mut caller, &mut agent] {
+            if let Some(owed) = leg.owed_ack.take() {
+                self.pay_ack(layer, owed, &leg.dialog, None);
             }
+        }
+        if by != Some(Side::Agent) {
             self.bye(now, layer, &mut agent.dialog);
         }
         if by == Some(Side::Caller) {

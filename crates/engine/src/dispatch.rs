@@ -36,7 +36,14 @@ impl Engine {
                         .handle_response(now, &mut self.layer, tx, &response);
                 }
             }
-            Tx::StrayResponse { .. } => self.dropped(DropReason::StrayResponse),
+            Tx::StrayResponse { response, .. } => {
+                let late = self
+                    .calls
+                    .handle_stray_response(now, &mut self.layer, &response);
+                if !late {
+                    self.dropped(DropReason::StrayResponse);
+                }
+            }
             Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
             Tx::ClientEnded { tx } => {
                 self.probes.remove(tx);

@@ -107,6 +107,15 @@ impl Engine {
             timers: settings.timers,
             transactions_max: settings.transactions_max,
             hash_seed: [seed_a, seed_b],
+            streams: config
+                .listeners
+                .iter()
+                .filter(|listener| listener.transport == sip::Transport::Tcp)
+                .map(|listener| sip_transaction::StreamListener {
+                    listener: listener.id,
+                    sent_by: listener.advertised,
+                })
+                .collect(),
         });
         let call_settings = call::Settings {
             t1: settings.timers.t1,

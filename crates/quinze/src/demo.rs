@@ -67,7 +67,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(Demo::start(options)?.run())
+    runtime.block_on(async { Demo::start(options)?.run().await })
 }
 
 struct Demo {

@@ -1,4 +1,5 @@
-//! The SIP ladder of a run: one line for each message, as an engineer would draw it.
+//! The SIP ladder of a run: one line for each message, as an engineer would draw it. A letter says
+//! which Call-ID it belongs to, in the order of their first message.
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
@@ -10,6 +11,8 @@ use crate::network::{Datagram, Fate};
 #[derive(Clone, Debug, Default)]
 pub struct Ladder {
     names: BTreeMap<SocketAddr, String>,
+    /// The order in which Call-IDs came up.
+    dialogs: BTreeMap<String, usize>,
     rungs: Vec<Rung>,
 }
 
@@ -18,6 +21,7 @@ struct Rung {
     at: Duration,
     from: SocketAddr,
     to: SocketAddr,
+    dialog: Option<usize>,
     what: String,
     fate: Fate,
 }
@@ -29,14 +33,20 @@ impl Ladder {
 
     /// Adds a message on its way; its place in the ladder.
     pub(crate) fn add(&mut self, at: Duration, datagram: &Datagram) -> usize {
-        let what = summary(datagram);
-        let fate = Fate::Passes;
+        let message = Message::parse(datagram.bytes.clone(), &Limits::default()).ok();
+        let what = message
+            .as_ref()
+            .map_or_else(|| "(not SIP)".to_owned(), summary);
+        let dialog = message
+            .and_then(|message| message.header(HeaderName::CallId).map(text))
+            .map(|call_id| self.dialog(call_id));
         self.rungs.push(Rung {
             at,
             from: datagram.from,
             to: datagram.to,
+            dialog,
             what,
-            fate,
+            fate: Fate::Passes,
         });
         self.rungs.len() - 1
     }
@@ -44,6 +54,20 @@ impl Ladder {
     /// Notes that a message will not arrive.
     pub(crate) fn lose(&mut self, rung: usize) {
         self.rungs[rung].fate = Fate::Lost;
+    }
+
+    /// Puts the ladder's letters in place of the Call-IDs of a text.
+    pub(crate) fn lettered(&self, text: &str) -> String {
+        self.dialogs
+            .iter()
+            .fold(text.to_owned(), |text, (call_id, number)| {
+                text.replace(call_id, &letters(*number))
+            })
+    }
+
+    fn dialog(&mut self, call_id: String) -> usize {
+        let next = self.dialogs.len();
+        *self.dialogs.entry(call_id).or_insert(next)
     }
 
     fn name_of(&self, address: SocketAddr) -> String {
@@ -63,18 +87,30 @@ impl fmt::Display for Ladder {
                 Fate::Lost => "-x",
             };
             let at = rung.at.as_secs_f64();
-            writeln!(f, "{at:>8.3}  {from:<8} {arrow} {to:<8} {}", rung.what)?;
+            let dialog = rung.dialog.map_or_else(|| "-".to_owned(), letters);
+            let what = &rung.what;
+            writeln!(f, "{at:>8.3} {dialog:>2}  {from:<8} {arrow} {to:<8} {what}")?;
         }
         Ok(())
     }
 }
 
+/// a, b, … z, ba, bb, …
+fn letters(mut number: usize) -> String {
+    let mut letters = Vec::new();
+    loop {
+        let digit = u8::try_from(number % 26).expect("a remainder of 26 is small");
+        letters.push(char::from(b'a' + digit));
+        number /= 26;
+        if number == 0 {
+            return letters.iter().rev().collect();
+        }
+    }
+}
+
 /// Method or status, CSeq where it says more than that, and what matters of the body: no number,
 /// no tag, nothing that changes with the seed.
-fn summary(datagram: &Datagram) -> String {
-    let Ok(message) = Message::parse(datagram.bytes.clone(), &Limits::default()) else {
-        return "(not SIP)".to_owned();
-    };
+fn summary(message: &Message) -> String {
     let cseq = text(message.header(HeaderName::CSeq).unwrap_or_default());
     let first_line = text(
         message
@@ -83,7 +119,7 @@ fn summary(datagram: &Datagram) -> String {
             .next()
             .unwrap_or_default(),
     );
-    let body = body_summary(&message);
+    let body = body_summary(message);
     if message.is_request() {
         return format!("{cseq}{body}");
     }

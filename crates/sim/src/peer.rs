@@ -184,6 +184,7 @@ impl Peer {
             timers: Timers::default(),
             transactions_max: 1_000_000,
             hash_seed: [seed, !seed],
+            streams: Vec::new(),
         });
         Self {
             address,

@@ -209,7 +209,7 @@ impl World {
             broken.is_empty(),
             "seed {}\n{}\n{}",
             self.seed,
-            broken.join("\n"),
+            self.ladder.lettered(&broken.join("\n")),
             self.ladder
         );
     }

@@ -1,6 +1,7 @@
 //! The layer: tables, timers, matching, and the verbs of the transaction user.
 
 mod client;
+mod large;
 mod server;
 
 use std::{
@@ -11,7 +12,8 @@ use std::{
 use sip::{Builder, HeaderName, Message, Method, Request, Response, StatusCode};
 use slotmap::{KeyData, SlotMap, new_key_type};
 
-use self::{client::Client, server::Server};
+pub use self::large::StreamListener;
+use self::{client::Client, large::Streams, server::Server};
 use crate::{
     event::{Event, Merged, Output, RefuseReason},
     flow::{Attempt, Flow, Kept, MessageKind, Transmit},
@@ -29,7 +31,7 @@ new_key_type! {
 }
 
 /// How the layer is set up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The RFC's timers.
     pub timers: Timers,
@@ -37,6 +39,9 @@ pub struct Settings {
     pub transactions_max: usize,
     /// A secret for matching, so that nobody can make two transactions look the same.
     pub hash_seed: [u64; 2],
+    /// TCP listeners, by which requests leave that are too large for a datagram. Without one they
+    /// leave in datagrams that the network breaks up.
+    pub streams: Vec<StreamListener>,
 }
 
 /// [`Settings::transactions_max`] is reached: the request was not sent.
@@ -62,6 +67,7 @@ pub struct Live {
 #[derive(Debug)]
 pub struct TransactionLayer {
     settings: Settings,
+    streams: Streams,
     matcher: Matcher,
     servers: SlotMap<ServerTx, Server>,
     clients: SlotMap<ClientTx, Client>,
@@ -104,10 +110,11 @@ impl Armed {
 
 impl TransactionLayer {
     /// A layer without transactions.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(mut settings: Settings) -> Self {
         Self {
-            settings,
+            streams: Streams::new(std::mem::take(&mut settings.streams)),
             matcher: Matcher::new(settings.hash_seed),
+            settings,
             servers: SlotMap::with_key(),
             clients: SlotMap::with_key(),
             server_index: Index::new(),

@@ -21,7 +21,7 @@
 //! use sip::{Limits, Message, Request, StatusCode, Transport};
 //! use sip_transaction::{Event, Flow, ListenerId, Output, Settings, Timers, TransactionLayer};
 //!
-//! let settings = Settings { timers: Timers::default(), transactions_max: 10, hash_seed: [1, 2] };
+//! let settings = Settings { timers: Timers::default(), transactions_max: 10, hash_seed: [1, 2], streams: vec![] };
 //! let mut layer = TransactionLayer::new(settings);
 //! let bytes = "OPTIONS sip:15@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
 //!     From: <sip:a@192.0.2.9>;tag=1\r\nTo: <sip:15@192.0.2.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
@@ -52,6 +52,6 @@ mod wheel;
 
 pub use event::{Event, Failure, Merged, Output, RefuseReason};
 pub use flow::{Attempt, Flow, ListenerId, MessageKind, Transmit};
-pub use layer::{ClientTx, Live, Overloaded, ServerTx, Settings, TransactionLayer};
+pub use layer::{ClientTx, Live, Overloaded, ServerTx, Settings, StreamListener, TransactionLayer};
 pub use timers::Timers;
 pub use wheel::{TimerId, TimerWheel};

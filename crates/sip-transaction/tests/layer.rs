@@ -1,13 +1,19 @@
 //! The layer through its public boundary, on virtual time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests may fail a test and take what reads best"
+)]
+
 mod support;
 
 use std::time::Duration;
 
-use sip::{Method, StatusCode};
+use sip::{Method, StatusCode, Transport};
 use sip_transaction::{Attempt, Event, Failure, Merged, MessageKind};
 
-use support::{Bench, ack, request, request_with, response};
+use support::{Bench, ack, large_request, request, request_with, response};
 
 const HALF: Duration = Duration::from_millis(500);
 
@@ -146,9 +152,9 @@ fn a_cancel_waits_for_a_provisional_response() {
     bench.cancel(tx);
     bench.run_for(Duration::from_secs(2));
     assert_eq!(
-        bench.sent_at().len(),
-        1,
-        "neither a CANCEL nor the INVITE again"
+        seconds(&bench.sent_at()),
+        [0.0, 0.5, 1.5],
+        "the INVITE again, for its 180 may be lost, and no CANCEL"
     );
     bench.receive_response(response(&invite, StatusCode::TRYING, None));
     let cancels = bench.sent(MessageKind::Request("CANCEL"));
@@ -415,7 +421,7 @@ fn a_lost_connection_fails_what_waits_on_it() {
 fn at_the_limit_new_requests_are_refused_and_old_ones_live() {
     let mut bench = Bench::with_limit(1);
     let invite = request(Method::Invite);
-    let tx = bench.receive(invite.clone());
+    let tx = bench.receive(invite);
     bench.receive_again(support::with_branch(
         request(Method::Options),
         "z9hG4bKother",
@@ -462,4 +468,84 @@ fn many_transactions_leave_nothing() {
     bench.run_for(HALF * 80);
     assert_eq!(bench.layer.live().client + bench.layer.live().server, 0);
     assert_eq!(bench.layer.poll_timeout(), None);
+}
+
+fn first_line_of_via(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let via = text.lines().find(|line| line.starts_with("Via:"));
+    via.unwrap().to_owned()
+}
+
+#[test]
+fn a_large_request_leaves_over_tcp_and_its_cancel_follows_it() {
+    let mut bench = Bench::with_tcp();
+    let invite = large_request(Method::Invite);
+    let tx = bench.request(invite.clone());
+    let sent = bench.sent(MessageKind::Request("INVITE"));
+    assert_eq!(sent[0].flow.transport, Transport::Tcp);
+    assert_eq!(
+        first_line_of_via(&sent[0].bytes),
+        "Via: SIP/2.0/TCP 192.0.2.1:5062;branch=z9hG4bKone;rport"
+    );
+    bench.run_for(Duration::from_secs(2));
+    assert_eq!(bench.sent_at().len(), 1, "TCP repeats for us");
+    bench.receive_response(response(&invite, StatusCode::RINGING, Some("t")));
+    bench.cancel(tx);
+    let cancels = bench.sent(MessageKind::Request("CANCEL"));
+    assert_eq!(cancels[0].flow.transport, Transport::Tcp);
+    assert_eq!(
+        first_line_of_via(&cancels[0].bytes),
+        first_line_of_via(&sent[0].bytes)
+    );
+}
+
+#[test]
+fn a_peer_without_tcp_gets_its_large_requests_over_udp_and_is_remembered() {
+    for method in [Method::Invite, Method::Info] {
+        let mut bench = Bench::with_tcp();
+        let large = large_request(method.clone());
+        let kind = MessageKind::Request(method.label());
+        bench.request(large.clone());
+        bench.run_for(Duration::from_millis(200));
+        bench.refuse_tcp();
+        bench.run_for(Duration::from_millis(600));
+        let transports: Vec<_> = bench
+            .sent(kind)
+            .iter()
+            .map(|sent| sent.flow.transport)
+            .collect();
+        assert_eq!(transports, [Transport::Tcp, Transport::Udp, Transport::Udp]);
+        assert_eq!(bench.sent(kind)[1].bytes, *large.bytes());
+        bench.receive_response(response(&large, StatusCode::OK, Some("t")));
+        assert_eq!(
+            bench.count(|event| matches!(event, Event::Response { .. })),
+            1
+        );
+        assert_eq!(
+            bench.count(|event| matches!(event, Event::ClientFailed { .. })),
+            0
+        );
+
+        bench.forget_outputs();
+        bench.request(support::with_branch(large.clone(), "z9hG4bKtwo"));
+        assert_eq!(bench.sent(kind)[0].flow.transport, Transport::Udp);
+        bench.run_for(Duration::from_secs(601));
+        bench.forget_outputs();
+        bench.request(support::with_branch(large.clone(), "z9hG4bKthree"));
+        assert_eq!(
+            bench.sent(kind)[0].flow.transport,
+            Transport::Tcp,
+            "asked again later"
+        );
+        bench.run_for(Duration::from_secs(60));
+        assert_eq!(bench.layer.live().client, 0);
+    }
+}
+
+#[test]
+fn without_a_tcp_listener_a_large_request_leaves_in_a_datagram() {
+    let mut bench = Bench::new();
+    bench.request(large_request(Method::Invite));
+    let sent = bench.sent(MessageKind::Request("INVITE"));
+    assert_eq!(sent[0].flow.transport, Transport::Udp);
 }

@@ -22,7 +22,7 @@ pub(super) const CENTRES: [Centre; 3] = [
         number: "+33387550015",
         neighbours: "\"FR670\"",
         share: 0.25,
-        agents_per_cps: 3.0,
+        agents_per_cps: 4.0,
     },
     Centre {
         site: "FR670",
@@ -30,7 +30,7 @@ pub(super) const CENTRES: [Centre; 3] = [
         number: "+33369670015",
         neighbours: "\"FR570\", \"FR680\"",
         share: 0.50,
-        agents_per_cps: 3.5,
+        agents_per_cps: 3.0,
     },
     Centre {
         site: "FR680",
@@ -38,7 +38,7 @@ pub(super) const CENTRES: [Centre; 3] = [
         number: "+33389640015",
         neighbours: "\"FR670\"",
         share: 0.25,
-        agents_per_cps: 3.0,
+        agents_per_cps: 4.0,
     },
 ];
 

@@ -9,7 +9,7 @@ use engine::{
 };
 
 use super::{
-    HOLD, HungUpBy, OFFER, Peer, PeerEvent, Role, Session, SessionId, State, Timer, contact_of,
+    HOLD, HungUpBy, OFFER, Peer, PeerEvent, Role, Session, SessionId, State, T1, Timer, contact_of,
     text, with_sdp,
 };
 use crate::script::Quirk;
@@ -124,10 +124,27 @@ impl Peer {
             Timer::Patience => self.give_up(now, session),
             Timer::Answer => self.answer(now, session),
             Timer::ResendAnswer => self.resend_answer(now, session),
+            // RFC 3261 §15: the callee must not send a BYE before the ACK to its 2xx has come.
+            Timer::HangUp if self.waits_for_ack(session) => {
+                self.timers.insert((now + T1, session, Timer::HangUp));
+            }
             Timer::HangUp => self.hang_up(now, session),
             Timer::Hold => self.reinvite(now, session, HOLD),
             Timer::Resume => self.reinvite(now, session, OFFER),
         }
+    }
+
+    fn waits_for_ack(&self, session: SessionId) -> bool {
+        let waits = |one: &Session| {
+            matches!(
+                one.state,
+                State::Connected {
+                    unacked: Some(_),
+                    ..
+                }
+            )
+        };
+        self.sessions.get(&session).is_some_and(waits)
     }
 
     fn give_up(&mut self, now: Instant, session: SessionId) {
@@ -149,6 +166,12 @@ impl Peer {
         let Some(mut one) = self.forget(session) else {
             return;
         };
+        // A re-INVITE without a final answer would wait for one for ever.
+        let asked = self.by_client.iter().filter(|(_, of)| **of == session);
+        let asked: Vec<_> = asked.map(|(&tx, _)| tx).collect();
+        for tx in asked {
+            self.layer.cancel(now, tx, None);
+        }
         one.dialog.cseq += 1;
         self.send_in_dialog(now, session, &one, &Method::Bye, "");
         self.emit(PeerEvent::Ended {

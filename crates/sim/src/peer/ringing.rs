@@ -1,6 +1,6 @@
 //! The phone's half of a peer.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use engine::{
@@ -13,6 +13,9 @@ use super::{
     Unacked, contact_of, text, with_sdp,
 };
 use crate::script::{Answer, Manner};
+
+/// How long a phone that nobody picks up rings, unless it is cancelled.
+const RINGS_MAX: Duration = Duration::from_secs(120);
 
 impl Peer {
     pub(super) fn handle_request(
@@ -38,8 +41,8 @@ impl Peer {
         let answer_at = match manner.answer {
             Answer::Dead => return,
             Answer::Busy => return self.reply(now, tx, StatusCode::BUSY_HERE, None),
-            Answer::After(after) | Answer::DeclineAfter(after) => Some(now + after),
-            Answer::Never | Answer::WhenCancelled => None,
+            Answer::After(after) | Answer::DeclineAfter(after) => now + after,
+            Answer::Never | Answer::WhenCancelled => now + RINGS_MAX,
         };
         let session = SessionId(self.next_session);
         self.next_session += 1;
@@ -66,12 +69,10 @@ impl Peer {
         );
         self.by_server.insert(tx, session);
         self.reply(now, tx, StatusCode::RINGING, Some(session));
-        if let Some(at) = answer_at {
-            self.timers.insert((at, session, Timer::Answer));
-        }
+        self.timers.insert((answer_at, session, Timer::Answer));
     }
 
-    /// Picks up, or declines.
+    /// Picks up, declines, or stops ringing.
     pub(super) fn answer(&mut self, now: Instant, session: SessionId) {
         let Some(one) = self.sessions.get(&session) else {
             return;
@@ -81,17 +82,22 @@ impl Peer {
         };
         let (tx, manner) = (*tx, *manner);
         match manner.answer {
-            Answer::DeclineAfter(_) => {
-                self.reply(now, tx, StatusCode::DECLINE, Some(session));
-                let after = now - one_began(self.forget(session), now);
-                self.emit(PeerEvent::Failed {
-                    session,
-                    status: StatusCode::DECLINE,
-                    after,
-                });
+            Answer::DeclineAfter(_) => self.decline(now, session, tx, StatusCode::DECLINE),
+            Answer::Never | Answer::WhenCancelled => {
+                self.decline(now, session, tx, StatusCode::TEMPORARILY_UNAVAILABLE);
             }
             _ => self.pick_up(now, session, tx, manner),
         }
+    }
+
+    fn decline(&mut self, now: Instant, session: SessionId, tx: ServerTx, status: StatusCode) {
+        self.reply(now, tx, status, Some(session));
+        let after = now - one_began(self.forget(session), now);
+        self.emit(PeerEvent::Failed {
+            session,
+            status,
+            after,
+        });
     }
 
     fn pick_up(&mut self, now: Instant, session: SessionId, tx: ServerTx, manner: Manner) {
@@ -174,13 +180,7 @@ impl Peer {
         {
             return self.pick_up(now, session, tx, manner);
         }
-        self.reply(now, tx, StatusCode::REQUEST_TERMINATED, Some(session));
-        let after = now - one_began(self.forget(session), now);
-        self.emit(PeerEvent::Failed {
-            session,
-            status: StatusCode::REQUEST_TERMINATED,
-            after,
-        });
+        self.decline(now, session, tx, StatusCode::REQUEST_TERMINATED);
     }
 
     fn handle_bye(&mut self, now: Instant, tx: ServerTx, bye: &Request) {

@@ -1,5 +1,7 @@
 //! Client transactions: what we asked.
 
+mod step;
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -8,7 +10,7 @@ use sip::{Builder, HeaderName, Message, Method, Request, Response};
 use super::{Armed, ClientTx, Due, Overloaded, TransactionLayer};
 use crate::{
     client_invite as invite, client_non_invite as non_invite,
-    event::{Event, Failure},
+    event::Event,
     flow::{Attempt, Flow, Kept, MessageKind},
     matching::Fingerprint,
     timers::Timer,
@@ -19,10 +21,19 @@ use crate::{
 pub(super) struct Client {
     fingerprint: Fingerprint,
     flow: Flow,
+    /// A large request went over a stream: what goes instead when the stream fails.
+    fallback: Option<Box<Datagram>>,
     machine: Machine,
     /// The interval of the next retransmission.
     interval: Duration,
     armed: Armed,
+}
+
+/// A request as it would have left over UDP.
+#[derive(Debug)]
+struct Datagram {
+    request: Request,
+    flow: Flow,
 }
 
 #[derive(Debug)]
@@ -69,6 +80,16 @@ enum User {
     Nobody,
 }
 
+impl Machine {
+    /// Whether any response has come.
+    const fn is_answered(&self) -> bool {
+        match self {
+            Self::Invite { state, .. } => !matches!(state, invite::State::Calling),
+            Self::NonInvite { state, .. } => !matches!(state, non_invite::State::Trying),
+        }
+    }
+}
+
 impl Client {
     pub(super) const fn armed(&mut self) -> &mut Armed {
         &mut self.armed
@@ -98,6 +119,10 @@ impl TransactionLayer {
     }
 
     fn open_client(&mut self, now: Instant, request: Request, flow: Flow, user: User) -> ClientTx {
+        let (request, flow, fallback) = match self.streams.instead_of(now, &request, flow) {
+            Some((large, stream)) => (large, stream, Some(Box::new(Datagram { request, flow }))),
+            None => (request, flow, None),
+        };
         let fingerprint = self.matcher.client(&request);
         let sent = Kept::new(&request);
         let is_invite = *request.method() == Method::Invite;
@@ -122,6 +147,7 @@ impl TransactionLayer {
         let tx = self.clients.insert(Client {
             fingerprint,
             flow,
+            fallback,
             machine,
             interval,
             armed: Armed::default(),
@@ -151,10 +177,9 @@ impl TransactionLayer {
     }
 
     /// Takes an INVITE back (RFC 3261 §9.1): by a CANCEL once a provisional response has come, by
-    /// nothing after a final one. Until the provisional response the INVITE is not repeated any more: a
-    /// phone that comes back to life shall not ring for a call that is over. If no final response
-    /// follows the CANCEL within 64·T1, the INVITE fails as timed out. `reason` is the value of a
-    /// Reason header.
+    /// nothing after a final one. Until the provisional response the INVITE is repeated as before: the
+    /// phone may ring already, its 180 lost. If no final response follows the CANCEL within 64·T1, the
+    /// INVITE fails as timed out. `reason` is the value of a Reason header.
     pub fn cancel(&mut self, now: Instant, tx: ClientTx, reason: Option<&[u8]>) {
         let Some(Client {
             machine: Machine::Invite { state, asked },
@@ -175,19 +200,7 @@ impl TransactionLayer {
             *cancel = Cancel::Wanted(reason.map(Bytes::copy_from_slice));
             if *state == invite::State::Proceeding {
                 self.send_wanted_cancel(now, tx);
-            } else {
-                self.stop_repeating(tx);
             }
-        }
-    }
-
-    fn stop_repeating(&mut self, tx: ClientTx) {
-        if let Some(client) = self.clients.get_mut(tx) {
-            let repeat = client.armed.repeat.take();
-            self.disarm(Armed {
-                repeat,
-                ..Armed::default()
-            });
         }
     }
 
@@ -281,6 +294,9 @@ impl TransactionLayer {
     }
 
     pub(super) fn fail_client_transport(&mut self, now: Instant, tx: ClientTx) {
+        if self.fall_back(now, tx) {
+            return;
+        }
         match self.clients.get(tx).map(|client| &client.machine) {
             Some(Machine::Invite { .. }) => {
                 self.step_invite(now, tx, invite::Event::TransportError, None);
@@ -292,248 +308,45 @@ impl TransactionLayer {
         }
     }
 
-    fn step_invite(
-        &mut self,
-        now: Instant,
-        tx: ClientTx,
-        event: invite::Event,
-        mut response: Option<Response>,
-    ) {
-        use invite::Action;
-        let Some(Client {
-            machine: Machine::Invite { state, asked },
-            ..
-        }) = self.clients.get_mut(tx)
-        else {
-            return;
-        };
-        let Some((next, actions)) = state.on(event) else {
-            return;
-        };
-        *state = next;
-        if next == invite::State::Accepted {
-            *asked = Asked::Answered;
-        }
-        for action in actions {
-            match action {
-                Action::Tell => {
-                    if let Some(response) = response.take() {
-                        self.emit(Event::Response { tx, response });
-                    }
-                }
-                Action::Resend => self.resend_request(now, tx, Timer::A, Duration::MAX),
-                Action::Acknowledge => {
-                    if let Some(response) = &response {
-                        self.acknowledge(tx, response);
-                    }
-                }
-                Action::AcknowledgeAgain => self.acknowledge_again(tx),
-                Action::StopCalling => self.stop_client(tx),
-                Action::Arm(timer) => self.arm_end(now, tx, *timer),
-                Action::FailTimeout => {
-                    self.emit(Event::ClientFailed {
-                        tx,
-                        cause: Failure::Timeout,
-                    });
-                }
-                Action::FailTransport => {
-                    self.emit(Event::ClientFailed {
-                        tx,
-                        cause: Failure::Transport,
-                    });
-                }
-            }
-        }
-        if next == invite::State::Terminated {
-            self.end_client(tx);
-        }
-    }
-
-    fn step_non_invite(
-        &mut self,
-        now: Instant,
-        tx: ClientTx,
-        event: non_invite::Event,
-        mut response: Option<Response>,
-    ) {
-        use non_invite::Action;
-        let Some(Client {
-            machine: Machine::NonInvite { state, user, .. },
-            ..
-        }) = self.clients.get_mut(tx)
-        else {
-            return;
-        };
-        let Some((next, actions)) = state.on(event) else {
-            return;
-        };
-        *state = next;
-        let user = *user;
-        let t2 = self.settings.timers.t2;
-        for action in actions {
-            match action {
-                Action::Tell => {
-                    if let Some(response) = response.take().filter(|_| user == User::Owner) {
-                        self.emit(Event::Response { tx, response });
-                    }
-                }
-                Action::Resend => self.resend_request(now, tx, Timer::E, t2),
-                Action::ResendAtT2 => {
-                    if let Some(client) = self.clients.get_mut(tx) {
-                        client.interval = t2;
-                    }
-                    self.resend_request(now, tx, Timer::E, t2);
-                }
-                Action::StopTrying => self.stop_client(tx),
-                Action::Arm(timer) => self.arm_end(now, tx, *timer),
-                Action::FailTimeout => self.fail(tx, user, Failure::Timeout),
-                Action::FailTransport => self.fail(tx, user, Failure::Transport),
-            }
-        }
-        if next == non_invite::State::Terminated {
-            self.end_client(tx);
-        }
-    }
-
-    fn fail(&mut self, tx: ClientTx, user: User, cause: Failure) {
-        if user == User::Owner {
-            self.emit(Event::ClientFailed { tx, cause });
-        }
-    }
-
-    /// Sends the request again and arms its timer with twice the interval, `longest` at most.
-    fn resend_request(&mut self, now: Instant, tx: ClientTx, timer: Timer, longest: Duration) {
+    /// Sends a large request over UDP after all, when its connection failed before an answer came.
+    ///
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-18.1.1
+    //# If an element sends a request over TCP because of these message size
+    //# constraints, and that request would have otherwise been sent over
+    //# UDP, if the attempt to establish the connection generates either an
+    //# ICMP Protocol Not Supported, or results in a TCP reset, the element
+    //# SHOULD retry the request, using UDP.
+    fn fall_back(&mut self, now: Instant, tx: ClientTx) -> bool {
         let Some(client) = self.clients.get_mut(tx) else {
-            return;
+            return false;
         };
-        let sent = match &client.machine {
-            Machine::Invite {
-                asked: Asked::Open { request, .. },
-                ..
-            } => Kept::new(request),
-            Machine::NonInvite { sent, .. } => sent.clone(),
-            Machine::Invite { .. } => return,
+        if client.machine.is_answered() {
+            return false;
+        }
+        let Some(datagram) = client.fallback.take() else {
+            return false;
         };
-        client.interval = client.interval.saturating_mul(2).min(longest);
-        let (interval, flow) = (client.interval, client.flow);
+        let Datagram { request, flow } = *datagram;
+        let stream = std::mem::replace(&mut client.flow, flow);
+        let sent = Kept::new(&request);
+        let timer = match &mut client.machine {
+            Machine::Invite { asked, .. } => {
+                if let Asked::Open { request: open, .. } = asked {
+                    **open = request;
+                }
+                Timer::A
+            }
+            Machine::NonInvite { sent: kept, .. } => {
+                *kept = sent.clone();
+                Timer::E
+            }
+        };
+        let interval = client.interval;
+        self.by_flow.remove(&(stream, tx));
+        self.streams.refuse(now, flow.remote);
         self.arm(now, interval, Due::Client(tx, timer));
-        self.transmit(flow, None, sent, Attempt::Retransmission);
-    }
-
-    //= https://www.rfc-editor.org/rfc/rfc3261#section-17.1.1.3
-    //# The ACK request constructed by the client transaction MUST contain
-    //# values for the Call-ID, From, and Request-URI that are equal to the
-    //# values of those header fields in the request passed to the transport
-    //# by the client transaction (call this the "original request").  The To
-    //# header field in the ACK MUST equal the To header field in the
-    //# response being acknowledged, and therefore will usually differ from
-    //# the To header field in the original request by the addition of the
-    //# tag parameter.
-    fn acknowledge(&mut self, tx: ClientTx, response: &Response) {
-        let Some(Client {
-            machine: Machine::Invite { asked, .. },
-            ..
-        }) = self.clients.get_mut(tx)
-        else {
-            return;
-        };
-        if let Asked::Open { request, .. } = asked {
-            let ack = follow_up(request, &Method::Ack, response).finish();
-            *asked = Asked::Acknowledged(Kept::new(&ack));
-        }
-        self.send_ack(tx, Attempt::First);
-    }
-
-    fn acknowledge_again(&mut self, tx: ClientTx) {
-        self.send_ack(tx, Attempt::Retransmission);
-    }
-
-    fn send_ack(&mut self, tx: ClientTx, attempt: Attempt) {
-        let Some(Client {
-            machine:
-                Machine::Invite {
-                    asked: Asked::Acknowledged(ack),
-                    ..
-                },
-            flow,
-            ..
-        }) = self.clients.get(tx)
-        else {
-            return;
-        };
-        let (flow, ack) = (*flow, ack.clone());
-        self.transmit(flow, None, ack, attempt);
-    }
-
-    /// Disarms what waited for an answer.
-    fn stop_client(&mut self, tx: ClientTx) {
-        let Some(client) = self.clients.get_mut(tx) else {
-            return;
-        };
-        // The guard of a CANCEL goes on until the final response.
-        let guard = match &client.machine {
-            Machine::Invite {
-                state: invite::State::Proceeding,
-                ..
-            } => client.armed.guard.take(),
-            _ => None,
-        };
-        let armed = std::mem::replace(
-            &mut client.armed,
-            Armed {
-                guard,
-                ..Armed::default()
-            },
-        );
-        let flow = client.flow;
-        self.disarm(armed);
-        self.by_flow.remove(&(flow, tx));
-        if let Some(Client {
-            machine:
-                Machine::Invite {
-                    state: invite::State::Proceeding,
-                    ..
-                },
-            ..
-        }) = self.clients.get(tx)
-            && flow.transport.is_reliable()
-        {
-            self.by_flow.insert((flow, tx));
-        }
-    }
-
-    /// Arms the timer that ends an answered transaction: at once where the transport is reliable
-    /// and nothing can come again (timers D and K).
-    fn arm_end(&mut self, now: Instant, tx: ClientTx, timer: Timer) {
-        let Some(client) = self.clients.get(tx) else {
-            return;
-        };
-        let reliable = client.flow.transport.is_reliable();
-        let after = match timer {
-            Timer::D | Timer::K if reliable => Duration::ZERO,
-            Timer::D => self.settings.timers.d,
-            Timer::K => self.settings.timers.t4,
-            _ => self.settings.timers.transaction_max(),
-        };
-        self.arm(now, after, Due::Client(tx, timer));
-    }
-
-    fn end_client(&mut self, tx: ClientTx) {
-        let Some(client) = self.clients.remove(tx) else {
-            return;
-        };
-        self.client_index.remove(client.fingerprint, tx);
-        self.by_flow.remove(&(client.flow, tx));
-        self.disarm(client.armed);
-        if !matches!(
-            client.machine,
-            Machine::NonInvite {
-                user: User::Nobody,
-                ..
-            }
-        ) {
-            self.emit(Event::ClientEnded { tx });
-        }
+        self.transmit(flow, None, sent, Attempt::First);
+        true
     }
 }
 

@@ -7,8 +7,8 @@ use std::{
 
 use sip::{HeaderName, Limits, Message, Method, Request, Response, StatusCode, Transport};
 use sip_transaction::{
-    ClientTx, Event, Flow, ListenerId, MessageKind, Output, ServerTx, Settings, Timers,
-    TransactionLayer, Transmit,
+    ClientTx, Event, Flow, ListenerId, MessageKind, Output, ServerTx, Settings, StreamListener,
+    Timers, TransactionLayer, Transmit,
 };
 
 pub(crate) struct Bench {
@@ -22,22 +22,41 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self::build(Transport::Udp, "192.0.2.9:5060", 1_000_000)
+        Self::build(Transport::Udp, "192.0.2.9:5060", 1_000_000, Vec::new())
+    }
+
+    /// A layer that may send large requests over TCP.
+    pub(crate) fn with_tcp() -> Self {
+        let stream = StreamListener {
+            listener: ListenerId(4),
+            sent_by: "192.0.2.1:5062".parse().unwrap(),
+        };
+        Self::build(Transport::Udp, "192.0.2.9:5060", 1_000_000, vec![stream])
     }
 
     pub(crate) fn over_tcp() -> Self {
-        Self::build(Transport::Tcp, "192.0.2.9:40001", 1_000_000)
+        Self::build(Transport::Tcp, "192.0.2.9:40001", 1_000_000, Vec::new())
     }
 
     pub(crate) fn from_source(source: &str) -> Self {
-        Self::build(Transport::Udp, source, 1_000_000)
+        Self::build(Transport::Udp, source, 1_000_000, Vec::new())
     }
 
     pub(crate) fn with_limit(transactions_max: usize) -> Self {
-        Self::build(Transport::Udp, "192.0.2.9:5060", transactions_max)
+        Self::build(
+            Transport::Udp,
+            "192.0.2.9:5060",
+            transactions_max,
+            Vec::new(),
+        )
     }
 
-    fn build(transport: Transport, remote: &str, transactions_max: usize) -> Self {
+    fn build(
+        transport: Transport,
+        remote: &str,
+        transactions_max: usize,
+        streams: Vec<StreamListener>,
+    ) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "an Instant has no other constructor"
@@ -48,6 +67,7 @@ impl Bench {
             timers: Timers::default(),
             transactions_max,
             hash_seed: [11, 12],
+            streams,
         };
         Self {
             layer: TransactionLayer::new(settings),
@@ -104,6 +124,17 @@ impl Bench {
         self.drain();
     }
 
+    /// The connection that a large request went over is lost.
+    pub(crate) fn refuse_tcp(&mut self) {
+        let flow = Flow {
+            transport: Transport::Tcp,
+            listener: ListenerId(4),
+            remote: self.flow.remote,
+        };
+        self.layer.handle_transport_error(self.now, flow);
+        self.drain();
+    }
+
     pub(crate) fn lose_connection(&mut self) {
         self.layer.handle_transport_error(self.now, self.flow);
         self.drain();
@@ -156,6 +187,12 @@ const VIA: &str = "SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKone;rport";
 
 pub(crate) fn request(method: Method) -> Request {
     request_with(method, "")
+}
+
+/// A request larger than 1300 octets.
+pub(crate) fn large_request(method: Method) -> Request {
+    let line = format!("Call-Info: <https://example.com/{}>\r\n", "x".repeat(1300));
+    request_with(method, &line)
 }
 
 /// A request with more header lines.

@@ -1,0 +1,103 @@
+//! INVITEs whose transaction gave up: the phone may have heard the last one, and may still be
+//! answered by a person who then hears nothing. Such an answer is acknowledged and hung up.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip::{Method, Response};
+use sip_transaction::TransactionLayer;
+
+use crate::{
+    calls::{Calls, SentAck, SentInvite},
+    dialog::Dialog,
+    event::Event,
+};
+
+/// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,
+/// RFC 3261 §16.6).
+const RINGS_FOR: Duration = Duration::from_secs(180);
+
+/// INVITEs that are remembered at most; the oldest makes room.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// Phones of one INVITE that are acknowledged at most. More have been forked to by somebody hostile.
+pub(crate) const ANSWERS_MAX: usize = 8;
+
+/// The INVITEs that nobody answered, by Call-ID.
+#[derive(Debug, Default)]
+pub(crate) struct Unanswered {
+    invites: BTreeMap<Bytes, SentInvite>,
+    /// When each is forgotten, in order.
+    until: VecDeque<(Instant, Bytes)>,
+}
+
+impl Unanswered {
+    pub(crate) fn remember(&mut self, now: Instant, sent: SentInvite) {
+        if self.invites.len() >= REMEMBERED_MAX {
+            self.forget_first();
+        }
+        self.until
+            .push_back((now + RINGS_FOR, sent.call_id.clone()));
+        self.invites.insert(sent.call_id.clone(), sent);
+    }
+
+    pub(crate) fn forget_until(&mut self, now: Instant) {
+        while self.next_deadline().is_some_and(|at| at <= now) {
+            self.forget_first();
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.until.front().map(|(at, _)| *at)
+    }
+
+    fn forget_first(&mut self) {
+        if let Some((_, call_id)) = self.until.pop_front() {
+            self.invites.remove(&call_id);
+        }
+    }
+}
+
+impl Calls {
+    /// Handles a response to nothing that is still asked. Whether it was the late answer of an
+    /// agent's phone: then the phone has been hung up.
+    pub fn handle_stray_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        response: &Response,
+    ) -> bool {
+        let is_answer =
+            response.status().is_success() && response.cseq_method() == Method::Invite.as_bytes();
+        if !is_answer {
+            return false;
+        }
+        let Some(sent) = self.unanswered.invites.get_mut(response.call_id()) else {
+            return false;
+        };
+        let tag = response.to_tag().unwrap_or_default();
+        if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
+            layer.send(&known.ack, known.flow);
+            return true;
+        }
+        if sent.acks.len() >= ANSWERS_MAX {
+            return false;
+        }
+        let mut dialog = Dialog::calling(response, &sent.uri, sent.flow);
+        let (ack, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
+        let ack = ack.finish();
+        layer.send(&ack, flow);
+        sent.acks.push(SentAck {
+            remote_tag: Bytes::copy_from_slice(tag),
+            ack,
+            flow,
+        });
+        let (call, attempt) = (sent.call, sent.attempt);
+        self.bye(now, layer, &mut dialog);
+        self.emit(Event::LateAnswer { call, attempt });
+        true
+    }
+}

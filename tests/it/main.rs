@@ -1,0 +1,10 @@
+//! Tests of the whole: what `cargo metadata` says of the architecture, whole engines on virtual time,
+//! and SIPp against the real binary over loopback.
+//!
+//! `cargo xtask test --only sipp` runs the scenarios alone; their files lie in `sip-scenarios/`.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
+
+mod architecture;
+mod scenarios;
+mod simulation;

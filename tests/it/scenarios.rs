@@ -1,0 +1,96 @@
+//! SIPp against the real binary: each folder of `sip-scenarios/` is one test.
+
+mod binary;
+mod http;
+mod node;
+mod poll;
+mod ports;
+mod process;
+mod run;
+mod sipp;
+mod spec;
+
+use std::{collections::BTreeSet, fmt, fs};
+
+/// One test for each scenario, and the list of them.
+macro_rules! scenarios {
+    ($($test:ident: $folder:literal,)*) => {
+        $(
+            #[test]
+            fn $test() -> Result<(), Failed> {
+                run::run($folder).map_err(Failed)
+            }
+        )*
+
+        const LISTED: &[&str] = &[$($folder),*];
+    };
+}
+
+scenarios! {
+    answered_at_once: "calls/01-answered-at-once",
+    waits_then_answered: "calls/02-waits-then-answered",
+    priority_order: "calls/03-priority-order",
+    sipp_builtin: "calls/04-sipp-builtin",
+    emergency_headers: "calls/05-emergency-headers",
+    cancel_while_waiting: "give-up/01-cancel-while-waiting",
+    cancel_while_ringing: "give-up/02-cancel-while-ringing",
+    cancel_crosses_answer: "give-up/03-cancel-crosses-answer",
+    agent_busy: "agents/01-busy",
+    agent_declines: "agents/02-declines",
+    agent_does_not_answer: "agents/03-no-answer",
+    phone_dead: "agents/04-phone-dead",
+    registered_phone: "agents/05-registered-phone",
+    overflow_after_its_time_with_reserve: "overflow/01-after-its-time-with-reserve",
+    agent_hangs_up: "in-call/01-agent-hangs-up",
+    caller_hangs_up: "in-call/02-caller-hangs-up",
+    hold_by_caller: "in-call/03-hold-by-caller",
+    hold_by_agent: "in-call/04-hold-by-agent",
+    lost_200: "loss/01-lost-200",
+    lost_ack: "loss/02-lost-ack",
+    lost_bye: "loss/03-lost-bye",
+    retransmitted_invite: "loss/04-retransmitted-invite",
+    load_200_calls_a_second: "load/01-200-calls-a-second",
+}
+
+/// A scenario that failed, told as a list of what lies behind what.
+struct Failed(anyhow::Error);
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chain()
+            .try_for_each(|cause| write!(f, "\n- {cause}"))
+    }
+}
+
+#[test]
+fn every_scenario_folder_is_listed() -> anyhow::Result<()> {
+    let scenarios = binary::root().join("sip-scenarios");
+    let mut there = BTreeSet::new();
+    for area in fs::read_dir(&scenarios)? {
+        let area = area?.path();
+        if !area.is_dir() {
+            continue;
+        }
+        for folder in fs::read_dir(&area)? {
+            let folder = folder?.path();
+            if folder.is_dir() {
+                there.insert(folder.strip_prefix(&scenarios)?.display().to_string());
+            }
+        }
+    }
+    let listed: BTreeSet<_> = LISTED.iter().map(|folder| (*folder).to_owned()).collect();
+    assert_eq!(
+        there, listed,
+        "list each folder of sip-scenarios/ in tests/it/scenarios.rs"
+    );
+    Ok(())
+}
+
+#[test]
+fn every_scenario_can_be_read() -> anyhow::Result<()> {
+    for folder in LISTED {
+        spec::Scenario::read(&binary::root().join("sip-scenarios").join(folder))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The node under test: its configuration, its life as a process.
+
+use std::{
+    collections::BTreeMap, fmt::Write as _, fs, path::Path, process::Command, time::Instant,
+};
+
+use anyhow::{Context as _, bail, ensure};
+use nix::sys::signal::Signal;
+
+use super::{
+    binary,
+    http::Api,
+    poll::{self, Look},
+    process::Process,
+    spec::{AgentSpec, Scenario},
+};
+
+pub(super) struct Node {
+    process: Process,
+    pub(super) api: Api,
+}
+
+impl Node {
+    /// Starts a node and waits until it takes calls.
+    pub(super) fn start(
+        scenario: &Scenario,
+        ports: &BTreeMap<&str, u16>,
+        folder: &Path,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
+        let config = folder.join("node.toml");
+        fs::write(&config, configuration(scenario, ports)?)?;
+        let mut command = Command::new(binary::quinze()?);
+        command.arg("serve").arg("--config").arg(&config);
+        let process = Process::start("the node", &mut command, &folder.join("node.log"))?;
+        let mut node = Self {
+            process,
+            api: Api::new(ports["http"]),
+        };
+        poll::until(deadline, "the node's /readyz", || {
+            node.check_runs()?;
+            Ok(if node.api.is_ready() {
+                Look::Done(())
+            } else {
+                Look::NotYet("no 200".to_owned())
+            })
+        })?;
+        Ok(node)
+    }
+
+    /// A node that ends before it is told to has failed.
+    pub(super) fn check_runs(&mut self) -> anyhow::Result<()> {
+        match self.process.ended()? {
+            Some(status) => bail!("the node ended by itself: {status}; see node.log"),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the node as an operator does, by SIGTERM: in peace, with exit code 0.
+    pub(super) fn stop(mut self, deadline: Instant) -> anyhow::Result<()> {
+        self.check_runs()?;
+        self.process.signal(Signal::SIGTERM)?;
+        let status = poll::until(deadline, "the end of the node after SIGTERM", || {
+            Ok(match self.process.ended()? {
+                Some(status) => Look::Done(status),
+                None => Look::NotYet("it still runs".to_owned()),
+            })
+        })?;
+        ensure!(
+            status.success(),
+            "the node ended with {status} after SIGTERM; see node.log"
+        );
+        Ok(())
+    }
+}
+
+/// The template with its placeholders filled in, and the agents.
+fn configuration(scenario: &Scenario, ports: &BTreeMap<&str, u16>) -> anyhow::Result<String> {
+    let path = binary::root()
+        .join("sip-scenarios")
+        .join(&scenario.node.config);
+    let mut text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
+    for (name, value) in &scenario.node.values {
+        let placeholder = format!("{{{name}}}");
+        ensure!(
+            text.contains(&placeholder),
+            "{} has no {placeholder}",
+            path.display()
+        );
+        text = text.replace(&placeholder, value);
+    }
+    for name in ["sip", "http"] {
+        text = text.replace(&format!("{{{name}_port}}"), &ports[name].to_string());
+    }
+    if let Some(line) = text
+        .lines()
+        .find(|line| line.contains("_port}") || line.contains("\"{"))
+    {
+        bail!(
+            "{}: nothing is given for the placeholder in `{line}`",
+            path.display()
+        );
+    }
+    for agent in &scenario.agents {
+        agent.write(&mut text, agent.phone.as_deref().map(|phone| ports[phone]));
+    }
+    Ok(text)
+}
+
+impl AgentSpec {
+    /// Writes this agent, or all `count` of them, as the node's configuration has agents.
+    fn write(&self, text: &mut String, phone: Option<u16>) {
+        let Self { site, start, .. } = self;
+        for n in 1..=self.count {
+            let id = self.id.replace("{n}", &n.to_string());
+            let contact = phone.map_or_else(String::new, |port| {
+                format!("contact = \"sip:{id}@127.0.0.1:{port}\"\n")
+            });
+            write!(
+                text,
+                "\n[[agent]]\nid = \"{id}\"\nsite = \"{site}\"\nskills = {{ amu = 5 }}\n\
+                 {contact}start = \"{start}\"\n"
+            )
+            .expect("writing to a string does not fail");
+        }
+    }
+}

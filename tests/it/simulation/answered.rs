@@ -1,0 +1,146 @@
+//! Calls that reach an agent.
+
+use engine::acd::Want;
+use sim::{CallPlan, Manner, PeerEvent, Quirk};
+
+use super::{Bench, DIALLED, seconds};
+
+#[test]
+fn answered_at_once() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(CallPlan::to(DIALLED).talk(seconds(10.0)));
+    bench.world.run_for(seconds(5.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.world.run_for(seconds(8.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+    assert_eq!(bench.state("arm-1"), "ready");
+}
+
+#[test]
+fn waits_then_answered_when_an_agent_becomes_ready() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let (node, agent) = (bench.node, bench.agent("arm-1"));
+    bench.world.set_agent(node, agent, Want::LoggedOut);
+    bench.call(CallPlan::to(DIALLED).talk(seconds(10.0)));
+    bench.world.run_for(seconds(70.0));
+    bench.world.set_agent(node, agent, Want::Ready);
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn the_agent_hangs_up() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(2.0)).talks(seconds(7.0)),
+    );
+    bench.call(CallPlan::to(DIALLED));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn hold_and_back() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(
+        CallPlan::to(DIALLED)
+            .talk(seconds(20.0))
+            .quirk(Quirk::Hold(seconds(5.0))),
+    );
+    insta::assert_snapshot!(bench.finish());
+    let bodies: Vec<_> = bench
+        .world
+        .peer_events()
+        .iter()
+        .filter_map(|(_, _, event)| match event {
+            PeerEvent::Body { body, .. } => Some(String::from_utf8_lossy(body).into_owned()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies[0].contains("a=sendonly") && bodies[1].contains("a=sendrecv"));
+}
+
+#[test]
+fn an_offer_that_comes_late_is_answered_in_the_ack() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(
+        CallPlan::to(DIALLED)
+            .talk(seconds(5.0))
+            .quirk(Quirk::LateOffer),
+    );
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn a_registered_phone_is_rung_where_it_registered() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let elsewhere = super::address("203.0.113.9:5062");
+    bench
+        .world
+        .add_peer("desk", elsewhere, Manner::answers_after(seconds(1.0)));
+    let node = bench.node;
+    bench
+        .world
+        .register(elsewhere, node, "arm-1", "samu.example");
+    bench.world.run_for(seconds(1.0));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(5.0)));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn what_identifies_and_places_the_caller_reaches_the_agent() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let invite = "INVITE sip:+33300000000@192.0.2.1:5060 SIP/2.0\r\n\
+        Via: SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKraw1\r\n\
+        Max-Forwards: 70\r\nFrom: \"Jeanne\" <sip:+33612345678@op.example>;tag=r1\r\n\
+        To: <sip:15@op.example>\r\nCall-ID: raw-1\r\nCSeq: 1 INVITE\r\n\
+        Contact: <sip:198.51.100.7>\r\nP-Asserted-Identity: <tel:+33612345678>\r\n\
+        Privacy: id\r\nHistory-Info: <sip:15@op.example>;index=1\r\n\
+        Geolocation: <cid:loc@op.example>\r\nGeolocation-Routing: yes\r\n\
+        Resource-Priority: esnet.0\r\nUser-to-User: 56a3;encoding=hex\r\n\
+        Call-Info: <urn:emergency:uid:incidentid:1:op.example>;purpose=emergency-IncidentId\r\n\
+        Content-Type: multipart/mixed;boundary=b1\r\n\r\n\
+        --b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\
+        --b1\r\nContent-Type: application/pidf+xml\r\nContent-ID: <loc@op.example>\r\n\r\n\
+        <presence/>\r\n--b1--\r\n";
+    let caught = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let sink = caught.clone();
+    let phones = bench.phones;
+    bench.world.set_filter(Box::new(move |datagram| {
+        if datagram.to == phones && datagram.bytes.starts_with(b"INVITE") {
+            sink.borrow_mut()
+                .get_or_insert_with(|| datagram.bytes.clone());
+        }
+        sim::Fate::Passes
+    }));
+    let node = bench.node;
+    bench
+        .world
+        .send(super::address("198.51.100.7:5060"), node, invite);
+    bench.world.run_for(seconds(0.1));
+    let bytes = caught.borrow_mut().take().expect("the phone is rung");
+    let sent = String::from_utf8(bytes.to_vec()).unwrap();
+    for carried in [
+        "From: \"Jeanne\" <sip:+33612345678@op.example>;tag=",
+        "P-Asserted-Identity: <tel:+33612345678>\r\n",
+        "Privacy: id\r\n",
+        "History-Info: <sip:15@op.example>;index=1\r\n",
+        "Geolocation: <cid:loc@op.example>\r\n",
+        "Geolocation-Routing: yes\r\n",
+        "Resource-Priority: esnet.0\r\n",
+        "User-to-User: 56a3;encoding=hex\r\n",
+        "purpose=emergency-IncidentId\r\n",
+        "purpose=emergency-CallId\r\n",
+        "Content-Type: multipart/mixed;boundary=b1\r\n",
+        "Content-ID: <loc@op.example>\r\n\r\n<presence/>\r\n--b1--\r\n",
+        "Max-Forwards: 69\r\n",
+    ] {
+        assert!(sent.contains(carried), "{carried} is missing in\n{sent}");
+    }
+}

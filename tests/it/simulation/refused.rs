@@ -1,0 +1,61 @@
+//! Agents who do not answer: the call keeps its place, the agent goes to the state that fits.
+
+use engine::acd::Want;
+use sim::{Answer, CallPlan, Manner};
+
+use super::{Bench, DIALLED, seconds};
+
+/// Rings `arm-1` with this manner; `arm-2` becomes ready after `later` and answers.
+fn first_refuses(manner: Manner, later: f64) -> (Bench, String) {
+    let mut bench = Bench::one_site(&["arm-1", "arm-2"]);
+    bench.manner("arm-1", manner);
+    let (node, second) = (bench.node, bench.agent("arm-2"));
+    bench.world.set_agent(node, second, Want::LoggedOut);
+    bench.call(CallPlan::to(DIALLED).talk(seconds(3.0)));
+    bench.world.run_for(seconds(later));
+    let state = bench.state("arm-1");
+    bench.world.set_agent(node, second, Want::Ready);
+    (bench, state)
+}
+
+#[test]
+fn busy() {
+    let (mut bench, state) = first_refuses(Manner::answers(Answer::Busy), 1.0);
+    assert_eq!(state, "not-ready");
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+    assert_eq!(bench.state("arm-1"), "ready");
+}
+
+#[test]
+fn declines() {
+    let manner = Manner::answers(Answer::DeclineAfter(seconds(1.0)));
+    let (mut bench, state) = first_refuses(manner, 2.0);
+    assert_eq!(state, "not-ready");
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn does_not_answer() {
+    let (mut bench, state) = first_refuses(Manner::answers(Answer::Never), 16.0);
+    assert_eq!(state, "not-ready");
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+    assert_eq!(bench.state("arm-1"), "not-ready");
+}
+
+#[test]
+fn a_dead_phone_costs_five_seconds_not_fifteen() {
+    let (mut bench, state) = first_refuses(Manner::answers(Answer::Dead), 6.0);
+    assert_eq!(state, "unreachable");
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn an_answer_in_the_race_with_the_cancel_is_hung_up() {
+    let (mut bench, _) = first_refuses(Manner::answers(Answer::WhenCancelled), 16.0);
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}

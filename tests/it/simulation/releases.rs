@@ -1,0 +1,66 @@
+//! Callers who give up, and nodes that stop.
+
+use engine::acd::Want;
+use sim::{Answer, CallPlan, Manner, Quirk};
+
+use super::{Bench, DIALLED, seconds};
+
+#[test]
+fn the_caller_cancels_while_waiting() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let (node, agent) = (bench.node, bench.agent("arm-1"));
+    bench.world.set_agent(node, agent, Want::LoggedOut);
+    bench.call(CallPlan::to(DIALLED).patience(seconds(4.0)));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["abandoned"]);
+}
+
+#[test]
+fn the_caller_cancels_while_a_phone_rings() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.manner("arm-1", Manner::answers(Answer::Never));
+    bench.call(CallPlan::to(DIALLED).patience(seconds(4.0)));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["abandoned"]);
+    assert_eq!(bench.state("arm-1"), "ready");
+}
+
+#[test]
+fn the_caller_cancels_as_the_agent_answers() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.manner("arm-1", Manner::answers(Answer::WhenCancelled));
+    bench.call(CallPlan::to(DIALLED).patience(seconds(4.0)));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["abandoned"]);
+}
+
+#[test]
+fn a_caller_who_never_acknowledges_is_hung_up_after_64_t1() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(CallPlan::to(DIALLED).quirk(Quirk::NeverAcks));
+    insta::assert_snapshot!(bench.finish());
+}
+
+#[test]
+fn a_draining_node_refuses_new_calls_and_ends_old_ones_in_peace() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(CallPlan::to(DIALLED).talk(seconds(10.0)));
+    bench.world.run_for(seconds(3.0));
+    let node = bench.node;
+    bench.world.drain(node, seconds(60.0));
+    bench.call(CallPlan::to(DIALLED));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn what_is_left_at_the_drain_limit_is_ended() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(CallPlan::to(DIALLED));
+    bench.call(CallPlan::to(DIALLED));
+    bench.world.run_for(seconds(3.0));
+    let node = bench.node;
+    bench.world.drain(node, seconds(5.0));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered", "failed"]);
+}
