@@ -1,16 +1,14 @@
 //! SIPp against the real binary: each folder of `sip-scenarios/` is one test.
 
-mod binary;
 mod http;
 mod node;
-mod poll;
-mod ports;
-mod process;
 mod run;
 mod sipp;
 mod spec;
 
 use std::{collections::BTreeSet, fmt, fs};
+
+use crate::support::binary;
 
 /// One test for each scenario, and the list of them.
 macro_rules! scenarios {
@@ -32,6 +30,9 @@ scenarios! {
     priority_order: "calls/03-priority-order",
     sipp_builtin: "calls/04-sipp-builtin",
     emergency_headers: "calls/05-emergency-headers",
+    over_tcp: "calls/06-over-tcp",
+    large_invite: "calls/07-large-invite",
+    large_invite_without_tcp: "calls/08-large-invite-without-tcp",
     cancel_while_waiting: "give-up/01-cancel-while-waiting",
     cancel_while_ringing: "give-up/02-cancel-while-ringing",
     cancel_crosses_answer: "give-up/03-cancel-crosses-answer",

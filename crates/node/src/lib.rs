@@ -15,7 +15,7 @@ mod tcp;
 mod udp;
 
 pub use engine;
-pub use node::{Node, StartError};
+pub use node::{End, Node, StartError};
 pub use signals::run;
 
 /// Entropy for tags, branches, call ids and hash tables.

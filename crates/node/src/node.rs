@@ -76,6 +76,15 @@ pub struct Node {
     events: broadcast::Sender<Arc<engine::Event>>,
 }
 
+/// How a node has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As it was told.
+    Orderly,
+    /// By a fault of its own: its supervisor should start another.
+    Failed,
+}
+
 /// What is bound before anything runs: a node starts whole or not at all.
 struct Bound {
     udp: Vec<(ListenerId, std::net::UdpSocket)>,
@@ -157,8 +166,11 @@ impl Node {
     }
 
     /// Waits until the node has ended.
-    pub async fn ended(&mut self) {
-        let _sender_dropped = (&mut self.ended).await;
+    pub async fn ended(&mut self) -> End {
+        match (&mut self.ended).await {
+            Ok(()) => End::Orderly,
+            Err(_) => End::Failed,
+        }
     }
 
     /// Waits for the end, blocking: for callers without a runtime.
@@ -300,8 +312,8 @@ fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, S
         .spawn(move || {
             let local = Builder::new_current_thread().enable_all().build();
             let Ok(local) = local else { return };
-            local.block_on(async move {
-                let Ok(udp) = udp_listeners(udp) else { return };
+            let orderly = local.block_on(async move {
+                let udp = udp_listeners(udp).ok()?;
                 let engine = Engine::new(Instant::now(), loaded.engine);
                 let core = Core {
                     engine,
@@ -315,8 +327,12 @@ fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, S
                     events: core_events,
                 };
                 core.run().await;
+                Some(())
             });
-            let _nobody_waits = ended_sender.send(());
+            // Dropped unsent, by a panic too, it tells the failure.
+            if let Some(()) = orderly {
+                let _nobody_waits = ended_sender.send(());
+            }
         })
         .map_err(StartError::Runtime)?;
     Ok(Launched {

@@ -5,30 +5,32 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
-use crate::node::Node;
+use crate::node::{End, Node};
 
 /// Runs a node until it has ended, by signal. Must be called inside a runtime.
 ///
 /// # Errors
 /// When the signals cannot be watched; the node is stopped then.
-pub async fn run(mut node: Node) -> io::Result<()> {
+pub async fn run(mut node: Node) -> io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
-        () = node.ended() => return Ok(()),
+        end = node.ended() => return Ok(end),
         () = either(&mut terminate, &mut interrupt) => {}
     }
     info!("draining; send the signal again to stop at once");
     node.drain();
     tokio::select! {
-        () = node.ended() => info!("drained"),
+        end = node.ended() => {
+            info!("drained");
+            Ok(end)
+        }
         () = either(&mut terminate, &mut interrupt) => {
             warn!("stopped with calls under way");
             node.stop();
-            node.ended().await;
+            Ok(node.ended().await)
         }
     }
-    Ok(())
 }
 
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) {

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use node::Node;
+use node::{End, Node};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 use sim::{CallPlan, PeerEvent};
@@ -149,7 +149,10 @@ impl Demo {
         let drained = async {
             loop {
                 tokio::select! {
-                    () = self.node.ended() => break,
+                    end = self.node.ended() => {
+                        anyhow::ensure!(end == End::Orderly, "the node has failed");
+                        break;
+                    }
                     event = self.callers.next() => { event?; }
                     event = self.phones.next() => { event?; }
                     event = self.figures.next_event() => self.figures.take(&event),

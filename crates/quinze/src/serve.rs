@@ -2,9 +2,9 @@
 
 use std::{fs, path::Path, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use config::Loaded;
-use node::Node;
+use node::{End, Node};
 use tracing_subscriber::EnvFilter;
 
 /// Runs a node until a signal ends it.
@@ -22,10 +22,13 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         say(&format!("SIP over {} on {address}", transport.as_str()));
     }
     say(&format!("HTTP on http://{}", node.http_address()));
-    runtime
+    let end = runtime
         .block_on(node::run(node))
         .context("cannot watch for signals")?;
-    Ok(ExitCode::SUCCESS)
+    match end {
+        End::Orderly => Ok(ExitCode::SUCCESS),
+        End::Failed => bail!("the node has failed: calls under way are lost; start another"),
+    }
 }
 
 /// Says whether a configuration is right, and all that is wrong with it.

@@ -8,11 +8,13 @@ use anyhow::{Context as _, bail, ensure};
 use nix::sys::signal::Signal;
 
 use super::{
-    binary,
     http::Api,
+    spec::{AgentSpec, Scenario, Transport},
+};
+use crate::support::{
+    binary,
     poll::{self, Look},
     process::Process,
-    spec::{AgentSpec, Scenario},
 };
 
 pub(super) struct Node {
@@ -102,19 +104,36 @@ fn configuration(scenario: &Scenario, ports: &BTreeMap<&str, u16>) -> anyhow::Re
         );
     }
     for agent in &scenario.agents {
-        agent.write(&mut text, agent.phone.as_deref().map(|phone| ports[phone]));
+        let phone = agent.phone.as_deref().map(|phone| Phone {
+            port: ports[phone],
+            transport: agent
+                .contact_transport
+                .unwrap_or_else(|| scenario.transport_of(phone)),
+        });
+        agent.write(&mut text, phone);
     }
     Ok(text)
 }
 
+/// Where an agent is rung.
+#[derive(Clone, Copy)]
+struct Phone {
+    port: u16,
+    transport: Transport,
+}
+
 impl AgentSpec {
     /// Writes this agent, or all `count` of them, as the node's configuration has agents.
-    fn write(&self, text: &mut String, phone: Option<u16>) {
+    fn write(&self, text: &mut String, phone: Option<Phone>) {
         let Self { site, start, .. } = self;
         for n in 1..=self.count {
             let id = self.id.replace("{n}", &n.to_string());
-            let contact = phone.map_or_else(String::new, |port| {
-                format!("contact = \"sip:{id}@127.0.0.1:{port}\"\n")
+            let contact = phone.map_or_else(String::new, |Phone { port, transport }| {
+                let transport = match transport {
+                    Transport::Udp => "",
+                    Transport::Tcp => ";transport=tcp",
+                };
+                format!("contact = \"sip:{id}@127.0.0.1:{port}{transport}\"\n")
             });
             write!(
                 text,

@@ -11,12 +11,14 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 use super::{
-    binary,
     node::Node,
-    poll::{self, Look},
-    ports::free_port,
     sipp::Sipp,
     spec::{Bound, Company, Condition, NotBefore, Scenario, SippSpec, Step},
+};
+use crate::support::{
+    binary,
+    poll::{self, Look},
+    ports::free_port,
 };
 
 /// Scenarios share the machine, but for those that want it alone.

@@ -12,11 +12,11 @@ use std::{
 use anyhow::{Context as _, ensure};
 use nix::sys::signal::Signal;
 
-use super::{
+use super::spec::{Play, SippSpec, Transport};
+use crate::support::{
     binary,
     poll::{self, Look},
     process::Process,
-    spec::{Play, SippSpec},
 };
 
 /// From so many calls on SIPp writes no trace of every message: it would measure the disk.
@@ -50,6 +50,7 @@ impl<'a> Sipp<'a> {
             Play::File(file) => command.arg("-sf").arg(xml_folder.join(file)),
         };
         command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"]);
+        command.args(["-t", spec.transport.sipp_mode()]);
         command.args(["-cid_str", &format!("{}-%u", spec.name)]);
         command.args([
             "-trace_stat",
@@ -107,7 +108,7 @@ impl<'a> Sipp<'a> {
                 "it ended at once; see {}.screen",
                 self.spec.name
             );
-            Ok(if is_bound(self.port)? {
+            Ok(if is_bound(self.port, self.spec.transport)? {
                 Look::Done(())
             } else {
                 Look::NotYet("the port is not bound".to_owned())
@@ -243,9 +244,23 @@ impl Figures {
     }
 }
 
-/// Whether somebody has bound this UDP port, as the kernel lists it (`proc_net(5)`).
-fn is_bound(port: u16) -> anyhow::Result<bool> {
-    let table = fs::read_to_string("/proc/net/udp").context("/proc/net/udp")?;
+impl Transport {
+    /// SIPp's name for one socket of this transport.
+    const fn sipp_mode(self) -> &'static str {
+        match self {
+            Self::Udp => "u1",
+            Self::Tcp => "t1",
+        }
+    }
+}
+
+/// Whether somebody has bound this port, as the kernel lists it (`proc_net(5)`).
+fn is_bound(port: u16, transport: Transport) -> anyhow::Result<bool> {
+    let table = match transport {
+        Transport::Udp => "/proc/net/udp",
+        Transport::Tcp => "/proc/net/tcp",
+    };
+    let table = fs::read_to_string(table).context(table)?;
     let suffix = format!(":{port:04X}");
     Ok(table
         .lines()

@@ -67,6 +67,8 @@ pub(super) struct AgentSpec {
     /// The SIPp that is the agent's phone, or a name from `dead_phones`; left out where the phone
     /// registers.
     pub(super) phone: Option<String>,
+    /// The transport that the agent's contact names, where it is not the phone's.
+    pub(super) contact_transport: Option<Transport>,
     #[serde(default = "ready")]
     pub(super) start: String,
     #[serde(default = "one")]
@@ -80,6 +82,8 @@ pub(super) struct AgentSpec {
 pub(super) struct SippSpec {
     pub(super) name: String,
     pub(super) play: Play,
+    #[serde(default)]
+    pub(super) transport: Transport,
     /// What the caller dials.
     pub(super) dials: Option<String>,
     /// How many calls it makes or takes: exactly so many must succeed, and none may fail.
@@ -87,6 +91,16 @@ pub(super) struct SippSpec {
     /// More arguments of SIPp's command line; `{NAME_port}` in one is the port of another SIPp.
     #[serde(default)]
     pub(super) args: Vec<String>,
+}
+
+/// Over what a SIPp speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Transport {
+    #[default]
+    Udp,
+    /// One connection for all calls.
+    Tcp,
 }
 
 /// What a SIPp process plays.
@@ -187,6 +201,12 @@ pub(super) enum Bound {
 }
 
 impl Scenario {
+    /// What a phone speaks; a dead one, UDP.
+    pub(super) fn transport_of(&self, phone: &str) -> Transport {
+        let phone = self.sipps.iter().find(|sipp| sipp.name == phone);
+        phone.map_or(Transport::Udp, |sipp| sipp.transport)
+    }
+
     /// Reads `scenario.toml` of a folder.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("scenario.toml");

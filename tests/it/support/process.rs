@@ -13,14 +13,14 @@ use nix::{
 };
 
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     name: String,
 }
 
 impl Process {
     /// Starts a process whose output goes to a file.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: impl Into<String>,
         command: &mut Command,
         output: &Path,
@@ -36,19 +36,19 @@ impl Process {
         Ok(Self { child, name })
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.child
             .try_wait()
             .with_context(|| format!("{}: cannot wait", self.name))
     }
 
     /// Sends it a signal. One that has ended already is left alone.
-    pub(super) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
+    pub(crate) fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
         if self.ended()?.is_none() {
             // Not reaped yet, so the number is still its own.
             let pid = Pid::from_raw(i32::try_from(self.child.id())?);

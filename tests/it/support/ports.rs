@@ -12,7 +12,7 @@ const COUNT: u32 = 12_000;
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A port that is free for UDP and TCP, and that no other scenario of this run gets.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     // Two runs on one machine begin at different places.
     let start = std::process::id().wrapping_mul(97) % COUNT;
     for _ in 0..COUNT {

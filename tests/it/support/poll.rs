@@ -10,7 +10,7 @@ use std::{
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// What a look found.
-pub(super) enum Look<T> {
+pub(crate) enum Look<T> {
     /// It is there.
     Done(T),
     /// Not yet; what is there instead, for the message when time is over.
@@ -18,7 +18,7 @@ pub(super) enum Look<T> {
 }
 
 /// Looks until it is there. An error of the look ends the wait at once.
-pub(super) fn until<T>(
+pub(crate) fn until<T>(
     deadline: Instant,
     what: &str,
     mut look: impl FnMut() -> anyhow::Result<Look<T>>,

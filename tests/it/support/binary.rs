@@ -14,19 +14,19 @@ use cargo_metadata::MetadataCommand;
 const QUINZE_BIN: &str = "QUINZE_BIN";
 
 /// The workspace.
-pub(super) fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("tests/ lies in the workspace")
 }
 
 /// Where the files of a run go.
-pub(super) fn runs() -> PathBuf {
+pub(crate) fn runs() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenarios")
 }
 
 /// The `quinze` binary, built from the sources as they are: a test of yesterday's binary is none.
-pub(super) fn quinze() -> anyhow::Result<&'static Path> {
+pub(crate) fn quinze() -> anyhow::Result<&'static Path> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = BINARY.get_or_init(|| find().map_err(|error| format!("{error:#}")));
     found.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
@@ -71,7 +71,7 @@ fn find() -> anyhow::Result<PathBuf> {
 }
 
 /// SIPp must be there; a scenario is not skipped because it is missing.
-pub(super) fn check_sipp() -> anyhow::Result<()> {
+pub(crate) fn check_sipp() -> anyhow::Result<()> {
     static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         // SIPp ends with 99 after `-v`: that it runs at all is what counts.

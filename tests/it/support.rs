@@ -1,0 +1,6 @@
+//! What tests against the real binary share.
+
+pub(crate) mod binary;
+pub(crate) mod poll;
+pub(crate) mod ports;
+pub(crate) mod process;
