@@ -114,7 +114,10 @@ impl Engine {
         if let Merged::With(_) = merged {
             return self.answer(now, tx, StatusCode::LOOP_DETECTED);
         }
-        if let Some(unsupported) = unsupported_extensions(&request) {
+        // The registrar looks itself: it knows `path`.
+        if *request.method() != Method::Register
+            && let Some(unsupported) = unsupported_extensions(&request)
+        {
             return self.answer_with(now, tx, StatusCode::BAD_EXTENSION, |builder| {
                 builder.header(HeaderName::Unsupported, unsupported)
             });

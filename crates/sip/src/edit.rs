@@ -256,12 +256,22 @@ impl<'a> Edit<'a> {
         &mut self.lists[index]
     }
 
+    /// RFC 4475 §3.1.2.7, §3.1.2.9 and §3.1.2.10: brackets and spaces that were ignored in a
+    /// request line must not be forwarded.
     fn print_start_line(&self, copy: &mut Copier<'_>) {
-        if let StartLine::Request { uri, uri_field, .. } = self.message.start() {
+        if let StartLine::Request {
+            uri,
+            uri_field,
+            trailing,
+            ..
+        } = self.message.start()
+        {
             let received = || self.message.bytes_at(*uri);
             copy.up_to(uri_field.range().start);
             put_line(copy.out, self.request_uri.unwrap_or_else(received));
             copy.skip_to(uri_field.range().end);
+            copy.up_to(trailing.range().start);
+            copy.skip_to(trailing.range().end);
         }
     }
 

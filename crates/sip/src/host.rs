@@ -27,7 +27,7 @@ impl<'a> Host<'a> {
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
         if let [b'[', inner @ .., b']'] = raw {
             let text = std::str::from_utf8(inner).map_err(|_| UriError::Host)?;
-            return text.parse().map(Self::V6).map_err(|_| UriError::Host);
+            return parse_v6(text).map(Self::V6).ok_or(UriError::Host);
         }
         // `_` is no hostname character, but it is met in real networks.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
@@ -88,6 +88,20 @@ impl fmt::Debug for Host<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc5118#section-4.10
+//# However, following the
+//# Robustness Principle [RFC1122], an implementation must tolerate both
+//# of the above constructs.
+/// An IPv6 address, also with the third colon before its IPv4 part that the grammar of RFC 3261
+/// has by mistake: `2001:db8:::192.0.2.1`.
+fn parse_v6(text: &str) -> Option<Ipv6Addr> {
+    text.parse().ok().or_else(|| {
+        let (before, after) = text.split_once(":::")?;
+        after.parse::<Ipv4Addr>().ok()?;
+        format!("{before}::{after}").parse().ok()
+    })
 }
 
 /// Splits `host[:port]`, with white space around the colon as a Via may have it.

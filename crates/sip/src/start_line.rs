@@ -20,6 +20,8 @@ pub(crate) enum StartLine {
         /// All that stands between the method's space and the version's.
         uri_field: Span,
         version: Version,
+        /// White space between the version and the line break.
+        trailing: Span,
     },
     Response {
         status: StatusCode,
@@ -58,6 +60,7 @@ impl StartLine {
             uri: request_uri(bytes, uri_start..uri_end),
             uri_field: Span::new(uri_start..uri_end),
             version: Version::of(version),
+            trailing: Span::new(range.start + written.len()..range.end),
         })
     }
 

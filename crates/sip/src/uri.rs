@@ -189,8 +189,10 @@ impl<'a> SipUri<'a> {
     }
 
     /// Whether the URI has the `lr` parameter: the next hop is a loose router (RFC 3261 §16.12).
+    /// Escapes in its name do not matter (RFC 4475 §3.1.1.3).
     pub fn is_loose_route(&self) -> bool {
-        self.params.has("lr")
+        let mut names = self.params.iter().map(|param| escape::decode(param.name));
+        names.any(|name| name.eq_ignore_ascii_case(b"lr"))
     }
 
     /// The user part without escapes: what a dial plan compares.

@@ -1,19 +1,9 @@
-//! The layer through its public boundary, on virtual time.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "helpers of tests may fail a test and take what reads best"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use sip::{Method, StatusCode, Transport};
 use sip_transaction::{Attempt, Event, Failure, Merged, MessageKind};
 
-use support::{Bench, ack, large_request, request, request_with, response};
+use crate::support::{self, Bench, ack, large_request, request, request_with, response};
 
 const HALF: Duration = Duration::from_millis(500);
 

@@ -160,6 +160,12 @@ impl Bench {
         }
     }
 
+    /// Makes room for outputs, so that the bench itself allocates nothing.
+    pub(crate) fn reserve(&mut self, outputs: usize) {
+        self.sent.reserve(outputs);
+        self.events.reserve(outputs);
+    }
+
     pub(crate) fn forget_outputs(&mut self) {
         self.sent.clear();
         self.events.clear();
