@@ -43,8 +43,11 @@ impl Calls {
                 }
             }
             Some(Stage::Waiting(_)) => self.handle_early(now, layer, call, tx, &request),
-            // The call is over; BYE is welcome, nothing else is.
-            Some(Stage::Ending(_)) if *request.method() == Method::Bye => Some(StatusCode::OK),
+            // The caller hangs up what waited for the ACK alone: no BYE of ours is left to send.
+            Some(Stage::Ending(_)) if *request.method() == Method::Bye => {
+                self.table.remove(&call);
+                Some(StatusCode::OK)
+            }
             Some(Stage::Ending(_)) | None => Some(StatusCode::CALL_DOES_NOT_EXIST),
         };
         if let Some(status) = answer {

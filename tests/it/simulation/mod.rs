@@ -5,6 +5,7 @@ mod faults;
 mod overflow;
 mod refused;
 mod releases;
+mod requests;
 
 use std::{net::SocketAddr, time::Duration};
 
