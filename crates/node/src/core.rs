@@ -30,6 +30,9 @@ use crate::{
 /// Inputs of one kind that are taken before another kind has its turn.
 const TURN_MAX: usize = 64;
 
+/// Batches that are taken from one socket before another has its turn.
+const BATCHES_MAX: usize = 3;
+
 /// After the last call ended, how long open transactions may still take.
 const LINGER_MAX: Duration = Duration::from_secs(2);
 
@@ -58,7 +61,7 @@ pub(crate) struct Core {
 
 /// What woke the core.
 enum Woken {
-    Readable(usize),
+    Readable,
     Stream(Input),
     Request(api::Request),
     Control(Control),
@@ -73,7 +76,8 @@ impl Core {
             let woken = self.wait(stop_by).await;
             let now = Instant::now();
             match woken {
-                Woken::Readable(index) => self.receive(index),
+                // All of them: one that is flooded does not starve the others.
+                Woken::Readable => (0..self.udp.len()).for_each(|index| self.receive(index)),
                 Woken::Stream(input) => {
                     self.engine.handle_input(now, input);
                     for _ in 1..TURN_MAX {
@@ -123,15 +127,17 @@ impl Core {
             }
         };
         let readable = poll_fn(|cx| {
-            let ready =
+            let mut ready =
                 |(_, socket): &(ListenerId, UdpListener)| socket.poll_readable(cx).is_ready();
-            udp.iter()
-                .position(ready)
-                .map_or(Poll::Pending, Poll::Ready)
+            // Each is asked, so that each may wake us.
+            match udp.iter().filter(|one| ready(one)).count() {
+                0 => Poll::Pending,
+                _ => Poll::Ready(()),
+            }
         });
         tokio::select! {
             Some(control) = control.recv() => Woken::Control(control),
-            index = readable => Woken::Readable(index),
+            () = readable => Woken::Readable,
             Some(input) = streams.recv() => Woken::Stream(input),
             Some(request) = requests.recv() => Woken::Request(request),
             () = timer => Woken::Timer,
@@ -140,7 +146,7 @@ impl Core {
 
     /// Takes what a socket has, batch by batch, and answers each batch before the next.
     fn receive(&mut self, index: usize) {
-        for _ in 0..TURN_MAX / 32 + 1 {
+        for _ in 0..BATCHES_MAX {
             let now = Instant::now();
             let (listener, socket) = &mut self.udp[index];
             let (listener, engine) = (*listener, &mut self.engine);

@@ -17,7 +17,9 @@ pub(crate) enum Lane {
     Unit,
     /// The rules of the architecture.
     Architecture,
-    /// The SIPp scenarios.
+    /// Whole engines on virtual time.
+    Simulation,
+    /// The SIPp scenarios, and the binary as an operator meets it.
     Scenarios,
     /// `cargo fmt`.
     Format,
@@ -36,10 +38,11 @@ impl Lane {
         match self {
             Self::Install => "install: what the tests need",
             Self::Build => "build: the quinze binary",
-            Self::Test => "test: all crates, architecture, SIPp scenarios",
+            Self::Test => "test: all crates, architecture, simulation, SIPp scenarios",
             Self::Unit => "test: all crates",
             Self::Architecture => "test: architecture",
-            Self::Scenarios => "test: SIPp scenarios",
+            Self::Simulation => "test: simulation",
+            Self::Scenarios => "test: SIPp scenarios, commands, signals",
             Self::Format => "format",
             Self::Lint => "lint",
             Self::Docs => "documentation",
@@ -62,12 +65,9 @@ impl Lane {
                 "--no-fail-fast",
             ])
             .run(),
-            Self::Architecture => {
-                Program::cargo(&["test", "--package", "quinze-tests", "--", "architecture::"]).run()
-            }
-            Self::Scenarios => {
-                Program::cargo(&["test", "--package", "quinze-tests", "--", "scenarios::"]).run()
-            }
+            Self::Architecture => of_the_whole(&["architecture::"]),
+            Self::Simulation => of_the_whole(&["simulation::"]),
+            Self::Scenarios => of_the_whole(&["scenarios::", "operator::"]),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[
                 "clippy",
@@ -99,6 +99,12 @@ impl Lane {
             }
         }
     }
+}
+
+/// Runs some modules of the tests of the whole.
+fn of_the_whole(modules: &[&str]) -> anyhow::Result<()> {
+    let args = [&["test", "--package", "quinze-tests", "--"], modules].concat();
+    Program::cargo(&args).run()
 }
 
 /// What has passed so far, and how long it took.

@@ -43,7 +43,9 @@ enum Part {
     Unit,
     /// Who may depend on whom.
     Architecture,
-    /// SIPp against the real binary.
+    /// Engines, callers and phones on virtual time.
+    Simulation,
+    /// SIPp against the real binary, and the binary as an operator meets it.
     Sipp,
 }
 
@@ -57,6 +59,9 @@ impl Command {
             Self::Test {
                 only: Some(Part::Architecture),
             } => vec![Lane::Architecture],
+            Self::Test {
+                only: Some(Part::Simulation),
+            } => vec![Lane::Simulation],
             Self::Test {
                 only: Some(Part::Sipp),
             } => {
