@@ -130,11 +130,19 @@ fn summary(message: &Message) -> String {
     format!("{answer} ({cseq}){body}")
 }
 
+/// `[sdp]`, or `[hold]` when no medium may be sent to us (RFC 3264 §8.4).
 fn body_summary(message: &Message) -> &'static str {
-    let body = text(message.body_bytes());
-    if body.is_empty() {
-        ""
-    } else if body.contains("a=sendonly") {
+    if message.body_bytes().is_empty() {
+        return "";
+    }
+    let Ok(session) = sdp_types::Session::parse(message.body_bytes()) else {
+        return " [body]";
+    };
+    let is_held = |media: &sdp_types::Media| {
+        let mut names = media.attributes.iter().map(|one| one.attribute.as_str());
+        names.any(|name| matches!(name, "sendonly" | "inactive"))
+    };
+    if !session.medias.is_empty() && session.medias.iter().all(is_held) {
         " [hold]"
     } else {
         " [sdp]"
