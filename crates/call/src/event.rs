@@ -108,7 +108,8 @@ pub enum EndCause {
     PeerLost,
     /// The call was longer than [`crate::Settings::call_max`].
     CallMax,
-    /// The caller waited longer than [`crate::Settings::wait_max`]: nobody is there any more.
+    /// The caller waited longer than [`crate::Settings::wait_max`]: most probably nobody is there any
+    /// more, but that is not known. Counts as failed, never as abandoned.
     WaitMax,
     /// Refused or ended by the owner, with this answer to an INVITE that was still open.
     Refused(StatusCode),

@@ -245,7 +245,7 @@ impl Engine {
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         let outcome = match (record.answered, cause) {
             (Some(_), _) => Outcome::Answered,
-            (None, EndCause::Abandoned | EndCause::WaitMax) => Outcome::Abandoned,
+            (None, EndCause::Abandoned) => Outcome::Abandoned,
             (None, _) => Outcome::Failed,
         };
         self.emit(Event::CallEnded {

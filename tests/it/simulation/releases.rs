@@ -64,3 +64,38 @@ fn what_is_left_at_the_drain_limit_is_ended() {
     insta::assert_snapshot!(bench.finish());
     assert_eq!(bench.outcomes(), ["answered", "failed"]);
 }
+
+/// One line, this many agents, and these lines of `[timers]`.
+fn with_timers(agents: &[&str], timers: &str) -> Bench {
+    let site = super::Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents,
+    };
+    let text = super::configuration(&[site], super::AFTER_20_S) + "[timers]\n" + timers;
+    Bench::new(&text, 1, sim::Weather::CALM)
+}
+
+#[test]
+fn a_call_has_a_longest_time() {
+    let mut bench = with_timers(&["arm-1"], "call_max = \"10m\"\n");
+    bench.call(CallPlan::to(DIALLED));
+    bench.world.run_for(seconds(601.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.world.run_for(seconds(2.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn a_wait_has_a_longest_time() {
+    let mut bench = with_timers(&[], "wait_max = \"5m\"\n");
+    bench.call(CallPlan::to(DIALLED));
+    insta::assert_snapshot!({
+        bench.world.run_for(seconds(400.0));
+        bench.finish()
+    });
+    assert_eq!(bench.outcomes(), ["failed"]);
+}
