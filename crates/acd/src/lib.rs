@@ -57,6 +57,7 @@ mod agent;
 mod directory;
 mod event;
 mod ids;
+#[cfg(debug_assertions)]
 mod invariants;
 mod matching;
 mod offers;

@@ -30,7 +30,7 @@ pub(super) const CENTRES: [Centre; 3] = [
         number: "+33369670015",
         neighbours: "\"FR570\", \"FR680\"",
         share: 0.50,
-        agents_per_cps: 3.0,
+        agents_per_cps: 2.5,
     },
     Centre {
         site: "FR680",
