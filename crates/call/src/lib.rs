@@ -20,6 +20,7 @@
 //! Every stage of a call has one (see `Call::next_deadline`), kept in one index, so no call can
 //! be left without somebody who will look at it again.
 
+mod acks;
 mod call;
 mod calls;
 mod carry;

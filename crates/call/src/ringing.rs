@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     call::{Announced, Attempt, Call, Connected, Rang, Stage, Target, Waiting},
-    calls::{Calls, ClientUse, SentAck, SentInvite},
+    calls::{Calls, ClientUse, SentInvite},
     carry,
     dialog::Dialog,
     event::{AgentFailure, Event},
@@ -300,38 +300,6 @@ impl Calls {
         });
     }
 
-    /// ACKs a 2xx of an agent's phone and keeps the ACK for the 2xx's repetitions
-    /// (RFC 3261 §13.2.2.4). `answer` is the body of the other side's ACK, where the offer came late.
-    pub(crate) fn ack_answer(
-        &mut self,
-        layer: &mut TransactionLayer,
-        tx: ClientTx,
-        dialog: &Dialog,
-        response: &Response,
-        answer: &[u8],
-    ) {
-        let (builder, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
-        let ack = builder.finish_with_body(answer);
-        layer.send(&ack, flow);
-        let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
-        self.keep_ack(
-            tx,
-            SentAck {
-                remote_tag,
-                ack,
-                flow,
-            },
-        );
-    }
-
-    pub(crate) fn keep_ack(&mut self, tx: ClientTx, ack: SentAck) {
-        match self.client_uses.get_mut(tx) {
-            Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
-            Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
-            Some(ClientUse::Bye) | None => {}
-        }
-    }
-
     //= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
     //# If, after acknowledging any 2xx response to an INVITE, the UAC does
     //# not want to continue with that dialog, then the UAC MUST terminate
@@ -363,18 +331,6 @@ impl Calls {
             }
             _ => None,
         }
-    }
-
-    fn owes_ack(&self, call: CallNumber, tx: ClientTx, tag: &[u8]) -> bool {
-        let Some(Stage::Connected(connected)) = self.table.get(&call).map(|call| &call.stage)
-        else {
-            return false;
-        };
-        connected
-            .agent
-            .owed_ack
-            .as_ref()
-            .is_some_and(|owed| owed.tx == tx && *owed.remote_tag == *tag)
     }
 
     pub(crate) fn waiting_mut(&mut self, call: CallNumber) -> Option<&mut Waiting> {

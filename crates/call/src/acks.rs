@@ -1,0 +1,221 @@
+//! ACKs of 2xx: those that we send and keep for a repeated 2xx, those that we owe until the other
+//! side has given its answer, and those that we wait for.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::{Message, Request, Response};
+use sip_transaction::{ClientTx, TransactionLayer};
+
+use crate::{
+    call::{Relay, Relayed, Stage},
+    calls::{Calls, ClientUse, SentAck},
+    carry,
+    dialog::Dialog,
+    ids::CallNumber,
+    leg::{OwedAck, Side, Unacked},
+};
+
+impl Calls {
+    /// Takes the target from a 2xx and acknowledges it, or notes that the ACK has to wait.
+    pub(crate) fn accept_answer(
+        &mut self,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        relay: &Relay,
+        answering: Side,
+        response: &Response,
+    ) {
+        let Some(connected) = self.connected_mut(number) else {
+            return;
+        };
+        let leg = connected.leg_mut(answering);
+        if let Ok(target) = response.remote_target() {
+            leg.dialog.refresh_target(target);
+        }
+        match relay.what {
+            Relayed::Offer => {
+                let dialog = leg.dialog.clone();
+                self.ack_answer(layer, relay.client, &dialog, response, &[]);
+            }
+            Relayed::LateOffer => {
+                let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+                let cseq = response.cseq_number();
+                leg.owed_ack = Some(OwedAck {
+                    cseq,
+                    tx: relay.client,
+                    remote_tag,
+                });
+            }
+            Relayed::Update | Relayed::Other => {}
+        }
+    }
+
+    /// A 2xx to a re-INVITE of a call that has ended meanwhile is acknowledged all the same.
+    pub(crate) fn ack_orphan(
+        &mut self,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(ClientUse::Relay(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let owed = self
+            .table
+            .get(&sent.call)
+            .is_some_and(|call| match &call.stage {
+                Stage::Connected(connected) => connected
+                    .leg(sent.from.other())
+                    .owed_ack
+                    .as_ref()
+                    .is_some_and(|ack| ack.tx == tx),
+                Stage::Waiting(_) | Stage::Ending(_) => false,
+            });
+        if owed || !response.status().is_success() || response.cseq_method() != b"INVITE" {
+            return;
+        }
+        let dialog = Dialog::calling(response, &[], sent.flow);
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    pub(crate) fn await_ack(
+        &mut self,
+        now: Instant,
+        number: CallNumber,
+        relay: &Relay,
+        ok: Message,
+    ) {
+        let (t1, ack_max) = (self.settings.t1, self.settings.ack_max());
+        let Some(connected) = self.connected_mut(number) else {
+            return;
+        };
+        let leg = connected.leg_mut(relay.from);
+        leg.unacked = Some(Unacked {
+            ok,
+            tx: relay.server,
+            cseq: leg.dialog.remote_cseq().unwrap_or_default(),
+            interval: t1,
+            resend_at: now + t1,
+            give_up_at: now + ack_max,
+        });
+    }
+
+    /// Handles an ACK that belongs to no transaction: the end of an INVITE's three-way handshake.
+    /// An ACK that belongs to no call is ignored.
+    pub fn handle_ack(&mut self, now: Instant, layer: &mut TransactionLayer, ack: &Request) {
+        let Some((number, side)) = self.owner(ack) else {
+            return;
+        };
+        let Some(call) = self.table.get_mut(&number) else {
+            return;
+        };
+        match &mut call.stage {
+            Stage::Connected(connected) => {
+                let leg = connected.leg_mut(side);
+                if leg
+                    .unacked
+                    .take_if(|unacked| unacked.cseq == ack.cseq_number())
+                    .is_some()
+                {
+                    self.pay_owed_ack(layer, number, side.other(), ack);
+                }
+            }
+            Stage::Ending(ending) if ending.unacked.cseq == ack.cseq_number() => {
+                self.end_ending(now, layer, number);
+            }
+            Stage::Ending(_) | Stage::Waiting(_) => {}
+        }
+        self.rearm(number);
+    }
+
+    /// Sends the ACK that waited for the other side's answer.
+    fn pay_owed_ack(
+        &mut self,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        side: Side,
+        answer: &Request,
+    ) {
+        let Some(Stage::Connected(connected)) =
+            self.table.get_mut(&number).map(|call| &mut call.stage)
+        else {
+            return;
+        };
+        let leg = connected.leg_mut(side);
+        let Some(owed) = leg.owed_ack.take() else {
+            return;
+        };
+        let dialog = leg.dialog.clone();
+        self.pay_ack(layer, owed, &dialog, Some(answer));
+    }
+
+    /// Sends an ACK that was owed and keeps it for the 2xx's repetitions. Without an answer the
+    /// other side has gone: the ACK only ends the 2xx, and a BYE follows.
+    pub(crate) fn pay_ack(
+        &mut self,
+        layer: &mut TransactionLayer,
+        owed: OwedAck,
+        dialog: &Dialog,
+        answer: Option<&Request>,
+    ) {
+        let (builder, flow) = dialog.ack(owed.cseq, &mut self.ids, &self.locals);
+        let ack = match answer {
+            Some(answer) => carry::content(builder, answer).finish_with_body(answer.body_bytes()),
+            None => builder.finish(),
+        };
+        layer.send(&ack, flow);
+        self.keep_ack(
+            owed.tx,
+            SentAck {
+                remote_tag: owed.remote_tag,
+                ack,
+                flow,
+            },
+        );
+    }
+
+    /// ACKs a 2xx of an agent's phone and keeps the ACK for the 2xx's repetitions
+    /// (RFC 3261 §13.2.2.4). `answer` is the body of the other side's ACK, where the offer came late.
+    pub(crate) fn ack_answer(
+        &mut self,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        dialog: &Dialog,
+        response: &Response,
+        answer: &[u8],
+    ) {
+        let (builder, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
+        let ack = builder.finish_with_body(answer);
+        layer.send(&ack, flow);
+        let remote_tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
+        self.keep_ack(
+            tx,
+            SentAck {
+                remote_tag,
+                ack,
+                flow,
+            },
+        );
+    }
+
+    pub(crate) fn keep_ack(&mut self, tx: ClientTx, ack: SentAck) {
+        match self.client_uses.get_mut(tx) {
+            Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
+            Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
+            Some(ClientUse::Bye) | None => {}
+        }
+    }
+
+    pub(crate) fn owes_ack(&self, call: CallNumber, tx: ClientTx, tag: &[u8]) -> bool {
+        let Some(Stage::Connected(connected)) = self.table.get(&call).map(|call| &call.stage)
+        else {
+            return false;
+        };
+        connected
+            .agent
+            .owed_ack
+            .as_ref()
+            .is_some_and(|owed| owed.tx == tx && *owed.remote_tag == *tag)
+    }
+}
