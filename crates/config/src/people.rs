@@ -60,14 +60,14 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
     let mut people = People::default();
     let sites = root.tables("site", "[[site]]");
     if sites.is_empty() {
-        root.missing("[[site]]", "a table with id, name, region and zone");
+        root.missing_table("[[site]]", "id, name, region and zone");
     }
     people
         .sites
         .extend(sites.iter().filter_map(|table| reader.site(table)));
     let lines = root.tables("line", "[[line]]");
     if lines.is_empty() {
-        root.missing("[[line]]", "a table with id, site, numbers and skills");
+        root.missing_table("[[line]]", "id, site, numbers and skills");
     }
     people
         .lines
@@ -232,8 +232,16 @@ impl Reader<'_> {
         let neighbours = table.strings("neighbours");
         let reserve = table.integer("reserve", 0, 10_000).map_or(0, |at| at.value);
         table.finish();
+        let mut named = BTreeSet::new();
         for neighbour in &neighbours {
             self.refer(&by, "site", neighbour.clone());
+            if Some(&neighbour.value) == id.as_ref() {
+                let message = format!("{by}: a site is no neighbour of itself");
+                self.report.error(&neighbour.span, message);
+            } else if !named.insert(&neighbour.value) {
+                let message = format!("{by}: neighbour `{}` is named twice", neighbour.value);
+                self.report.error(&neighbour.span, message);
+            }
         }
         let id = id?;
         Some(SiteSpec {
@@ -256,7 +264,7 @@ impl Reader<'_> {
         let priority = table.integer("priority", 0, 9).map_or(2, |at| at.value);
         let service_level = table.duration("service_level").map(|at| at.value);
         let selection = table.word("selection", &SELECTIONS).map(|at| at.value);
-        let ring_time = self.positive(table, "ring_time");
+        let ring_time = table.positive_duration("ring_time").map(|at| at.value);
         let wrap_up = table.duration("wrap_up").map(|at| at.value);
         let overflow = table.string("overflow");
         table.finish();
@@ -423,15 +431,6 @@ impl Reader<'_> {
             }
         }
         skills
-    }
-
-    fn positive(&self, table: &Table<'_>, key: &'static str) -> Option<Duration> {
-        let time = table.duration(key)?;
-        if time.value.is_zero() {
-            self.report
-                .error(&time.span, format!("`{key}` must be longer than nothing"));
-        }
-        Some(time.value)
     }
 }
 

@@ -17,6 +17,12 @@ use crate::{
 /// Where HTTP is served when the file does not say.
 const HTTP: &str = "127.0.0.1:8015";
 
+/// Trunks of one node: each is looked at for each unknown source.
+const TRUNKS_MAX: usize = 1000;
+
+/// Listeners of one node: each is a socket of the core's thread.
+const LISTENERS_MAX: usize = 64;
+
 /// How long a node drains when the file does not say.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
@@ -27,7 +33,7 @@ type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
 pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Option<Loaded> {
     let node = root.table("node", "[node]");
     if node.is_none() {
-        root.missing("[node]", "the table with name, domain and default_line");
+        root.missing_table("[node]", "name, domain and default_line");
     }
     let name = node
         .as_ref()
@@ -96,7 +102,7 @@ fn check_default_line(line: &At<String>, people: &People, report: &Report<'_>) {
     if !people.has_line(&line.value) {
         let known = people.line_ids().join(", ");
         let message = format!(
-            "`default_line`: line `{}` is not defined; lines are {known}",
+            "`default_line`: line `{}` is not defined; there are: {known}",
             line.value
         );
         report.error(&line.span, message);
@@ -108,14 +114,18 @@ fn read_listeners(root: &Table<'_>, report: &Report<'_>) -> Vec<Listener> {
     let mut seen: BTreeMap<(Transport, SocketAddr), Span> = BTreeMap::new();
     let tables = root.tables("listen", "[[listen]]");
     if tables.is_empty() {
-        root.missing("[[listen]]", "a table with transport and address");
+        root.missing_table("[[listen]]", "transport and address");
     }
     let words = [
         ("udp", Transport::Udp),
         ("tcp", Transport::Tcp),
         ("tls", Transport::Tls),
     ];
-    for (index, table) in tables.iter().enumerate() {
+    if let Some(too_many) = tables.get(LISTENERS_MAX) {
+        let message = format!("there are more than {LISTENERS_MAX} listeners");
+        report.error(too_many.span(), message);
+    }
+    for (index, table) in tables.iter().take(LISTENERS_MAX).enumerate() {
         let transport = table.word("transport", &words);
         if transport.is_none() && table.string("transport").is_none() {
             table.missing("transport", "\"udp\"");
@@ -175,7 +185,12 @@ fn read_http(root: &Table<'_>) -> SocketAddr {
 fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames) {
     let mut trunks = Vec::new();
     let mut names = TrunkNames::new();
-    for table in root.tables("trunk", "[[trunk]]") {
+    let tables = root.tables("trunk", "[[trunk]]");
+    if let Some(too_many) = tables.get(TRUNKS_MAX) {
+        let message = format!("there are more than {TRUNKS_MAX} trunks; merge their sources");
+        report.error(too_many.span(), message);
+    }
+    for table in tables.iter().take(TRUNKS_MAX) {
         let name = table.required("name", "\"operator-a\"");
         let texts = table.strings("sources");
         if texts.is_empty() {
@@ -233,9 +248,12 @@ fn read_numbers(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Ve
                 Some((id, _)) => ids.push(*id),
                 None => {
                     let known: Vec<_> = trunks.keys().map(String::as_str).collect();
-                    let known = known.join(", ");
+                    let known = match known.join(", ") {
+                        none if none.is_empty() => "none".to_owned(),
+                        known => known,
+                    };
                     let message =
-                        format!("trunk `{}` is not defined; trunks are {known}", name.value);
+                        format!("trunk `{}` is not defined; there are: {known}", name.value);
                     report.error(&name.span, message);
                 }
             }
@@ -289,7 +307,7 @@ fn read_settings(root: &Table<'_>) -> Settings {
         table.finish();
     }
     if let Some(table) = root.table("timers", "[timers]") {
-        let time = |key| table.duration(key).map(|at| at.value);
+        let time = |key| table.positive_duration(key).map(|at| at.value);
         set(&mut settings.timers.t1, time("t1"));
         set(&mut settings.timers.t2, time("t2"));
         set(&mut settings.timers.t4, time("t4"));

@@ -60,9 +60,13 @@ impl<'a> Table<'a> {
 
     /// A string, if it is there.
     pub(crate) fn string(&self, key: &'static str) -> Option<At<String>> {
+        self.quoted(key, "a string in quotes")
+    }
+
+    fn quoted(&self, key: &'static str, wanted: &str) -> Option<At<String>> {
         let value = self.get(key)?;
         let Some(text) = value.get_ref().as_str() else {
-            self.wrong_type(key, value, "a string in quotes");
+            self.wrong_type(key, value, wanted);
             return None;
         };
         Some(At {
@@ -86,6 +90,12 @@ impl<'a> Table<'a> {
             }
             !is_empty
         })
+    }
+
+    /// A table without which nothing works.
+    pub(crate) fn missing_table(&self, name: &str, keys: &str) {
+        let message = format!("there is no {name}; add one with {keys}");
+        self.report.error(&self.span, message);
     }
 
     pub(crate) fn missing(&self, key: &str, example: &str) {
@@ -151,9 +161,19 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// A time that is longer than nothing.
+    pub(crate) fn positive_duration(&self, key: &'static str) -> Option<At<Duration>> {
+        let time = self.duration(key)?;
+        if time.value.is_zero() {
+            let message = format!("`{key}` in {} must be longer than nothing", self.name);
+            self.report.error(&time.span, message);
+        }
+        Some(time)
+    }
+
     /// A time such as `15s`; `None` when it is not there or wrong.
     pub(crate) fn duration(&self, key: &'static str) -> Option<At<Duration>> {
-        let text = self.string(key)?;
+        let text = self.quoted(key, "a time in quotes, such as \"15s\"")?;
         let Some(value) = duration(&text.value) else {
             let message = format!(
                 "`{key}` in {}: `{}` is no time; write a number and ms, s, m or h, such as \"15s\"",
