@@ -63,6 +63,7 @@ mod matching;
 mod offers;
 mod order;
 mod overflow;
+mod presence;
 mod ready;
 mod spec;
 mod waiting;

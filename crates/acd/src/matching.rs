@@ -8,7 +8,7 @@ use std::{
 use crate::{
     acd::{Acd, Changed, Phase},
     directory::Line,
-    ids::{AgentId, CallId, Priority, SiteId, StepIndex},
+    ids::{AgentId, CallId, LineId, Priority, SiteId, StepIndex},
     order::OrderKey,
     spec::Selection,
     waiting::{Class, Reached},
@@ -27,38 +27,47 @@ type SeenFrom = (Priority, Instant, CallId);
 
 impl Acd {
     /// Matches until no waiting call has an eligible free agent.
+    ///
+    /// Between two inputs there is no such pair, so one change alone is matched alone: a call that
+    /// came to wait has no rival for the agents that are free, and a freed agent no rival for the
+    /// calls that wait. Where one input changes several (a longer queue or the end of a duty widens
+    /// the reach of many calls) each of them is looked at beside the others.
     pub(crate) fn match_all(&mut self, now: Instant) {
         while let Some(changed) = self.changed.pop_front() {
-            match changed {
-                Changed::Call(call) => {
-                    if let Some(found) = self.match_call(now, call) {
-                        self.offer(now, found.call, found.agent, found.step);
-                    }
-                }
-                Changed::Site(site) => {
-                    if let Some(found) = self.match_site(now, site) {
-                        self.offer(now, found.call, found.agent, found.step);
-                        // Another free agent there may suit another call.
-                        self.changed.push_front(Changed::Site(site));
-                    }
-                }
+            let is_alone = self.changed.is_empty();
+            let found = match changed {
+                Changed::Call(call) => self.match_call(now, call),
+                Changed::Site(site) => self.match_site(now, site),
+            };
+            let Some(found) = found else { continue };
+            let found = if is_alone {
+                found
+            } else {
+                self.match_beside_others(now, found)
+            };
+            self.offer(now, found.call, found.agent, found.step);
+            // Another free agent there may suit another call; this call may not have been the first.
+            if changed != Changed::Call(found.call) {
+                self.changed.push_front(changed);
             }
         }
         #[cfg(debug_assertions)]
         self.check_invariants(now);
     }
 
-    /// An agent for a call that came to wait, or reaches further than before. Nobody whom an earlier
-    /// call could have is free: every change is looked at before the next.
+    /// An agent for a call that came to wait, or reaches further than before.
     fn match_call(&self, now: Instant, id: CallId) -> Option<Match> {
         let call = self
             .calls
             .get(&id)
             .filter(|call| call.phase == Phase::Waiting)?;
-        let class = self.classes.get(call.line, call.steps)?;
-        let line = self.directory.line_profile(call.line);
+        self.match_class(now, call.line, self.classes.get(call.line, call.steps)?)
+    }
+
+    /// An agent for the first call of a class; the others of the class come after it.
+    fn match_class(&self, now: Instant, line: LineId, class: &Class) -> Option<Match> {
+        let line = self.directory.line_profile(line);
         let (agent, step) = self.agent_for(now, line, class.reach())?;
-        // The first call of the class has the same requirement and reach, and comes before.
         Some(Match {
             call: class.first().call,
             agent,
@@ -68,21 +77,51 @@ impl Acd {
 
     /// The first call, in the site's order, for one of the site's free agents.
     fn match_site(&self, now: Instant, site: SiteId) -> Option<Match> {
-        let mut best: Option<(SeenFrom, &Line, Reached, CallId)> = None;
-        for ((line, _), class) in self.classes.iter() {
-            let line = self.directory.line_profile(line);
+        let (line, class, reached) = self.first_at(site)?;
+        let line = self.directory.line_profile(line);
+        let (agent, step) = self.agent_for(now, line, &[reached])?;
+        Some(Match {
+            call: class.first().call,
+            agent,
+            step,
+        })
+    }
+
+    /// The class whose first call comes first at a site, among those that a free agent there may
+    /// take.
+    fn first_at(&self, site: SiteId) -> Option<(LineId, &Class, Reached)> {
+        let mut best: Option<(SeenFrom, (LineId, &Class, Reached))> = None;
+        for ((id, _), class) in self.classes.iter() {
+            let line = self.directory.line_profile(id);
             let Some(reached) = class.reaches(site) else {
                 continue;
             };
             let seen = seen_from(site, line, class);
-            let is_better = best.as_ref().is_none_or(|(before, ..)| seen < *before);
+            let is_better = best.as_ref().is_none_or(|(before, _)| seen < *before);
             if is_better && self.may_take(site, line) {
-                best = Some((seen, line, *reached, class.first().call));
+                best = Some((seen, (id, class, *reached)));
             }
         }
-        let (_, line, reached, call) = best?;
-        let (agent, step) = self.agent_for(now, line, &[reached])?;
-        Some(Match { call, agent, step })
+        best.map(|(_, first)| first)
+    }
+
+    /// A match that is right for both: the call comes first at the agent's site, and the agent comes
+    /// first for the call. From any match one gets there by asking the agent's site for its first
+    /// call, and that call for its first agent.
+    fn match_beside_others(&self, now: Instant, mut found: Match) -> Match {
+        // Each turn goes to a call that comes earlier somewhere. Sites order calls differently, their
+        // own callers first, so nothing forbids a circle: the bound ends it.
+        for _ in 0..self.classes.iter().count() {
+            let site = self.directory.agent_profile(found.agent).site;
+            let better = self
+                .first_at(site)
+                .and_then(|(line, class, _)| self.match_class(now, line, class));
+            match better {
+                Some(better) if better != found => found = better,
+                _ => break,
+            }
+        }
+        found
     }
 
     /// Whether a free agent of a site may take a call of a line now: somebody qualifies, and for a
@@ -189,8 +228,9 @@ struct Share {
 
 impl Share {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // part / whole without rounding. Milliseconds: a product of two years fits well.
-        let product = |part: Duration, whole: Duration| part.as_millis() * whole.as_millis();
+        // part / whole without rounding. Milliseconds: a product of two years fits well. Who logged
+        // in this very moment has worked nothing of something.
+        let product = |part: Duration, whole: Duration| part.as_millis() * whole.as_millis().max(1);
         product(self.part, other.whole).cmp(&product(other.part, self.whole))
     }
 }

@@ -1,0 +1,10 @@
+//! The distributor through its public boundary: rules, a referee who decides by brute force, scale.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
+
+mod country;
+mod desk;
+mod model;
+mod referee;
+mod rules;
+mod scale;
