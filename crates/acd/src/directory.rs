@@ -87,6 +87,17 @@ pub struct Agent {
     pub(crate) profile: ProfileId,
 }
 
+impl Site {
+    /// A site without a region is in nobody's.
+    fn is_in_region_of(&self, other: &Self) -> bool {
+        !self.region.is_empty() && self.region == other.region
+    }
+
+    fn is_in_zone_of(&self, other: &Self) -> bool {
+        !self.zone.is_empty() && self.zone == other.zone
+    }
+}
+
 /// A set of skills.
 type Profile = BTreeMap<SkillId, Level>;
 
@@ -270,17 +281,12 @@ impl Directory {
         let mut nearest: BTreeMap<SiteId, Ring> = BTreeMap::new();
         for reach in widen {
             for site in self.sites().filter(|&site| site != home) {
+                let there = self.site_profile(site);
                 let ring = self.ring(home, site);
                 let ring = match reach {
                     Reach::Neighbours if ring > Ring::Neighbour => continue,
-                    Reach::Region
-                        if self.site_profile(site).region != self.site_profile(home).region =>
-                    {
-                        continue;
-                    }
-                    Reach::Zone if self.site_profile(site).zone != self.site_profile(home).zone => {
-                        continue;
-                    }
+                    Reach::Region if !self.site_profile(home).is_in_region_of(there) => continue,
+                    Reach::Zone if !self.site_profile(home).is_in_zone_of(there) => continue,
                     Reach::Site(id) if names.site(id) != site => continue,
                     Reach::Site(_) => Ring::Neighbour,
                     _ => ring,
@@ -303,9 +309,9 @@ impl Directory {
         let (home, other) = (self.site_profile(home), self.site_profile(site));
         if home.neighbours.contains(&site) {
             Ring::Neighbour
-        } else if home.region == other.region {
+        } else if home.is_in_region_of(other) {
             Ring::Region
-        } else if home.zone == other.zone {
+        } else if home.is_in_zone_of(other) {
             Ring::Zone
         } else {
             Ring::Nation

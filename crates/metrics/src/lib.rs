@@ -100,10 +100,7 @@ impl Metrics {
             } => {
                 let line = self.line(*line);
                 match outcome {
-                    Outcome::Answered => {
-                        line.answered.inc();
-                        line.waits.observe(waited.as_secs_f64());
-                    }
+                    Outcome::Answered => line.answered.inc(),
                     Outcome::Abandoned => {
                         line.abandoned.inc();
                         line.waits_abandoned.observe(waited.as_secs_f64());
@@ -123,18 +120,22 @@ impl Metrics {
                 let site = self.directory.agent_profile(*agent).site;
                 self.sites[site.index()].offers[*outcome as usize].inc();
             }
+            // A wait is over when a person answers, however long they then talk.
             acd::Event::Answered {
                 line,
                 site,
-                step: Some(step),
+                step,
+                waited,
                 ..
             } => {
-                let from = &self.site_id(self.directory.line_profile(*line).site);
-                let (to, step) = (self.site_id(*site), (step.value() + 1).to_string());
-                self.series
-                    .overflow
-                    .with_label_values(&[from, to, &step])
-                    .inc();
+                self.line(*line).waits.observe(waited.as_secs_f64());
+                if let Some(step) = step {
+                    let home = self.directory.line_profile(*line).site;
+                    let (from, to) = (self.site_id(home), self.site_id(*site));
+                    let step = (step.value() + 1).to_string();
+                    let labels = [from, to, step.as_str()];
+                    self.series.overflow.with_label_values(&labels).inc();
+                }
             }
             _ => {}
         }

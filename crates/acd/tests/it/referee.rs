@@ -292,19 +292,20 @@ impl Referee {
         if site == line.site {
             return None;
         }
+        let same = |a: &str, b: &str| !a.is_empty() && a == b;
         let nearness = if home.neighbours.contains(&site) {
             1
-        } else if home.region == there.region {
+        } else if same(&home.region, &there.region) {
             2
-        } else if home.zone == there.zone {
+        } else if same(&home.zone, &there.zone) {
             3
         } else {
             4
         };
         let reaches = |reach: &Reach| match reach {
             Reach::Neighbours => (nearness == 1).then_some(1),
-            Reach::Region => (home.region == there.region).then_some(nearness),
-            Reach::Zone => (home.zone == there.zone).then_some(nearness),
+            Reach::Region => (same(&home.region, &there.region)).then_some(nearness),
+            Reach::Zone => (same(&home.zone, &there.zone)).then_some(nearness),
             Reach::Nation => Some(nearness),
             Reach::Site(id) => (*id == there.id).then_some(1),
         };

@@ -543,3 +543,23 @@ fn lines_of_one_site_share_its_agents() {
         "each line has a queue of its own"
     );
 }
+
+#[test]
+fn sites_without_a_region_are_not_in_one_together() {
+    for widen in [Reach::Region, Reach::Zone] {
+        let step = StepSpec {
+            when: vec![after(0)],
+            widen: vec![widen],
+        };
+        let mut country = Country::two_sites(Duration::ZERO, vec![step]);
+        for site in &mut country.sites {
+            site.neighbours.clear();
+            site.region.clear();
+            site.zone.clear();
+        }
+        let mut desk = Desk::new(&country.with_agents("B", &["b"]));
+        let call = desk.call("A-15");
+        desk.wait(seconds(60));
+        assert_eq!(desk.offered(call), None);
+    }
+}
