@@ -1,6 +1,6 @@
 //! `quinze serve` and `quinze check`.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use config::Loaded;
@@ -73,6 +73,7 @@ fn start_log(loaded: &Loaded) {
     let filter = EnvFilter::try_from_env("QUINZE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match loaded.log {
         config::LogFormat::Json => log.json().init(),
