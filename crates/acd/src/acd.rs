@@ -25,7 +25,7 @@ pub struct Settings {
     pub calls_max: usize,
     /// No sign of life from a phone for so long after an offer: it is unreachable.
     pub unreachable_after: Duration,
-    /// How often an unreachable phone is probed.
+    /// How often an unreachable phone is probed. Less than a second counts as a second.
     pub unreachable_retry: Duration,
     /// How long an agent whose phone was busy or declined is left alone.
     pub refusal_retry: Duration,
@@ -153,7 +153,8 @@ pub enum CallPhase {
 
 impl Acd {
     /// A distributor without calls; agents are as the directory says they start.
-    pub fn new(now: Instant, directory: Arc<Directory>, settings: Settings) -> Self {
+    pub fn new(now: Instant, directory: Arc<Directory>, mut settings: Settings) -> Self {
+        settings.unreachable_retry = settings.unreachable_retry.max(Duration::from_secs(1));
         let sites = directory.sites().len();
         let mut acd = Self {
             settings,

@@ -109,8 +109,9 @@ impl Acd {
     /// first for the call. From any match one gets there by asking the agent's site for its first
     /// call, and that call for its first agent.
     fn match_beside_others(&self, now: Instant, mut found: Match) -> Match {
-        // Each turn goes to a call that comes earlier somewhere. Sites order calls differently, their
-        // own callers first, so nothing forbids a circle: the bound ends it.
+        // No circle: a call that comes first at its own site ends the walk, since home is its nearest
+        // ring, and every other turn goes to a lower (priority, arrival + home advantage, call). So
+        // no class is met twice.
         for _ in 0..self.classes.iter().count() {
             let site = self.directory.agent_profile(found.agent).site;
             let better = self

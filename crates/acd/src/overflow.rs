@@ -8,7 +8,16 @@ use crate::{
     event::Event,
     ids::{CallId, LineId, SiteId},
     spec::Condition,
+    waiting::StepSet,
 };
+
+impl Step {
+    /// Whether it can take effect by time alone.
+    fn waits(&self) -> bool {
+        let mut when = self.when.iter();
+        when.any(|when| matches!(when, Condition::After(_)))
+    }
+}
 
 impl Acd {
     /// Looks at a waiting call's steps in order: each that is met takes effect. A step that reaches
@@ -28,10 +37,7 @@ impl Acd {
         let mut steps = before;
         let mut skip_wait = false;
         for step in &line.steps {
-            let waits = step
-                .when
-                .iter()
-                .any(|when| matches!(when, Condition::After(_)));
+            let waits = step.waits();
             let skipped = skip_wait && waits;
             if waits {
                 skip_wait = false;
@@ -40,10 +46,7 @@ impl Acd {
             if !taken && !skipped && !self.is_met(now, key.arrival, line_id, line, step) {
                 continue;
             }
-            let helps = step
-                .reach
-                .iter()
-                .any(|&(_, site)| self.staff.on_duty(site, line) > 0);
+            let helps = self.helps(line, step);
             skip_wait |= !helps;
             if taken {
                 continue;
@@ -138,6 +141,48 @@ impl Acd {
                 self.take_steps_of_line(now, id, |when| *when == Condition::NoAgentOnDuty);
             }
         }
+        self.help_ended(now, site);
+    }
+
+    /// Nobody is left on duty where a step in effect reaches: what waits behind it is not waited for,
+    /// for all calls alike. Else a call that comes back from an offer, and is looked at for that,
+    /// would reach further than a more urgent one that only waits. Each call looked at takes a step,
+    /// so the work is spread over the calls.
+    fn help_ended(&mut self, now: Instant, site: SiteId) {
+        let left_alone = |line: &Line| self.staff.on_duty(site, line) == 0;
+        let mut behind = Vec::new();
+        for ((id, steps), class) in self.classes.iter() {
+            let line = self.directory.line_profile(id);
+            if class.reaches(site).is_some() && left_alone(line) && self.waits_in_vain(line, steps)
+            {
+                behind.extend(class.calls());
+            }
+        }
+        for key in behind {
+            self.take_steps(now, key.call);
+        }
+    }
+
+    /// Whether the next step that waits for time stands behind one in effect that helps nobody.
+    fn waits_in_vain(&self, line: &Line, taken: StepSet) -> bool {
+        let mut skip_wait = false;
+        for step in &line.steps {
+            let is_taken = taken.contains(step.index);
+            if step.waits() {
+                if skip_wait && !is_taken {
+                    return true;
+                }
+                skip_wait = false;
+            }
+            skip_wait |= is_taken && !self.helps(line, step);
+        }
+        false
+    }
+
+    /// Whether somebody is on duty where a step reaches.
+    fn helps(&self, line: &Line, step: &Step) -> bool {
+        let mut sites = step.reach.iter();
+        sites.any(|&(_, site)| self.staff.on_duty(site, line) > 0)
     }
 
     fn take_steps_of_line(

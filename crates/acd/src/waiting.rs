@@ -43,7 +43,10 @@ pub(crate) struct Classes {
 #[derive(Debug)]
 pub(crate) struct Class {
     calls: BTreeSet<OrderKey>,
+    /// Nearest first.
     reach: Vec<Reached>,
+    /// The same by site, for a look-up.
+    by_site: Vec<Reached>,
 }
 
 /// A site within reach.
@@ -75,11 +78,14 @@ impl Class {
                 known.ring = known.ring.min(ring);
             }
         }
-        let mut reach: Vec<_> = nearest.into_values().chain([home]).collect();
+        nearest.insert(line.site, home);
+        let by_site: Vec<_> = nearest.into_values().collect();
+        let mut reach = by_site.clone();
         reach.sort_unstable();
         Self {
             calls: BTreeSet::new(),
             reach,
+            by_site,
         }
     }
 
@@ -91,6 +97,11 @@ impl Class {
             .expect("a class without calls is forgotten")
     }
 
+    /// All its calls, in order.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = OrderKey> {
+        self.calls.iter().copied()
+    }
+
     /// The sites within reach, nearest first.
     pub(crate) fn reach(&self) -> &[Reached] {
         &self.reach
@@ -98,7 +109,10 @@ impl Class {
 
     /// How a site is reached.
     pub(crate) fn reaches(&self, site: SiteId) -> Option<&Reached> {
-        self.reach.iter().find(|reached| reached.site == site)
+        let found = self
+            .by_site
+            .binary_search_by_key(&site, |reached| reached.site);
+        found.ok().map(|at| &self.by_site[at])
     }
 }
 

@@ -4,7 +4,9 @@
 
 mod country;
 mod desk;
+mod in_vain;
 mod model;
+mod overflow;
 mod referee;
 mod rules;
 mod scale;

@@ -118,6 +118,11 @@ impl Referee {
             Event::StepTaken { call, step, .. } | Event::StepPassed { call, step, .. } => {
                 let step = usize::from(step.value());
                 self.check_step(now, call, step);
+                assert_eq!(
+                    self.helps(self.calls[&call].line, step),
+                    matches!(event, Event::StepTaken { .. }),
+                    "step {step} of {call:?}: passed means that it helps nobody"
+                );
                 self.book(call).steps.insert(step);
             }
             Event::AgentChanged {
@@ -409,20 +414,10 @@ impl Referee {
     fn check_step(&self, now: Instant, call: CallId, step: usize) {
         let booked = &self.calls[&call];
         assert!(!booked.steps.contains(&step), "{call:?} took {step} before");
-        let line = self.directory.line_profile(booked.line);
-        let plan = self.country.plan_of(&line.id).expect("a step has a plan");
-        let waits_for_time = |step: usize| {
-            let when = &plan.steps[step].when;
-            when.iter().any(|when| matches!(when, Condition::After(_)))
-        };
-        let helps = |step: usize| {
-            self.directory.sites().any(|site| {
-                self.ring_of_step(booked.line, step, site).is_some()
-                    && self.on_duty(site, booked.line) > 0
-            })
-        };
         let follows_one_in_vain = || {
-            waits_for_time(step) && (0..step).any(|one| booked.steps.contains(&one) && !helps(one))
+            let helps = |one: usize| self.helps(booked.line, one);
+            self.waits_for_time(call, step)
+                && (0..step).any(|one| booked.steps.contains(&one) && !helps(one))
         };
         assert!(
             self.is_met(now, call, step) || follows_one_in_vain(),
@@ -430,7 +425,21 @@ impl Referee {
         );
     }
 
-    /// What is met now has been taken.
+    fn waits_for_time(&self, call: CallId, step: usize) -> bool {
+        let line = self.directory.line_profile(self.calls[&call].line);
+        let plan = self.country.plan_of(&line.id).expect("a step has a plan");
+        let mut when = plan.steps[step].when.iter();
+        when.any(|when| matches!(when, Condition::After(_)))
+    }
+
+    /// Whether somebody is on duty where a step reaches.
+    fn helps(&self, line: LineId, step: usize) -> bool {
+        self.directory.sites().any(|site| {
+            self.ring_of_step(line, step, site).is_some() && self.on_duty(site, line) > 0
+        })
+    }
+
+    /// What is met now has been taken, and nothing waits for time behind a step that helps nobody.
     fn check_steps_taken(&self, now: Instant, call: CallId) {
         let booked = &self.calls[&call];
         let line = self.directory.line_profile(booked.line);
@@ -438,9 +447,19 @@ impl Referee {
             .country
             .plan_of(&line.id)
             .map_or(0, |plan| plan.steps.len());
+        let mut in_vain = false;
         for step in 0..steps {
+            let is_taken = booked.steps.contains(&step);
+            if self.waits_for_time(call, step) {
+                assert!(
+                    is_taken || !in_vain,
+                    "{call:?} waits for step {step} behind one that helps nobody"
+                );
+                in_vain = false;
+            }
+            in_vain |= is_taken && !self.helps(booked.line, step);
             assert!(
-                booked.steps.contains(&step) || !self.is_met(now, call, step),
+                is_taken || !self.is_met(now, call, step),
                 "{call:?} did not take step {step}"
             );
         }
