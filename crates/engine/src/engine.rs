@@ -83,8 +83,8 @@ pub struct Engine {
 /// The node is on its way out.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drain {
-    /// When calls that are left are ended.
-    pub(crate) until: Instant,
+    /// When calls that are left are ended; `None` once that has been done.
+    pub(crate) until: Option<Instant>,
 }
 
 impl Engine {
@@ -170,7 +170,9 @@ impl Engine {
         self.pump(now);
         self.acd.handle_timeout(now);
         self.registrar.handle_timeout(now);
-        if self.drain.is_some_and(|drain| drain.until <= now) {
+        if let Some(Drain { until }) = &mut self.drain
+            && until.take_if(|until| *until <= now).is_some()
+        {
             self.end_all(now);
         }
         self.pump(now);
@@ -189,7 +191,7 @@ impl Engine {
         if self.drain.is_none() {
             self.emit(Event::Draining);
         }
-        self.drain = Some(Drain { until });
+        self.drain = Some(Drain { until: Some(until) });
         self.pump(now);
     }
 
@@ -208,7 +210,7 @@ impl Engine {
         let drain = self
             .drain
             .filter(|_| !self.calls.is_empty())
-            .map(|drain| drain.until);
+            .and_then(|drain| drain.until);
         [
             self.layer.poll_timeout(),
             self.calls.poll_timeout(),

@@ -289,6 +289,11 @@ impl World {
                 && due(node.poll_timeout(), self.now)
             {
                 node.handle_timeout(self.now);
+                assert!(
+                    !due(node.poll_timeout(), self.now),
+                    "seed {}: a node that has done what is due has more due: its driver would spin",
+                    self.seed
+                );
                 self.drain_node(address);
             }
         }

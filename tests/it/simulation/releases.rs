@@ -99,3 +99,17 @@ fn a_wait_has_a_longest_time() {
     });
     assert_eq!(bench.outcomes(), ["failed"]);
 }
+
+#[test]
+fn at_the_drain_limit_a_missing_ack_is_waited_for_in_peace() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.call(CallPlan::to(DIALLED).quirk(Quirk::NeverAcks));
+    bench.world.run_for(seconds(3.0));
+    let node = bench.node;
+    bench.world.drain(node, seconds(5.0));
+    bench.world.run_for(seconds(6.0));
+    // The limit has passed once; what is due next is the 200, sent again.
+    let next = bench.world.node(node).poll_timeout().unwrap();
+    assert!(next > bench.world.now());
+    insta::assert_snapshot!(bench.finish());
+}
