@@ -2,6 +2,7 @@
 
 mod answered;
 mod faults;
+mod nodes;
 mod overflow;
 mod refused;
 mod releases;
