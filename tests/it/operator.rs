@@ -267,6 +267,41 @@ fn bad_input_is_answered_or_dropped_and_counted_and_never_logged() {
 }
 
 #[test]
+fn a_stream_that_is_no_sip_is_closed_and_counted_and_the_others_go_on() {
+    use std::io::{Read as _, Write as _};
+    let mut node = Node::start("bad-stream");
+    let open = || {
+        let stream = std::net::TcpStream::connect(("127.0.0.1", node.sip)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream
+    };
+    let mut quiet = open();
+    for garbage in [
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+        "INVITE sip:15@x SIP/2.0\r\nContent-Length: 99999999\r\n\r\n".to_owned(),
+        format!("INVITE sip:15@x SIP/2.0\r\nX: {}", "x".repeat(100_000)),
+    ] {
+        let mut stream = open();
+        // It may be closed while we still write.
+        let _closed = stream.write_all(garbage.as_bytes());
+        let mut rest = Vec::new();
+        let _reset = stream.read_to_end(&mut rest);
+        assert_eq!(rest, b"", "closed without an answer");
+    }
+    for reason in ["not-sip", "message-too-long"] {
+        let series = format!("quinze_drops_total{{reason=\"{reason}\",node=\"scenario-1\"}}");
+        node.until(reason, |node| node.metric(&series) >= 1.0);
+    }
+    // A keep-alive on the first connection is still answered (RFC 5626 section 4.4.1).
+    quiet.write_all(b"\r\n\r\n").unwrap();
+    let mut pong = [0; 2];
+    quiet.read_exact(&mut pong).unwrap();
+    assert_eq!(&pong, b"\r\n");
+    node.process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(node.end(), Some(0));
+}
+
+#[test]
 fn what_the_api_does_not_know_is_a_problem_in_json() {
     let mut node = Node::start("unknown-agent");
     let url = format!("http://127.0.0.1:{}/v1/agents/nobody/state", node.http);

@@ -37,6 +37,12 @@ pub enum Input {
         /// Its bytes.
         bytes: Bytes,
     },
+    /// A stream holds something whose end cannot be found: the shell closes it. What waits for an
+    /// answer over it is told by [`Input::TransportFailed`].
+    StreamMalformed {
+        /// What is wrong.
+        error: sip::FramingError,
+    },
     /// What was to be sent on this flow could not be: nobody listens, or the connection broke.
     TransportFailed {
         /// The flow.
@@ -157,6 +163,7 @@ impl Engine {
             Input::Datagram { flow, bytes } | Input::StreamMessage { flow, bytes } => {
                 self.receive(now, flow, bytes);
             }
+            Input::StreamMalformed { error } => self.dropped(crate::DropReason::Framing(error)),
             Input::TransportFailed { flow } => self.layer.handle_transport_error(now, flow),
         }
         self.pump(now);

@@ -153,6 +153,8 @@ impl BlockReason {
 pub enum DropReason {
     /// It is no SIP message.
     Parse(ParseError),
+    /// A stream that was closed, since the end of its message cannot be found.
+    Framing(sip::FramingError),
     /// A request that was answered 400 or 505.
     InvalidRequest(Invalid),
     /// A response, an ACK, or a request without a way back, that is not valid.
@@ -172,6 +174,7 @@ impl DropReason {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Parse(error) => error.label(),
+            Self::Framing(error) => error.label(),
             Self::InvalidRequest(invalid) | Self::Invalid(invalid) => invalid.label(),
             Self::StrayResponse => "stray-response",
             Self::StrayAck => "stray-ack",

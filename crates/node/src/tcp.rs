@@ -174,7 +174,11 @@ impl Connections {
                     Ok(Some(Frame::Pong)) => {}
                     Ok(None) => break,
                     // The end of this message cannot be found, so no later one can.
-                    Err(_) => return,
+                    Err(error) => {
+                        let malformed = Input::StreamMalformed { error };
+                        let _core_is_gone = self.inbox.send(malformed).await;
+                        return;
+                    }
                 }
             }
         }
