@@ -75,7 +75,7 @@ impl Calls {
         if owed || !response.status().is_success() || response.cseq_method() != b"INVITE" {
             return;
         }
-        let dialog = Dialog::calling(response, &[], sent.flow);
+        let dialog = Dialog::calling(response, &[], sent.flow, sent.peer);
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 

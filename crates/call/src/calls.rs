@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 use crate::{
     call::{Announced, Call, Stage, Waiting},
     carry,
+    dialog::Peer,
     event::{EndCause, Event},
     ids::{AttemptId, CallId, CallNumber, IdSource},
     leg::Side,
@@ -100,6 +101,7 @@ pub(crate) struct SentInvite {
     pub(crate) call_id: Bytes,
     pub(crate) uri: Bytes,
     pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
     /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
     pub(crate) acks: SmallVec<[SentAck; 1]>,
 }
@@ -110,6 +112,7 @@ pub(crate) struct SentRelay {
     /// The side that sent the request; the other one answers.
     pub(crate) from: Side,
     pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
     /// The ACK of a re-INVITE's 2xx.
     pub(crate) ack: Option<SentAck>,
 }

@@ -27,6 +27,17 @@ pub(crate) struct Dialog {
     remote_target: Bytes,
     route_set: RouteSet,
     flow: Flow,
+    peer: Peer,
+}
+
+/// Where the peer of a dialog can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// At the address that it names in Contact (RFC 3261 §12.2.1.1).
+    AtItsContact,
+    /// Behind a NAT: only where its messages come from. Its registration has shown that its Contact
+    /// names an address of its own network.
+    BehindNat,
 }
 
 /// What a request inside a dialog is, by its CSeq (RFC 3261 §12.2.2).
@@ -62,12 +73,13 @@ impl Dialog {
             remote_target: target.into(),
             route_set: record_route(request).collect(),
             flow,
+            peer: Peer::AtItsContact,
         }
     }
 
     /// The dialog that a 2xx to our INVITE makes (RFC 3261 §12.1.2). `request_uri` stands in for a
     /// Contact that the answer lacks.
-    pub(crate) fn calling(response: &Response, request_uri: &[u8], flow: Flow) -> Self {
+    pub(crate) fn calling(response: &Response, request_uri: &[u8], flow: Flow, peer: Peer) -> Self {
         let target = response.remote_target().unwrap_or(request_uri);
         let mut route_set: RouteSet = record_route(response).collect();
         route_set.reverse();
@@ -82,6 +94,7 @@ impl Dialog {
             remote_target: Bytes::copy_from_slice(target),
             route_set,
             flow,
+            peer,
         }
     }
 
@@ -90,6 +103,10 @@ impl Dialog {
         request.to_tag() == Some(&*self.local_tag)
             && request.from_tag().unwrap_or_default() == &*self.remote_tag
             && request.call_id() == &*self.call_id
+    }
+
+    pub(crate) const fn peer(&self) -> Peer {
+        self.peer
     }
 
     pub(crate) const fn flow(&self) -> Flow {
@@ -182,7 +199,8 @@ impl Dialog {
     /// Where a request goes: over the connection that the dialog was made on, else to the first
     /// route or the target where that is an address, else back where the peer's messages come from.
     fn next_hop(&self, locals: &Locals) -> Flow {
-        if self.flow.transport.is_reliable() {
+        let is_behind_nat = self.peer == Peer::BehindNat && self.route_set.is_empty();
+        if self.flow.transport.is_reliable() || is_behind_nat {
             return self.flow;
         }
         let next = match self

@@ -170,6 +170,7 @@ impl Calls {
             connected.leg_mut(from).dialog.refresh_target(target);
         }
         let to = &mut connected.leg_mut(from.other()).dialog;
+        let peer = to.peer();
         let (builder, flow) = to.request(request.method(), &mut self.ids, &self.locals);
         let mut builder = builder;
         if what.refreshes_target() {
@@ -193,6 +194,7 @@ impl Calls {
             call: number,
             from,
             flow,
+            peer,
             ack: None,
         };
         self.client_uses

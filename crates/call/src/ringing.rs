@@ -11,7 +11,7 @@ use crate::{
     call::{Announced, Attempt, Call, Connected, Rang, Stage, Target, Waiting},
     calls::{Calls, ClientUse, SentInvite},
     carry,
-    dialog::Dialog,
+    dialog::{Dialog, Peer},
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Unacked},
@@ -62,6 +62,7 @@ impl Calls {
             call_id,
             uri: target.uri.clone(),
             flow: target.flow,
+            peer: self.peer_of(target),
             acks: SmallVec::new(),
         };
         self.client_uses
@@ -72,6 +73,20 @@ impl Calls {
                 tx,
                 rang: Rang::No,
             });
+        }
+    }
+
+    /// A phone whose contact, as an address, is not where it is reached, and that no proxy stands
+    /// before, is behind a NAT.
+    fn peer_of(&self, target: &Target) -> Peer {
+        let named = sip::Uri::parse(&target.uri)
+            .ok()
+            .and_then(|uri| self.locals.flow_to(&uri));
+        match named {
+            Some(named) if named.remote != target.flow.remote && target.routes.is_empty() => {
+                Peer::BehindNat
+            }
+            _ => Peer::AtItsContact,
         }
     }
 
@@ -213,7 +228,7 @@ impl Calls {
         if self.owes_ack(sent.call, tx, tag) || sent.acks.len() >= ANSWERS_MAX {
             return;
         }
-        let dialog = Dialog::calling(response, &sent.uri, sent.flow);
+        let dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
         let (call, attempt) = (sent.call, sent.attempt);
         if self.call_ringing(tx) == Some(call) {
             self.connect(now, layer, call, tx, dialog, response);

@@ -86,7 +86,7 @@ impl Calls {
         if sent.acks.len() >= ANSWERS_MAX {
             return false;
         }
-        let mut dialog = Dialog::calling(response, &sent.uri, sent.flow);
+        let mut dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
         let (ack, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
         let ack = ack.finish();
         layer.send(&ack, flow);

@@ -325,3 +325,66 @@ fn a_caller_who_hangs_up_before_its_ack_gets_no_bye() {
     let later = wire.got(RAW);
     assert!(later.is_empty(), "{later:?}");
 }
+
+/// Takes a message apart: the values of these headers, as a response copies them.
+fn copied(request: &str) -> String {
+    let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let is_copied = |line: &&str| names.iter().any(|name| line.starts_with(name));
+    let with_tag = |line: &str| match line.strip_prefix("To:") {
+        Some(_) if !line.contains(";tag=") => format!("{line};tag=phone\r\n"),
+        _ => format!("{line}\r\n"),
+    };
+    request.lines().filter(is_copied).map(with_tag).collect()
+}
+
+#[test]
+fn a_phone_behind_a_nat_gets_everything_where_it_registered_from() {
+    const HOME_ROUTER: &str = "203.0.113.77:41000";
+    let contact = "<sip:arm-1@10.0.0.5:5060>";
+    let mut wire = Wire::new();
+    let register = request(HOME_ROUTER, "REGISTER", "sip:arm-1@samu.example", "nat", "")
+        .replace(
+            &format!("Via: SIP/2.0/UDP {HOME_ROUTER}"),
+            "Via: SIP/2.0/UDP 10.0.0.5:5060",
+        )
+        .replace("branch=z9hG4bKnat", "branch=z9hG4bKnat;rport")
+        .replace(
+            &format!("Contact: <sip:{HOME_ROUTER}>"),
+            &format!("Contact: {contact}"),
+        );
+    assert_eq!(status(&wire.ask(HOME_ROUTER, &register)), ["200 OK"]);
+
+    wire.ask(RAW, &request(RAW, "INVITE", LINE, "natcall", ""));
+    let rung = wire.got(HOME_ROUTER);
+    assert!(
+        rung[0].starts_with("INVITE sip:arm-1@10.0.0.5:5060 "),
+        "{rung:?}"
+    );
+    let ok = format!(
+        "SIP/2.0 200 OK\r\n{}Contact: {contact}\r\n\r\n",
+        copied(&rung[0])
+    );
+    wire.ask(HOME_ROUTER, &ok);
+    // The caller sent no offer, so the phone's ACK waits for the caller's.
+    let answer = wire.got(RAW).last().unwrap().clone();
+    let to = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("To: "))
+        .unwrap();
+    for (cseq, method) in [(1, "ACK"), (2, "BYE")] {
+        let branch = format!("nat{method}");
+        let text = request(RAW, method, "sip:192.0.2.1:5060", &branch, "")
+            .replace(&format!("Call-ID: {branch}"), "Call-ID: natcall")
+            .replace("CSeq: 1 ", &format!("CSeq: {cseq} "))
+            .replace("To: <sip:192.0.2.1:5060>", &format!("To: {to}"));
+        wire.ask(RAW, &text);
+        let relayed = wire.got(HOME_ROUTER);
+        assert!(
+            relayed
+                .iter()
+                .any(|one| one.starts_with(&format!("{method} sip:arm-1@10.0.0.5:5060 "))),
+            "{method}: {relayed:?}"
+        );
+        assert_eq!(wire.got("10.0.0.5:5060"), Vec::<String>::new());
+    }
+}
