@@ -8,7 +8,7 @@ use sip::{Message, Request, Response};
 use sip_transaction::{ClientTx, TransactionLayer};
 
 use crate::{
-    call::{Relay, Relayed, Stage},
+    call::{EndingLeg, Relay, Relayed, Stage},
     calls::{Calls, ClientUse, SentAck},
     carry,
     dialog::Dialog,
@@ -94,7 +94,7 @@ impl Calls {
         leg.unacked = Some(Unacked {
             ok,
             tx: relay.server,
-            cseq: leg.dialog.remote_cseq().unwrap_or_default(),
+            cseq: relay.cseq,
             interval: t1,
             resend_at: now + t1,
             give_up_at: now + ack_max,
@@ -121,10 +121,12 @@ impl Calls {
                     self.pay_owed_ack(layer, number, side.other(), ack);
                 }
             }
-            Stage::Ending(ending) if ending.unacked.cseq == ack.cseq_number() => {
-                self.end_ending(now, layer, number);
+            Stage::Ending(_) => {
+                let acked =
+                    |leg: &EndingLeg| leg.side == side && leg.unacked.cseq == ack.cseq_number();
+                self.end_legs(now, layer, number, acked);
             }
-            Stage::Ending(_) | Stage::Waiting(_) => {}
+            Stage::Waiting(_) => {}
         }
         self.rearm(number);
     }

@@ -32,14 +32,21 @@ pub(crate) enum Stage {
     Waiting(Box<Waiting>),
     /// Both sides talk.
     Connected(Box<Connected>),
-    /// The call is over; the caller's ACK is awaited so that BYE may be sent
-    /// (RFC 3261 §15: not before the ACK or the end of the transaction).
+    /// The call is over; an ACK is awaited so that BYE may be sent (RFC 3261 §15: not before the ACK
+    /// or the end of the transaction).
     Ending(Box<Ending>),
 }
 
-/// What is left of a call whose caller has not acknowledged the answer yet.
+/// A call that is over but for legs whose last 2xx of ours is not acknowledged.
 #[derive(Debug)]
 pub(crate) struct Ending {
+    pub(crate) legs: SmallVec<[EndingLeg; 2]>,
+}
+
+/// A leg that gets its BYE when its ACK has come, or never will (RFC 3261 §15).
+#[derive(Debug)]
+pub(crate) struct EndingLeg {
+    pub(crate) side: Side,
     pub(crate) dialog: Dialog,
     pub(crate) unacked: Unacked,
 }
@@ -111,7 +118,12 @@ impl Call {
                 .filter_map(|leg| leg.unacked.as_ref())
                 .map(Unacked::next_deadline)
                 .fold(connected.ends_at, Instant::min),
-            Stage::Ending(ending) => ending.unacked.next_deadline(),
+            Stage::Ending(ending) => ending
+                .legs
+                .iter()
+                .map(|leg| leg.unacked.next_deadline())
+                .min()
+                .expect("a call without a leg is forgotten"),
         };
         self.relays
             .iter()
@@ -142,6 +154,8 @@ pub(crate) struct Relay {
     pub(crate) from: Side,
     pub(crate) server: ServerTx,
     pub(crate) client: ClientTx,
+    /// The CSeq number of the request on the side that sent it.
+    pub(crate) cseq: u32,
     pub(crate) what: Relayed,
     /// When the relay is given up: a re-INVITE can be held open by 1xx for ever.
     pub(crate) gives_up_at: Instant,

@@ -356,7 +356,7 @@ impl Calls {
             .map(|call| match call.stage {
                 Stage::Connected(_) => 2,
                 Stage::Waiting(ref waiting) => 1 + usize::from(waiting.ringing.is_some()),
-                Stage::Ending(_) => 1,
+                Stage::Ending(ref ending) => ending.legs.len(),
             })
             .sum()
     }

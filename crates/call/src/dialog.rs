@@ -154,11 +154,6 @@ impl Dialog {
         self.request_with_cseq(&Method::Ack, cseq, ids, locals)
     }
 
-    /// The CSeq number of the peer's last request.
-    pub(crate) const fn remote_cseq(&self) -> Option<u32> {
-        self.remote_cseq
-    }
-
     fn request_with_cseq(
         &self,
         method: &Method,

@@ -42,9 +42,12 @@ impl Calls {
                 }
             }
             Some(Stage::Waiting(_)) => self.handle_early(now, layer, call, tx, &request),
-            // The caller hangs up what waited for the ACK alone: no BYE of ours is left to send.
-            Some(Stage::Ending(_)) if *request.method() == Method::Bye => {
-                self.table.remove(&call);
+            // It hangs up a leg that waited for its ACK alone: no BYE of ours is left to send.
+            Some(Stage::Ending(ending)) if *request.method() == Method::Bye => {
+                ending.legs.retain(|leg| leg.side != side);
+                if ending.legs.is_empty() {
+                    self.table.remove(&call);
+                }
                 Some(StatusCode::OK)
             }
             Some(Stage::Ending(_)) | None => Some(StatusCode::CALL_DOES_NOT_EXIST),
@@ -63,8 +66,13 @@ impl Calls {
             Stage::Connected(connected) if connected.caller.dialog.owns(request) => Side::Caller,
             Stage::Connected(connected) if connected.agent.dialog.owns(request) => Side::Agent,
             Stage::Connected(_) => return None,
-            Stage::Ending(ending) if ending.dialog.owns(request) => Side::Caller,
-            Stage::Ending(_) => return None,
+            Stage::Ending(ending) => {
+                ending
+                    .legs
+                    .iter()
+                    .find(|leg| leg.dialog.owns(request))?
+                    .side
+            }
             Stage::Waiting(waiting) => {
                 let is_callers = request.to_tag() == Some(&*waiting.local_tag)
                     && request.from_tag() == waiting.invite.from_tag()
@@ -187,6 +195,7 @@ impl Calls {
             from,
             server,
             client,
+            cseq: request.cseq_number(),
             what,
             gives_up_at,
         });

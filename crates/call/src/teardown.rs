@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use sip::{Builder, HeaderName, Method, Request, Response, StatusCode};
 use sip_transaction::{ClientTx, Failure, ServerTx, TransactionLayer};
+use smallvec::SmallVec;
 
 use crate::{
-    call::{Call, Connected, Ending, Stage, Waiting},
+    call::{Call, Connected, Ending, EndingLeg, Stage, Waiting},
     calls::{Calls, ClientUse},
     dialog::Dialog,
     event::{EndCause, Event},
@@ -150,7 +151,7 @@ impl Calls {
         }
     }
 
-    /// Hangs up both legs; what is left when the caller's ACK has not come.
+    /// Hangs up both legs; what is left where an ACK has not come.
     fn finish_connected(
         &mut self,
         now: Instant,
@@ -158,49 +159,55 @@ impl Calls {
         connected: Connected,
         by: Option<Side>,
     ) -> Option<Ending> {
-        let Connected {
-            mut caller,
-            mut agent,
-            ..
-        } = connected;
-        for leg in [&mut caller, &mut agent] {
+        let Connected { caller, agent, .. } = connected;
+        let mut legs = SmallVec::new();
+        for (side, mut leg) in [(Side::Agent, agent), (Side::Caller, caller)] {
             if let Some(owed) = leg.owed_ack.take() {
                 self.pay_ack(layer, owed, &leg.dialog, None);
             }
+            if by == Some(side) {
+                continue;
+            }
+            //= https://www.rfc-editor.org/rfc/rfc3261#section-15
+            //# However, the callee's UA MUST NOT send a
+            //# BYE on a confirmed dialog until it has received an ACK for its 2xx
+            //# response or until the server transaction times out.
+            match leg.unacked {
+                Some(unacked) => legs.push(EndingLeg {
+                    side,
+                    dialog: leg.dialog,
+                    unacked,
+                }),
+                None => self.bye(now, layer, &mut leg.dialog),
+            }
         }
-        if by != Some(Side::Agent) {
-            self.bye(now, layer, &mut agent.dialog);
-        }
-        if by == Some(Side::Caller) {
-            return None;
-        }
-        //= https://www.rfc-editor.org/rfc/rfc3261#section-15
-        //# However, the callee's UA MUST NOT send a
-        //# BYE on a confirmed dialog until it has received an ACK for its 2xx
-        //# response or until the server transaction times out.
-        if let Some(unacked) = caller.unacked.take() {
-            return Some(Ending {
-                dialog: caller.dialog,
-                unacked,
-            });
-        }
-        self.bye(now, layer, &mut caller.dialog);
-        None
+        (!legs.is_empty()).then_some(Ending { legs })
     }
 
-    /// The caller acknowledged, or never will: the last BYE.
-    pub(crate) fn end_ending(
+    /// The last BYE of those legs whose ACK has come, or never will.
+    pub(crate) fn end_legs(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         number: CallNumber,
+        is_over: impl Fn(&EndingLeg) -> bool,
     ) {
-        if let Some(Call {
-            stage: Stage::Ending(mut ending),
+        let Some(Call {
+            stage: Stage::Ending(ending),
             ..
-        }) = self.table.remove(&number)
-        {
-            self.bye(now, layer, &mut ending.dialog);
+        }) = self.table.get_mut(&number)
+        else {
+            return;
+        };
+        let (over, left) = std::mem::take(&mut ending.legs)
+            .into_iter()
+            .partition::<SmallVec<[EndingLeg; 2]>, _>(is_over);
+        ending.legs = left;
+        if ending.legs.is_empty() {
+            self.table.remove(&number);
+        }
+        for mut leg in over {
+            self.bye(now, layer, &mut leg.dialog);
         }
         self.rearm(number);
     }
@@ -254,16 +261,17 @@ impl Calls {
         number: CallNumber,
     ) {
         let t2 = self.settings.t2;
-        let Some(Call {
+        if let Some(Call {
             stage: Stage::Ending(ending),
             ..
         }) = self.table.get_mut(&number)
-        else {
-            return;
-        };
-        if ending.unacked.resend(now, layer, t2) == Acknowledged::Never {
-            self.end_ending(now, layer, number);
+        {
+            for leg in &mut ending.legs {
+                // Whoever never acknowledges is hung up below.
+                let _acknowledged = leg.unacked.resend(now, layer, t2);
+            }
         }
+        self.end_legs(now, layer, number, |leg| leg.unacked.give_up_at <= now);
     }
 }
 

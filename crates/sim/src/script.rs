@@ -78,6 +78,9 @@ pub struct Manner {
     pub answer: Answer,
     /// How long its owner talks before hanging up; `None` leaves that to the caller.
     pub talk: Option<Duration>,
+    /// How long after the answer its owner puts the caller on hold, and takes the call back as long
+    /// after.
+    pub hold: Option<Duration>,
 }
 
 /// What a phone answers to an INVITE.
@@ -103,18 +106,30 @@ impl Manner {
         Self {
             answer: Answer::After(ring),
             talk: None,
+            hold: None,
         }
     }
 
     /// Behaves so and leaves hanging up to the caller.
     pub const fn answers(answer: Answer) -> Self {
-        Self { answer, talk: None }
+        Self {
+            answer,
+            talk: None,
+            hold: None,
+        }
     }
 
     /// The owner hangs up after talking this long.
     #[must_use]
     pub const fn talks(mut self, talk: Duration) -> Self {
         self.talk = Some(talk);
+        self
+    }
+
+    /// The owner puts the caller on hold this long after the answer, and takes the call back.
+    #[must_use]
+    pub const fn holds(mut self, after: Duration) -> Self {
+        self.hold = Some(after);
         self
     }
 }

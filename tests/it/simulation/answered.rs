@@ -144,3 +144,14 @@ fn what_identifies_and_places_the_caller_reaches_the_agent() {
         assert!(sent.contains(carried), "{carried} is missing in\n{sent}");
     }
 }
+
+#[test]
+fn both_sides_hold_at_once() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let manner = Manner::answers_after(seconds(2.0)).holds(seconds(5.0));
+    bench.manner("arm-1", manner);
+    let hold = Quirk::Hold(seconds(5.0));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(20.0)).quirk(hold));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"]);
+}

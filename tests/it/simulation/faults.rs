@@ -55,7 +55,12 @@ fn random_manner(rng: &mut Pcg64Mcg) -> Manner {
         4 => Answer::Dead,
         _ => Answer::After(wait),
     };
-    Manner::answers(answer).talks(seconds(5.0 + rng.random::<f64>() * 20.0))
+    let manner = Manner::answers(answer).talks(seconds(5.0 + rng.random::<f64>() * 20.0));
+    if rng.random_bool(0.4) {
+        manner.holds(seconds(1.0 + rng.random::<f64>() * 3.0))
+    } else {
+        manner
+    }
 }
 
 #[test]

@@ -220,20 +220,24 @@ impl Call {
         call
     }
 
-    fn ask(&mut self, cseq: u32, method: &str, body: &str) -> Vec<String> {
+    fn text(&self, cseq: u32, method: &str, body: &str) -> String {
         let Self { to, contact, .. } = self;
         let branch = if method == "ACK" {
             "ack".to_owned()
         } else {
             format!("{cseq}")
         };
-        let text = format!(
+        format!(
             "{method} {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {RAW};branch=z9hG4bKcall{branch}\r\n\
              Max-Forwards: 70\r\nFrom: <sip:someone@{RAW}>;tag=raw\r\nTo: {to}\r\nCall-ID: call\r\n\
              CSeq: {cseq} {method}\r\nContact: <sip:{RAW}>\r\nContent-Type: text/plain\r\n\
              Content-Length: {len}\r\n\r\n{body}",
             len = body.len()
-        );
+        )
+    }
+
+    fn ask(&mut self, cseq: u32, method: &str, body: &str) -> Vec<String> {
+        let text = self.text(cseq, method, body);
         self.wire.ask(RAW, &text)
     }
 }
@@ -387,4 +391,29 @@ fn a_phone_behind_a_nat_gets_everything_where_it_registered_from() {
         );
         assert_eq!(wire.got("10.0.0.5:5060"), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_request_beside_a_re_invite_does_not_hide_its_ack() {
+    let mut call = Call::connected();
+    let (reinvite, info) = (
+        call.text(2, "INVITE", "v=0"),
+        call.text(3, "INFO", "beside"),
+    );
+    let node = call.wire.bench.node;
+    call.wire.bench.world.send(address(RAW), node, reinvite);
+    let answers = call.wire.ask(RAW, &info);
+    assert!(
+        status(&answers)
+            .iter()
+            .filter(|one| **one == "200 OK")
+            .count()
+            == 2,
+        "{answers:?}"
+    );
+    let ack = call.text(2, "ACK", "");
+    call.wire.ask(RAW, &ack);
+    // Without the ACK the call would be over by now.
+    call.wire.bench.world.run_for(seconds(60.0));
+    assert_eq!(call.wire.bench.state("arm-1"), "talking");
 }

@@ -124,9 +124,10 @@ impl Peer {
             Timer::Patience => self.give_up(now, session),
             Timer::Answer => self.answer(now, session),
             Timer::ResendAnswer => self.resend_answer(now, session),
-            // RFC 3261 §15: the callee must not send a BYE before the ACK to its 2xx has come.
-            Timer::HangUp if self.waits_for_ack(session) => {
-                self.timers.insert((now + T1, session, Timer::HangUp));
+            // RFC 3261 §15: the callee must not send a BYE before the ACK to its 2xx has come; a
+            // re-INVITE neither.
+            Timer::HangUp | Timer::Hold | Timer::Resume if self.waits_for_ack(session) => {
+                self.timers.insert((now + T1, session, timer));
             }
             Timer::HangUp => self.hang_up(now, session),
             Timer::Hold => self.reinvite(now, session, HOLD),

@@ -124,6 +124,10 @@ impl Peer {
         };
         let after = now - one.began;
         self.timers.insert((now + T1, session, Timer::ResendAnswer));
+        if let Some(hold) = manner.hold {
+            self.timers.insert((now + hold, session, Timer::Hold));
+            self.timers.insert((now + 2 * hold, session, Timer::Resume));
+        }
         if let Some(talk) = manner.talk {
             self.timers.insert((now + talk, session, Timer::HangUp));
         }
