@@ -178,7 +178,7 @@ fn a_port_in_use_is_named_with_its_address() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(said.contains(&format!("127.0.0.1:{port}")), "{said}");
-    assert!(said.contains("in use"), "{said}");
+    assert_eq!(said.matches("in use").count(), 1, "said once: {said}");
 }
 
 #[test]

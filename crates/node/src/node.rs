@@ -40,7 +40,7 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum StartError {
     /// An address cannot be bound: in use, not of this machine, or not allowed.
-    #[error("{what}: cannot listen on {address} ({source})")]
+    #[error("{what}: cannot listen on {address}")]
     Bind {
         /// What was to listen there.
         what: &'static str,
