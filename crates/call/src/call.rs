@@ -89,17 +89,6 @@ pub(crate) enum Rang {
     Yes,
 }
 
-/// Where to ring an agent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The Request-URI: the contact that the phone registered, or the configured one.
-    pub uri: Bytes,
-    /// Where the INVITE is sent to.
-    pub flow: Flow,
-    /// Route headers, for a phone that registered through a proxy (RFC 3327).
-    pub routes: Vec<Bytes>,
-}
-
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) caller: Leg,

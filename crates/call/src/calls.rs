@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use sip::{HeaderName, Message, Request, StatusCode};
-use sip_transaction::{ClientTx, Flow, ServerTx, TransactionLayer};
+use sip_transaction::{ClientTx, Flow, IdSource, Locals, ServerTx, TransactionLayer};
 use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 
@@ -16,9 +16,8 @@ use crate::{
     carry,
     dialog::Peer,
     event::{EndCause, Event},
-    ids::{AttemptId, CallId, CallNumber, IdSource},
+    ids::{AttemptId, CallId, CallNumber},
     leg::Side,
-    locals::Locals,
     unanswered::Unanswered,
 };
 
@@ -175,7 +174,7 @@ impl Calls {
     ) -> CallNumber {
         let number = CallNumber::from_value(self.next_number);
         self.next_number += 1;
-        let id = self.ids.call_id();
+        let id = CallId::new(&mut self.ids);
         if let Some(trying) = layer.response_builder(tx, StatusCode::TRYING, "Trying", None) {
             layer.respond(now, tx, trying.finish());
         }
@@ -183,7 +182,7 @@ impl Calls {
             tx,
             invite,
             flow,
-            local_tag: self.ids.tag(number),
+            local_tag: number.tag(&mut self.ids),
             announced: Announced::Trying,
             ringing: None,
             announce_at: now + self.settings.announce_interval,

@@ -4,10 +4,8 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, Response, Uri};
-use sip_transaction::Flow;
+use sip_transaction::{Flow, IdSource, Locals};
 use smallvec::SmallVec;
-
-use crate::{ids::IdSource, locals::Locals};
 
 /// Routes that are kept without an allocation.
 type RouteSet = SmallVec<[Bytes; 2]>;

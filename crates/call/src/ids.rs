@@ -1,56 +1,9 @@
-//! Identifiers that we give out: branches, tags, Call-IDs and call ids. They come from a keyed hash
-//! of a counter, so a run repeats from its seed and nobody outside can guess the next one.
+//! The names of calls: on this node, and for people and other systems.
 
-use std::{fmt, hash::Hasher as _, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use siphasher::sip::SipHasher24;
-
-/// Makes identifiers. The seed is entropy that the shell gives at construction.
-#[derive(Clone, Debug)]
-pub struct IdSource {
-    seed: [u64; 2],
-    counter: u64,
-}
-
-impl IdSource {
-    /// A source that yields the same identifiers for the same seed.
-    pub const fn new(seed: [u64; 2]) -> Self {
-        Self { seed, counter: 0 }
-    }
-
-    /// A branch with the cookie of RFC 3261 §8.1.1.7.
-    pub fn branch(&mut self) -> String {
-        let hash = self.next_hash();
-        format!("z9hG4bK{hash:016x}{:x}", self.counter)
-    }
-
-    /// A tag, or the local part of a Call-ID.
-    pub fn token(&mut self) -> String {
-        let hash = self.next_hash();
-        format!("{hash:016x}{:x}", self.counter)
-    }
-
-    /// A tag that also says which call it belongs to, so that a request inside a dialog finds its
-    /// call without a table: see [`CallNumber::of_tag`].
-    pub fn tag(&mut self, call: CallNumber) -> Bytes {
-        let hash = self.next_hash();
-        Bytes::from(format!("{hash:016x}-{:x}-{:x}", self.counter, call.0))
-    }
-
-    /// A call id.
-    pub fn call_id(&mut self) -> CallId {
-        let first = self.next_hash();
-        CallId(Arc::from(format!("{first:016x}{:x}", self.counter)))
-    }
-
-    fn next_hash(&mut self) -> u64 {
-        self.counter += 1;
-        let mut hasher = SipHasher24::new_with_keys(self.seed[0], self.seed[1]);
-        hasher.write_u64(self.counter);
-        hasher.finish()
-    }
-}
+use sip_transaction::IdSource;
 
 /// A call's number on this node: ascending in the order of arrival, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,6 +18,12 @@ impl CallNumber {
     /// The number.
     pub const fn value(self) -> u64 {
         self.0
+    }
+
+    /// A tag that also says which call it belongs to, so that a request inside a dialog finds its
+    /// call without a table: see [`CallNumber::of_tag`].
+    pub(crate) fn tag(self, ids: &mut IdSource) -> Bytes {
+        Bytes::from(format!("{}-{:x}", ids.token(), self.0))
     }
 
     /// The call that one of our tags names. The tag itself must still be compared with the
@@ -87,6 +46,10 @@ impl std::borrow::Borrow<str> for CallId {
 }
 
 impl CallId {
+    pub(crate) fn new(ids: &mut IdSource) -> Self {
+        Self(Arc::from(ids.token()))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -115,27 +78,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_repeat_from_the_seed_and_never_within_a_run() {
-        let mut a = IdSource::new([1, 2]);
-        let mut b = IdSource::new([1, 2]);
-        let made: Vec<_> = (0..1000).map(|_| a.branch()).collect();
-        assert!(
-            made.iter()
-                .all(|id| *id == b.branch() && id.starts_with("z9hG4bK"))
-        );
-        let unique: std::collections::BTreeSet<_> = made.iter().collect();
-        assert_eq!(unique.len(), made.len());
-        assert_ne!(IdSource::new([1, 3]).token(), IdSource::new([1, 2]).token());
-    }
-
-    #[test]
     fn a_tag_names_its_call() {
         let mut ids = IdSource::new([7, 7]);
         let call = CallNumber::from_value(0xabc);
-        assert_eq!(CallNumber::of_tag(&ids.tag(call)), Some(call));
+        assert_eq!(CallNumber::of_tag(&call.tag(&mut ids)), Some(call));
         for foreign in ["", "abc", "x-y", "1-2-zz", "9-ffffffffffffffffff"] {
             assert_eq!(CallNumber::of_tag(foreign.as_bytes()), None, "{foreign}");
         }
-        assert!(ids.call_id().as_str().len() <= 64);
+        assert!(CallId::new(&mut ids).as_str().len() <= 64);
     }
 }

@@ -28,15 +28,12 @@ mod dialog;
 mod event;
 mod ids;
 mod leg;
-mod locals;
 mod relaying;
 mod ringing;
 mod teardown;
 mod unanswered;
 
-pub use call::Target;
 pub use calls::{CallView, Calls, Settings, StageView};
 pub use event::{AgentFailure, EndCause, Event, Routed};
-pub use ids::{AttemptId, CallId, CallNumber, IdSource};
-pub use locals::{Local, Locals};
+pub use ids::{AttemptId, CallId, CallNumber};
 pub use ringing::ALLOW;

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Method, NameAddr, Request, Response, StatusCode};
-use sip_transaction::{ClientTx, TransactionLayer};
+use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
-    call::{Announced, Attempt, Call, Connected, Rang, Stage, Target, Waiting},
+    call::{Announced, Attempt, Call, Connected, Rang, Stage, Waiting},
     calls::{Calls, ClientUse, SentInvite},
     carry,
     dialog::{Dialog, Peer},
@@ -108,7 +108,7 @@ impl Calls {
     }
 
     fn agent_invite(&mut self, call: CallNumber, target: &Target) -> Option<Request> {
-        let from_tag = self.ids.tag(call);
+        let from_tag = call.tag(&mut self.ids);
         let Some(Call {
             stage: Stage::Waiting(waiting),
             id,

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use acd::{AgentId, OfferFailure};
-use call::{AgentFailure, AttemptId, CallNumber, EndCause, Target};
+use call::{AgentFailure, AttemptId, CallNumber, EndCause};
 use sip::{Builder, HeaderName, Method, Request, StatusCode};
-use sip_transaction::{ClientTx, Failure};
+use sip_transaction::{ClientTx, Failure, Target};
 
 use crate::{
     engine::Engine,

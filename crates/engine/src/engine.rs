@@ -7,10 +7,10 @@ use std::{
 
 use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
-use call::{CallNumber, Calls, Local, Locals};
+use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
 use sip_proxy::{Registrar, Trunks};
-use sip_transaction::{ClientTx, Flow, TransactionLayer, Transmit};
+use sip_transaction::{ClientTx, Flow, IdSource, Local, Locals, TransactionLayer, Transmit};
 use slotmap::SecondaryMap;
 
 use crate::{
@@ -78,7 +78,7 @@ pub struct Engine {
     pub(crate) contacts: BTreeMap<AgentId, UriBuf>,
     pub(crate) records: Records,
     pub(crate) probes: SecondaryMap<ClientTx, AgentId>,
-    pub(crate) ids: call::IdSource,
+    pub(crate) ids: IdSource,
     /// Calls that came to wait and have not been told so.
     pub(crate) to_announce: VecDeque<CallNumber>,
     pub(crate) drain: Option<Drain>,
@@ -148,7 +148,7 @@ impl Engine {
             contacts: config.contacts.iter().cloned().collect(),
             records: Records::default(),
             probes: SecondaryMap::new(),
-            ids: call::IdSource::new([seed_d, seed_c]),
+            ids: IdSource::new([seed_d, seed_c]),
             to_announce: VecDeque::new(),
             drain: None,
             started_at: now,

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use acd::{AgentId, LineId, OfferId};
-use call::{AttemptId, CallId, CallNumber, Target};
+use call::{AttemptId, CallId, CallNumber};
+use sip_transaction::Target;
 
 /// One caller's journey, from the engine's side.
 #[derive(Debug)]

@@ -9,14 +9,13 @@ use std::{
 
 use bytes::Bytes;
 use engine::{
-    call::IdSource,
     sip::{
         Builder, HeaderName, Limits, Message, Method, NameAddr, Request, Response, StatusCode,
         Transport,
     },
     sip_transaction::{
-        ClientTx, Event as TxEvent, Flow, ListenerId, Output as TxOutput, ServerTx, Settings,
-        Timers, TransactionLayer, Transmit,
+        ClientTx, Event as TxEvent, Flow, IdSource, ListenerId, Output as TxOutput, ServerTx,
+        Settings, Timers, TransactionLayer, Transmit,
     },
 };
 

@@ -21,6 +21,17 @@ pub struct Flow {
     pub remote: SocketAddr,
 }
 
+/// Where a request is to be sent (RFC 3261 §16.5, "target"), resolved to its first hop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The Request-URI: a contact that was registered or configured, or what was dialled.
+    pub uri: Bytes,
+    /// The first hop.
+    pub flow: Flow,
+    /// Route headers, for a phone that registered through a proxy (RFC 3327).
+    pub routes: Vec<Bytes>,
+}
+
 /// Bytes to send.
 #[derive(Clone, Debug)]
 pub struct Transmit {

@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use engine::{
-    call::IdSource,
     sip::{HeaderName, Method, Request, Response, StatusCode},
-    sip_transaction::ClientTx,
+    sip_transaction::{ClientTx, IdSource},
 };
 
 use super::{

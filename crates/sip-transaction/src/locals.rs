@@ -6,7 +6,8 @@ use std::{
 };
 
 use sip::{Host, Transport, Uri};
-use sip_transaction::{Flow, ListenerId};
+
+use crate::flow::{Flow, ListenerId};
 
 /// A listener's address as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
