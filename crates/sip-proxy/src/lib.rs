@@ -45,6 +45,7 @@ mod binding;
 mod cidr;
 mod location;
 mod next_hop;
+mod proxy;
 mod registrar;
 mod registration;
 mod reply;
@@ -52,6 +53,7 @@ mod trunk;
 
 pub use binding::{Aor, Binding};
 pub use cidr::{Cidr, CidrError};
+pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};
 pub use trunk::{Overlap, Trunk, TrunkId, Trunks};

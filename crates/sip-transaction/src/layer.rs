@@ -203,6 +203,13 @@ impl TransactionLayer {
         self.transmit(flow, None, Kept::new(message), Attempt::First);
     }
 
+    /// Ends the transaction of a request without an answer: its sender has given up by itself, and
+    /// an answer would only be stray (RFC 4320 §4.2). Ignored for an INVITE, and for what has been
+    /// answered.
+    pub fn abandon(&mut self, tx: ServerTx) {
+        self.abandon_server(tx);
+    }
+
     /// The request of a server transaction, while it has no final answer.
     pub fn server_request(&self, tx: ServerTx) -> Option<&Request> {
         self.servers.get(tx)?.request()
@@ -235,7 +242,17 @@ impl TransactionLayer {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front()?;
+        match output {
+            Output::Event(Event::ClientEnded { tx }) => {
+                self.clients.remove(tx);
+            }
+            Output::Event(Event::ServerEnded { tx }) => {
+                self.servers.remove(tx);
+            }
+            _ => {}
+        }
+        Some(output)
     }
 
     /// When [`Self::handle_timeout`] is due.

@@ -3,7 +3,7 @@
 
 use std::{fmt, net::SocketAddr};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     HeaderName, Limits, Method, StatusCode,
@@ -239,6 +239,17 @@ impl fmt::Debug for Builder {
 }
 
 impl Request {
+    /// The top Via with `received` and `rport` of where the request came from: what a proxy
+    /// forwards (RFC 3261 §18.2.1, RFC 3581 §4).
+    pub fn received_via(&self, source: SocketAddr) -> Bytes {
+        let raw = self.elements(HeaderName::Via).next().unwrap_or_default();
+        let mut builder = Builder {
+            buffer: BytesMut::with_capacity(raw.len() + 64),
+        };
+        builder.put_received_via(self, raw, source);
+        builder.buffer.freeze()
+    }
+
     fn message_value(&self, name: HeaderName) -> &[u8] {
         self.header(name)
             .expect("Request::new has found the mandatory headers")

@@ -8,6 +8,7 @@
 mod expiry;
 mod model;
 mod next_hop;
+mod proxy;
 mod rules;
 mod support;
 mod trunks;

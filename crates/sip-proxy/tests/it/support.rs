@@ -212,6 +212,6 @@ pub(crate) const fn seconds(seconds: u64) -> Duration {
 
 /// Where virtual time begins. The one look at a clock: no test depends on its value.
 #[expect(clippy::disallowed_methods, reason = "an Instant has no other origin")]
-fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::now()
 }

@@ -383,15 +383,33 @@ impl TransactionLayer {
         self.arm(now, after, Due::Server(tx, timer));
     }
 
-    fn end_server(&mut self, tx: ServerTx) {
-        let Some(server) = self.servers.remove(tx) else {
+    /// Ends a request that nobody will answer.
+    pub(super) fn abandon_server(&mut self, tx: ServerTx) {
+        let Some(server) = self.servers.get_mut(tx) else {
             return;
         };
-        self.server_index.remove(server.fingerprint, tx);
-        if let Some(merged) = server.merged {
+        if let Machine::NonInvite(
+            state @ (non_invite::State::Trying | non_invite::State::Proceeding),
+        ) = &mut server.machine
+        {
+            *state = non_invite::State::Terminated;
+            server.request = None;
+            self.end_server(tx);
+        }
+    }
+
+    /// As for a client, the key stays taken until its user has been told.
+    fn end_server(&mut self, tx: ServerTx) {
+        let Some(server) = self.servers.get_mut(tx) else {
+            return;
+        };
+        let armed = std::mem::take(&mut server.armed);
+        let (fingerprint, merged) = (server.fingerprint, server.merged);
+        self.server_index.remove(fingerprint, tx);
+        if let Some(merged) = merged {
             self.merged_index.remove(merged, tx);
         }
-        self.disarm(server.armed);
+        self.disarm(armed);
         self.emit(Event::ServerEnded { tx });
     }
 }

@@ -442,6 +442,54 @@ fn a_key_that_is_gone_means_nothing() {
 }
 
 #[test]
+fn a_key_is_not_given_again_before_its_end_was_told() {
+    let mut bench = Bench::new();
+    let old: Vec<_> = (0..3)
+        .map(|number| {
+            let branch = format!("z9hG4bK{number}");
+            bench.request(support::with_branch(request(Method::Invite), &branch))
+        })
+        .collect();
+    bench.wait_without_listening(Duration::from_secs(32));
+    // All have failed; their user hears of it one by one, and asks anew each time.
+    let mut kept = slotmap::SecondaryMap::new();
+    kept.extend(old.iter().map(|&tx| (tx, "old")));
+    let mut failed = Vec::new();
+    for number in 3.. {
+        match bench.listen_once() {
+            Some(Event::ClientFailed { tx, .. }) => {
+                failed.push(kept.get(tx).copied());
+                let branch = format!("z9hG4bK{number}");
+                let new = support::with_branch(request(Method::Invite), &branch);
+                kept.insert(bench.request_without_listening(new), "new");
+            }
+            Some(Event::ClientEnded { tx }) => {
+                assert_eq!(kept.remove(tx), Some("old"));
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    assert_eq!(failed, [Some("old"); 3]);
+    assert_eq!((kept.len(), bench.layer.live().client), (3, 3));
+}
+
+#[test]
+fn an_abandoned_request_is_never_answered() {
+    let mut bench = Bench::new();
+    let tx = bench.receive(request(Method::Message));
+    bench.layer.abandon(tx);
+    bench.layer.abandon(tx);
+    bench.respond(tx, StatusCode::OK);
+    assert!(bench.sent_at().is_empty());
+    let ends = bench.events();
+    let ends = ends
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::ServerEnded { .. }));
+    assert_eq!((ends.count(), bench.layer.live().server), (1, 0));
+}
+
+#[test]
 fn many_transactions_leave_nothing() {
     let mut bench = Bench::new();
     for number in 0..20_000 {

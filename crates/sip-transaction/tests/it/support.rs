@@ -89,6 +89,31 @@ impl Bench {
         tx
     }
 
+    /// Sends a request while what happened before has not been looked at.
+    pub(crate) fn request_without_listening(&mut self, request: Request) -> ClientTx {
+        self.layer.request(self.now, request, self.flow).unwrap()
+    }
+
+    /// Time passes, and nobody looks at what happens.
+    pub(crate) fn wait_without_listening(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.layer.poll_timeout().filter(|&due| due <= until) {
+            self.now = due;
+            self.layer.handle_timeout(due);
+        }
+        self.now = until;
+    }
+
+    /// The next event, whatever was sent before it.
+    pub(crate) fn listen_once(&mut self) -> Option<Event> {
+        loop {
+            match self.layer.poll_output()? {
+                Output::Event(event) => return Some(event),
+                Output::Transmit(_) => {}
+            }
+        }
+    }
+
     pub(crate) fn cancel(&mut self, tx: ClientTx) {
         self.layer.cancel(self.now, tx, Some(b"Q.850;cause=16"));
         self.drain();

@@ -240,20 +240,27 @@ impl TransactionLayer {
         self.arm(now, after, Due::Client(tx, timer));
     }
 
+    /// The transaction is over. Its key stays taken until its user has been told: whoever keeps
+    /// something by the key must not find there what a newer transaction put.
     fn end_client(&mut self, tx: ClientTx) {
-        let Some(client) = self.clients.remove(tx) else {
+        let Some(client) = self.clients.get_mut(tx) else {
             return;
         };
-        self.client_index.remove(client.fingerprint, tx);
-        self.by_flow.remove(&(client.flow, tx));
-        self.disarm(client.armed);
-        if !matches!(
+        let armed = std::mem::take(&mut client.armed);
+        let (fingerprint, flow) = (client.fingerprint, client.flow);
+        let is_our_own = matches!(
             client.machine,
             Machine::NonInvite {
                 user: User::Nobody,
                 ..
             }
-        ) {
+        );
+        self.client_index.remove(fingerprint, tx);
+        self.by_flow.remove(&(flow, tx));
+        self.disarm(armed);
+        if is_our_own {
+            self.clients.remove(tx);
+        } else {
             self.emit(Event::ClientEnded { tx });
         }
     }

@@ -1,0 +1,587 @@
+//! The stateful proxy of RFC 3261 §16.
+
+mod branch;
+mod context;
+mod forward;
+mod received;
+mod route_token;
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use sip::{Edit, HeaderName, Message, Method, Response, StatusCode};
+use sip_transaction::{
+    ClientTx, Failure, Flow, IdSource, Locals, ServerTx, Target, TransactionLayer,
+};
+use slotmap::{SecondaryMap, SlotMap, new_key_type};
+
+pub use self::received::{Received, Rejection, Way};
+use self::{
+    context::{Answer, Branch, BranchState, CHALLENGES, Context, Stage},
+    forward::{MAX_BREADTH, Outgoing},
+    received::WHAT_WE_CHANGED,
+};
+
+/// How a [`Proxy`] is set up.
+#[derive(Clone, Debug)]
+pub struct ProxySettings {
+    /// The domain that we are responsible for.
+    pub domain: String,
+    /// Timer C: how long a branch of an INVITE may go on after its last provisional response. More
+    /// than three minutes (RFC 3261 §16.6 step 11).
+    pub timer_c: Duration,
+    /// How many branches a request may have at a time that says nothing of it (RFC 5393 §5.3.1).
+    pub breadth_max: u32,
+    /// A secret that seals our Record-Route and marks our Vias. Nodes that share it can serve each
+    /// other's dialogs.
+    pub key: [u64; 2],
+}
+
+impl ProxySettings {
+    /// Usual values for a node of this domain.
+    pub fn new(domain: impl Into<String>, key: [u64; 2]) -> Self {
+        Self {
+            domain: domain.into(),
+            timer_c: Duration::from_secs(181),
+            breadth_max: 60,
+            key,
+        }
+    }
+}
+
+new_key_type! {
+    /// A response context.
+    struct ContextId;
+}
+
+/// A transaction-stateful proxy. A sans-IO machine over a [`TransactionLayer`] that its owner keeps.
+///
+/// The owner shows it each request by [`Proxy::receive`], chooses targets (RFC 3261 §16.5), and has it
+/// forwarded by [`Proxy::forward`], or by [`Proxy::forward_ack`]. What the transactions report goes
+/// to the `handle_*` of the same name, which say whether it was the proxy's. After each of them arm
+/// a timer for [`Proxy::poll_timeout`].
+///
+/// Deadlines: a branch of an INVITE has a Timer C and then the guard of its CANCEL; any other has the
+/// Timer F of its transaction. So every context ends.
+#[derive(Debug)]
+pub struct Proxy {
+    settings: ProxySettings,
+    locals: Locals,
+    ids: IdSource,
+    contexts: SlotMap<ContextId, Context>,
+    by_server: SecondaryMap<ServerTx, ContextId>,
+    by_client: SecondaryMap<ClientTx, ContextId>,
+    /// Every armed Timer C.
+    deadlines: BTreeSet<(Instant, ClientTx)>,
+}
+
+impl Proxy {
+    /// A proxy with nothing to do. `seed` is entropy for branches.
+    pub fn new(settings: ProxySettings, locals: Locals, seed: [u64; 2]) -> Self {
+        Self {
+            settings,
+            locals,
+            ids: IdSource::new(seed),
+            contexts: SlotMap::with_key(),
+            by_server: SecondaryMap::new(),
+            by_client: SecondaryMap::new(),
+            deadlines: BTreeSet::new(),
+        }
+    }
+
+    /// Forwards a request to the first group of targets, those of the group at once, and to the next
+    /// group when all of them have refused. An INVITE is answered 100.
+    ///
+    /// # Errors
+    /// The request could not be sent to anybody: nothing was kept, and it is the owner's to answer.
+    pub fn forward(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        server: ServerTx,
+        received: Received,
+        source: Flow,
+        groups: impl IntoIterator<Item = Vec<Target>>,
+    ) -> Result<(), Rejection> {
+        let groups: VecDeque<_> = groups.into_iter().collect();
+        let is_invite = *received.request.method() == Method::Invite;
+        let context = Context::new(server, received, source, groups);
+        let id = self.contexts.insert(context);
+        if let Err(rejection) = self.try_next_group(now, layer, id) {
+            self.contexts.remove(id);
+            return Err(rejection);
+        }
+        self.by_server.insert(server, id);
+        if is_invite
+            && let Some(trying) = layer.response_builder(server, StatusCode::TRYING, "Trying", None)
+        {
+            layer.respond(now, server, trying.finish());
+        }
+        Ok(())
+    }
+
+    /// Forwards the ACK of a 2xx. It has no transaction; an ACK that comes again gets the same branch.
+    ///
+    /// # Errors
+    /// It could not be written; there is nothing to answer an ACK.
+    pub fn forward_ack(
+        &self,
+        layer: &mut TransactionLayer,
+        received: &Received,
+        source: Flow,
+        target: &Target,
+    ) -> Result<(), Rejection> {
+        let branch = received.hash.stateless_branch(&received.request);
+        let outgoing = Outgoing {
+            received,
+            source,
+            breadth: None,
+        };
+        let ack = self.copy_for(outgoing, target, &branch)?;
+        layer.send(&ack, target.flow);
+        Ok(())
+    }
+
+    /// A response to a request of ours. Whether it was the proxy's.
+    pub fn handle_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) -> bool {
+        let Some(&id) = self.by_client.get(tx) else {
+            return false;
+        };
+        if response.status().is_provisional() {
+            self.handle_provisional(now, layer, id, tx, response);
+        } else if response.status().is_success() {
+            self.handle_success(now, layer, id, tx, response);
+        } else {
+            self.handle_failure(
+                now,
+                layer,
+                id,
+                tx,
+                Answer::Received(Box::new(response.clone())),
+            );
+        }
+        true
+    }
+
+    /// A request of ours got no answer. Whether it was the proxy's.
+    pub fn handle_client_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        cause: Failure,
+    ) -> bool {
+        let Some(&id) = self.by_client.get(tx) else {
+            return false;
+        };
+        let status = match cause {
+            Failure::Timeout => StatusCode::REQUEST_TIMEOUT,
+            // RFC 3261 §16.9: as if it had answered 503.
+            Failure::Transport => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        self.handle_failure(now, layer, id, tx, Answer::Missing(status));
+        true
+    }
+
+    /// The sender took an INVITE back (RFC 3261 §16.10). Whether it was the proxy's.
+    pub fn handle_cancelled(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        server: ServerTx,
+        reason: Option<&[u8]>,
+    ) -> bool {
+        let Some(&id) = self.by_server.get(server) else {
+            return false;
+        };
+        if let Some(context) = self.contexts.get_mut(id) {
+            context.is_cancelled = true;
+        }
+        self.cancel_pending(now, layer, id, reason);
+        true
+    }
+
+    /// A client transaction is gone.
+    pub fn handle_client_ended(&mut self, tx: ClientTx) {
+        let Some(id) = self.by_client.remove(tx) else {
+            return;
+        };
+        self.disarm(id, tx);
+        if let Some(context) = self.contexts.get_mut(id) {
+            context.branches.retain(|branch| branch.tx != tx);
+        }
+        self.forget_if_over(id);
+    }
+
+    /// A server transaction is gone.
+    pub fn handle_server_ended(&mut self, server: ServerTx) {
+        if let Some(id) = self.by_server.remove(server) {
+            self.forget_if_over(id);
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.8
+    //# If timer C should fire, the proxy MUST either reset the timer with
+    //# any value it chooses, or terminate the client transaction.  If the
+    //# client transaction has received a provisional response, the proxy
+    //# MUST generate a CANCEL request matching that transaction.
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant, layer: &mut TransactionLayer) {
+        while let Some(&(at, tx)) = self.deadlines.first()
+            && at <= now
+        {
+            self.deadlines.pop_first();
+            if let Some(context) = self
+                .by_client
+                .get(tx)
+                .and_then(|&id| self.contexts.get_mut(id))
+                && let Some(branch) = context.branch_mut(tx)
+            {
+                branch.state = BranchState::Pending { timer_c: None };
+            }
+            layer.cancel(now, tx, None);
+        }
+    }
+
+    /// When [`Proxy::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(at, _)| at)
+    }
+
+    /// Requests that are being forwarded, or whose transactions linger.
+    pub fn len(&self) -> usize {
+        self.contexts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.contexts.is_empty()
+    }
+
+    /// Sends the request to the next targets.
+    fn try_next_group(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+    ) -> Result<(), Rejection> {
+        let mut last = Rejection::NoWay;
+        while let Some(group) = self.next_group(id) {
+            let sent = self.send_to_all(now, layer, id, &group);
+            match sent {
+                Ok(()) => return Ok(()),
+                Err(rejection) => last = rejection,
+            }
+        }
+        Err(last)
+    }
+
+    /// The next group, and no more of it than RFC 5393 §5.3.3 lets branch at once.
+    fn next_group(&mut self, id: ContextId) -> Option<Vec<Target>> {
+        let breadth = self.breadth_of(id);
+        let context = self.contexts.get_mut(id)?;
+        let mut group = context.groups.pop_front()?;
+        let at_once = usize::try_from(breadth.max(1)).unwrap_or(usize::MAX);
+        if group.len() > at_once {
+            context.groups.push_front(group.split_off(at_once));
+        }
+        Some(group)
+    }
+
+    fn breadth_of(&self, id: ContextId) -> u32 {
+        let said = self.contexts.get(id).and_then(|context| {
+            let request = &context.received.request;
+            sip::number(request.header_named(MAX_BREADTH)?)
+        });
+        said.unwrap_or(self.settings.breadth_max)
+    }
+
+    fn send_to_all(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        group: &[Target],
+    ) -> Result<(), Rejection> {
+        let breadth = self.breadth_of(id);
+        let mut result = Err(Rejection::NoWay);
+        for target in group {
+            let Some(context) = self.contexts.get(id) else {
+                return result;
+            };
+            let received = &context.received;
+            let says_breadth = received.request.header_named(MAX_BREADTH).is_some();
+            let share = breadth / u32::try_from(group.len()).unwrap_or(u32::MAX);
+            let outgoing = Outgoing {
+                received,
+                source: context.source,
+                breadth: (group.len() > 1 || says_breadth).then_some(share.max(1)),
+            };
+            let branch = received.hash.branch(&self.ids.branch());
+            let sent = self.copy_for(outgoing, target, &branch).and_then(|copy| {
+                layer
+                    .request(now, copy, target.flow)
+                    .map_err(|_| Rejection::Overloaded)
+            });
+            match sent {
+                Ok(tx) => {
+                    self.open_branch(now, id, tx);
+                    result = Ok(());
+                }
+                Err(rejection) if result.is_err() => result = Err(rejection),
+                Err(_) => {}
+            }
+        }
+        result
+    }
+
+    fn open_branch(&mut self, now: Instant, id: ContextId, tx: ClientTx) {
+        self.by_client.insert(tx, id);
+        if let Some(context) = self.contexts.get_mut(id) {
+            context.branches.push(Branch {
+                tx,
+                state: BranchState::Pending { timer_c: None },
+            });
+        }
+        self.arm(now, id, tx);
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+    //# For an INVITE transaction, if the response is a provisional
+    //# response with status codes 101 to 199 inclusive (i.e., anything
+    //# but 100), the proxy MUST reset timer C for that client
+    //# transaction.
+    fn handle_provisional(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        // RFC 3261 §16.7 step 5: a 100 is not forwarded.
+        if response.status() == StatusCode::TRYING {
+            return;
+        }
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        let server = context.server;
+        let is_open = context.stage == Stage::Open;
+        let is_running = context.branch_mut(tx).is_some_and(|branch| {
+            matches!(branch.state, BranchState::Pending { timer_c: Some(_) })
+        });
+        if is_running {
+            self.arm(now, id, tx);
+        }
+        if is_open && let Some(response) = upstream(response, &[]) {
+            layer.respond(now, server, response);
+        }
+    }
+
+    /// A 2xx goes on at once, each of an INVITE's; what is pending is called back.
+    fn handle_success(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        self.answered(id, tx);
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        if context.stage == Stage::Failed {
+            return;
+        }
+        context.stage = Stage::Succeeded;
+        let server = context.server;
+        if let Some(response) = upstream(response, &[]) {
+            layer.respond(now, server, response);
+        }
+        self.cancel_pending(now, layer, id, Some(COMPLETED_ELSEWHERE));
+    }
+
+    fn handle_failure(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        tx: ClientTx,
+        answer: Answer,
+    ) {
+        self.answered(id, tx);
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+        //# If a 6xx response is received, it is not immediately forwarded,
+        //# but the stateful proxy SHOULD cancel all client pending
+        //# transactions as described in Section 10, and it MUST NOT create
+        //# any new branches in this context.
+        let is_global = answer.status().value() >= 600;
+        context.note(answer);
+        if is_global {
+            self.cancel_pending(now, layer, id, None);
+        }
+        self.answer_if_done(now, layer, id);
+    }
+
+    /// When no branch is pending: the next targets, or the best answer.
+    fn answer_if_done(&mut self, now: Instant, layer: &mut TransactionLayer, id: ContextId) {
+        let is_done = self.contexts.get(id).is_some_and(|context| {
+            context.stage == Stage::Open && context.pending().next().is_none()
+        });
+        if !is_done || self.try_next_group(now, layer, id).is_ok() {
+            return;
+        }
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        context.stage = Stage::Failed;
+        let server = context.server;
+        let is_invite = *context.received.request.method() == Method::Invite;
+        let (best, challenges) = context.take_best();
+        match best {
+            //= https://www.rfc-editor.org/rfc/rfc4320#section-4.2
+            //# A transaction-stateful SIP element MUST NOT send a response with
+            //# Status-Code of 408 to a non-INVITE request.
+            Answer::Missing(StatusCode::REQUEST_TIMEOUT) if !is_invite => layer.abandon(server),
+            best => self.answer(now, layer, server, best, &challenges),
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+    //# A proxy which receives a 503 (Service Unavailable) response
+    //# SHOULD NOT forward it upstream unless it can determine that any
+    //# subsequent requests it might proxy will also generate a 503.
+    fn answer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        server: ServerTx,
+        best: Answer,
+        challenges: &[(HeaderName, bytes::Bytes)],
+    ) {
+        let own = match best {
+            Answer::Received(response) if response.status() != StatusCode::SERVICE_UNAVAILABLE => {
+                match upstream(&response, challenges) {
+                    Some(response) => return layer.respond(now, server, response),
+                    None => StatusCode::BAD_GATEWAY,
+                }
+            }
+            Answer::Received(_) | Answer::Missing(StatusCode::SERVICE_UNAVAILABLE) => {
+                StatusCode::SERVER_INTERNAL_ERROR
+            }
+            Answer::Missing(status) => status,
+        };
+        let tag = self.ids.token();
+        let response = layer.response_builder(server, own, own.reason(), Some(tag.as_bytes()));
+        if let Some(response) = response {
+            layer.respond(now, server, response.finish());
+        }
+    }
+
+    /// Takes back what is pending (RFC 3261 §16.7 step 10). Only an INVITE can be taken back; another
+    /// request ends by itself.
+    fn cancel_pending(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        reason: Option<&[u8]>,
+    ) {
+        let Some(context) = self.contexts.get_mut(id) else {
+            return;
+        };
+        context.groups.clear();
+        let pending: Vec<_> = context.pending().collect();
+        for tx in pending {
+            self.disarm(id, tx);
+            layer.cancel(now, tx, reason);
+        }
+    }
+
+    fn answered(&mut self, id: ContextId, tx: ClientTx) {
+        self.disarm(id, tx);
+        if let Some(branch) = self
+            .contexts
+            .get_mut(id)
+            .and_then(|context| context.branch_mut(tx))
+        {
+            branch.state = BranchState::Answered;
+        }
+    }
+
+    fn arm(&mut self, now: Instant, id: ContextId, tx: ClientTx) {
+        self.disarm(id, tx);
+        let at = now + self.settings.timer_c;
+        if let Some(context) = self.contexts.get_mut(id)
+            && *context.received.request.method() == Method::Invite
+            && let Some(branch) = context.branch_mut(tx)
+        {
+            branch.state = BranchState::Pending { timer_c: Some(at) };
+            self.deadlines.insert((at, tx));
+        }
+    }
+
+    fn disarm(&mut self, id: ContextId, tx: ClientTx) {
+        let branch = self
+            .contexts
+            .get_mut(id)
+            .and_then(|context| context.branch_mut(tx));
+        if let Some(Branch {
+            state: BranchState::Pending { timer_c },
+            ..
+        }) = branch
+            && let Some(at) = timer_c.take()
+        {
+            self.deadlines.remove(&(at, tx));
+        }
+    }
+
+    fn forget_if_over(&mut self, id: ContextId) {
+        let is_over = self.contexts.get(id).is_some_and(|context| {
+            context.branches.is_empty() && !self.by_server.contains_key(context.server)
+        });
+        if is_over {
+            self.contexts.remove(id);
+        }
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+//# The proxy removes the topmost Via header field value from the
+//# response.
+/// The response as it goes on, with the challenges of all that were asked in place of its own. `None`
+/// when it lacks the Via of whoever asked us.
+fn upstream(response: &Response, challenges: &[(HeaderName, bytes::Bytes)]) -> Option<Message> {
+    response.elements(HeaderName::Via).nth(1)?;
+    let mut edit = Edit::new(response).drop_first(HeaderName::Via, 1);
+    let asks = matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+    );
+    if asks {
+        edit = CHALLENGES
+            .iter()
+            .fold(edit, |edit, &name| edit.remove(name));
+        for (name, value) in challenges {
+            edit = edit.append(*name, &**value);
+        }
+    }
+    edit.finish(&WHAT_WE_CHANGED).ok()
+}
+
+/// Why a phone stops ringing whose fork has answered elsewhere (RFC 3326 §3.1): it need not show a
+/// missed call.
+const COMPLETED_ELSEWHERE: &[u8] = b"SIP;cause=200;text=\"Call completed elsewhere\"";

@@ -1,0 +1,168 @@
+//! The response context of RFC 3261 §16: one forwarded request, its branches, and the best answer
+//! so far.
+
+use std::{collections::VecDeque, time::Instant};
+
+use bytes::Bytes;
+use sip::{HeaderName, Response, StatusCode};
+use sip_transaction::{ClientTx, Flow, ServerTx, Target};
+use smallvec::SmallVec;
+
+use super::received::Received;
+
+/// One forwarded request.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) server: ServerTx,
+    pub(super) received: Received,
+    pub(super) source: Flow,
+    /// Groups of targets that have not been tried: one group after the other, those of a group at
+    /// once.
+    pub(super) groups: VecDeque<Vec<Target>>,
+    pub(super) branches: SmallVec<[Branch; 2]>,
+    pub(super) stage: Stage,
+    /// Who sent it has taken it back.
+    pub(super) is_cancelled: bool,
+    best: Option<Answer>,
+    /// WWW-Authenticate and Proxy-Authenticate of the 401 and 407 that came so far.
+    challenges: Vec<(HeaderName, Bytes)>,
+}
+
+/// What the sender has been answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Nothing final.
+    Open,
+    /// A 2xx. Of an INVITE more may follow.
+    Succeeded,
+    /// Another final answer.
+    Failed,
+}
+
+/// A client transaction of a forwarded request, until it has ended.
+#[derive(Debug)]
+pub(super) struct Branch {
+    pub(super) tx: ClientTx,
+    pub(super) state: BranchState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BranchState {
+    /// No final answer. An INVITE has a Timer C.
+    Pending {
+        timer_c: Option<Instant>,
+    },
+    Answered,
+}
+
+/// A final answer other than 2xx.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// As a target gave it.
+    Received(Box<Response>),
+    /// In place of one that never came.
+    Missing(StatusCode),
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Received(response) => response.status(),
+            Self::Missing(status) => *status,
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.7
+    //# It MUST choose from the 6xx class responses if any exist in
+    //# the context.  If no 6xx class responses are present, the proxy
+    //# SHOULD choose from the lowest response class stored in the
+    //# response context.
+    /// The lower the better.
+    fn rank(&self) -> (u16, u16) {
+        let status = self.status().value();
+        let class = match status / 100 {
+            6 => 0,
+            class => class,
+        };
+        // RFC 3261 §16.7 step 6: preference to what tells how to try again.
+        let within = match status {
+            401 | 407 | 415 | 420 | 484 => 0,
+            // A target that answered knows more than one that was silent.
+            408 => 2,
+            _ => 1,
+        };
+        (class, within)
+    }
+}
+
+impl Context {
+    pub(super) fn new(
+        server: ServerTx,
+        received: Received,
+        source: Flow,
+        groups: VecDeque<Vec<Target>>,
+    ) -> Self {
+        Self {
+            server,
+            received,
+            source,
+            groups,
+            branches: SmallVec::new(),
+            stage: Stage::Open,
+            is_cancelled: false,
+            best: None,
+            challenges: Vec::new(),
+        }
+    }
+
+    pub(super) fn branch_mut(&mut self, tx: ClientTx) -> Option<&mut Branch> {
+        self.branches.iter_mut().find(|branch| branch.tx == tx)
+    }
+
+    /// Branches that have no final answer.
+    pub(super) fn pending(&self) -> impl Iterator<Item = ClientTx> + '_ {
+        self.branches
+            .iter()
+            .filter(|branch| matches!(branch.state, BranchState::Pending { .. }))
+            .map(|branch| branch.tx)
+    }
+
+    /// Keeps an answer if none is better.
+    pub(super) fn note(&mut self, answer: Answer) {
+        if let Answer::Received(response) = &answer
+            && matches!(
+                response.status(),
+                StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            )
+        {
+            for name in CHALLENGES {
+                let values = response.header_values(name).map(Bytes::copy_from_slice);
+                self.challenges.extend(values.map(|value| (name, value)));
+            }
+        }
+        if self
+            .best
+            .as_ref()
+            .is_none_or(|best| answer.rank() < best.rank())
+        {
+            self.best = Some(answer);
+        }
+    }
+
+    /// The answer to give, and the challenges of all, now that no branch is pending.
+    pub(super) fn take_best(&mut self) -> (Answer, Vec<(HeaderName, Bytes)>) {
+        let best = self.best.take();
+        let best = best.unwrap_or(Answer::Missing(StatusCode::TEMPORARILY_UNAVAILABLE));
+        let best = match best {
+            Answer::Missing(_) if self.is_cancelled => {
+                Answer::Missing(StatusCode::REQUEST_TERMINATED)
+            }
+            best => best,
+        };
+        (best, std::mem::take(&mut self.challenges))
+    }
+}
+
+/// Headers that a 401 and a 407 challenge by.
+pub(super) const CHALLENGES: [HeaderName; 2] =
+    [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];

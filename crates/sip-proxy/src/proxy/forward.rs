@@ -1,0 +1,189 @@
+//! The copy of a request that goes to one target (RFC 3261 §16.6).
+
+use bytes::Bytes;
+use sip::{Edit, HeaderName, Method, NameAddr, Request, Transport};
+use sip_transaction::{Flow, Target};
+
+use super::{
+    Proxy,
+    received::{Received, Rejection, Way, changed},
+    route_token::RouteToken,
+};
+
+/// What is the same for all targets of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing<'a> {
+    pub(super) received: &'a Received,
+    /// Where the request came from.
+    pub(super) source: Flow,
+    /// How many branches each target may open in turn (RFC 5393 §5.3.3); `None` where the request
+    /// goes to one target and says nothing of it.
+    pub(super) breadth: Option<u32>,
+}
+
+impl Proxy {
+    /// The request as it is sent to a target, in a transaction of its own or, for an ACK, without.
+    pub(super) fn copy_for(
+        &self,
+        outgoing: Outgoing<'_>,
+        target: &Target,
+        branch: &str,
+    ) -> Result<Request, Rejection> {
+        let Outgoing {
+            received,
+            source,
+            breadth,
+        } = outgoing;
+        let request = &with_routes(&received.request, &target.routes)?;
+        let (uri, moves_uri) = request_uri(request, target);
+        let via = self.locals.via(target.flow, branch);
+        let received_via = request.received_via(source.remote);
+        let record_routes = self.record_routes(received, source, target);
+        let max_forwards = request
+            .max_forwards()
+            .map_or(70, |hops| hops.saturating_sub(1))
+            .to_string();
+        let last_route = moves_uri.then(|| [b"<", &*target.uri, b">"].concat());
+        let breadth = breadth.map(|breadth| breadth.to_string());
+
+        let mut edit = Edit::new(request)
+            .request_uri(uri)
+            .set(HeaderName::MaxForwards, &*max_forwards)
+            .replace_first(HeaderName::Via, &*received_via)
+            .push_front(HeaderName::Via, &*via);
+        for value in &record_routes {
+            edit = edit.push_front(HeaderName::RecordRoute, &**value);
+        }
+        if let Some(last) = &last_route {
+            edit = edit
+                .drop_first(HeaderName::Route, 1)
+                .append(HeaderName::Route, &**last);
+        }
+        if let Some(breadth) = &breadth {
+            edit = edit
+                .remove_named(MAX_BREADTH)
+                .append_named(MAX_BREADTH, &**breadth);
+        }
+        if target.flow.transport.is_reliable() {
+            edit = edit.with_content_length();
+        }
+        changed(&edit)
+    }
+
+    /// What is put before the other Record-Routes, the outer one last. One where both sides use the
+    /// same listener and are reached at the addresses that they name; otherwise one for each side
+    /// (RFC 5658).
+    fn record_routes(&self, received: &Received, source: Flow, target: &Target) -> Vec<String> {
+        let request = &received.request;
+        let opens_dialog = request.to_tag().is_none()
+            && matches!(
+                request.method(),
+                Method::Invite | Method::Subscribe | Method::Refer
+            );
+        if !opens_dialog {
+            return Vec::new();
+        }
+        let call_id = request.call_id();
+        let upstream = self.token_towards(source, names_itself(request));
+        let downstream = self.token_towards(target.flow, first_hop(target));
+        if source.listener == target.flow.listener
+            && upstream.flow.is_none()
+            && downstream.flow.is_none()
+        {
+            return vec![self.record_route(upstream, source, call_id)];
+        }
+        vec![
+            self.record_route(upstream, source, call_id),
+            self.record_route(downstream, target.flow, call_id),
+        ]
+    }
+
+    /// What must be kept of a side: its flow, unless it is reached where it says that it is.
+    fn token_towards(&self, flow: Flow, named: Option<&[u8]>) -> RouteToken {
+        let named = named
+            .and_then(|raw| sip::Uri::parse(raw).ok())
+            .and_then(|uri| self.locals.flow_to(&uri));
+        let is_there = !flow.transport.is_reliable()
+            && named.is_some_and(|named| {
+                named.remote == flow.remote && named.transport == flow.transport
+            });
+        RouteToken {
+            flow: (!is_there).then_some(flow),
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+    //# The URI placed in the Record-Route header field value MUST be a
+    //# SIP or SIPS URI.  This URI MUST contain an lr parameter (see
+    //# Section 19.1.1).
+    fn record_route(&self, token: RouteToken, flow: Flow, call_id: &[u8]) -> String {
+        let user = token.seal(self.settings.key, call_id);
+        let address = self
+            .locals
+            .of(flow)
+            .map_or(flow.remote, |local| local.advertised);
+        let transport = match flow.transport {
+            Transport::Udp => "",
+            Transport::Tcp => ";transport=tcp",
+            Transport::Tls => ";transport=tls",
+        };
+        format!("<sip:{user}@{address}{transport};lr>")
+    }
+}
+
+/// With the routes of the target before those of the request, for a phone that registered through a
+/// proxy (RFC 3327 §5.3).
+fn with_routes(request: &Request, routes: &[Bytes]) -> Result<Request, Rejection> {
+    if routes.is_empty() {
+        return Ok(request.clone());
+    }
+    let routes = routes.iter().rev();
+    let edit = routes.fold(Edit::new(request), |edit, route| {
+        edit.push_front(HeaderName::Route, &**route)
+    });
+    changed(&edit)
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+//# If the copy contains a Route header field, the proxy MUST
+//# inspect the URI in its first value.  If that URI does not
+//# contain an lr parameter, the proxy MUST modify the copy as
+//# follows:
+/// The Request-URI, and whether it is the first Route's while the target's goes to the end.
+fn request_uri<'a>(request: &'a Request, target: &'a Target) -> (&'a [u8], bool) {
+    let first = request.elements(HeaderName::Route).next();
+    let strict = first
+        .and_then(|raw| NameAddr::parse(raw).ok())
+        .filter(|route| {
+            let uri = route.uri();
+            !uri.is_ok_and(|uri| uri.as_sip().is_some_and(sip::SipUri::is_loose_route))
+        });
+    strict.map_or((&target.uri, false), |route| (route.uri_bytes(), true))
+}
+
+/// Where the sender of a request will be reached inside the dialog: its last Record-Route, or its
+/// Contact.
+fn names_itself(request: &Request) -> Option<&[u8]> {
+    match request.elements(HeaderName::RecordRoute).next() {
+        Some(route) => Some(NameAddr::parse(route).ok()?.uri_bytes()),
+        None => request.remote_target().ok(),
+    }
+}
+
+/// Where requests of the dialog would go to on the target's side, as far as its address tells.
+fn first_hop(target: &Target) -> Option<&[u8]> {
+    match target.routes.first() {
+        Some(route) => Some(NameAddr::parse(route).ok()?.uri_bytes()),
+        None => Some(&target.uri),
+    }
+}
+
+/// RFC 5393 §5.
+pub(super) const MAX_BREADTH: &str = "Max-Breadth";
+
+impl Way {
+    /// Whether the request belongs to a dialog that came about through us.
+    pub const fn is_in_dialog(self) -> bool {
+        matches!(self, Self::InDialog { .. })
+    }
+}

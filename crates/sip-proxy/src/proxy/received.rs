@@ -1,0 +1,283 @@
+//! What a proxy does with a request before it looks for targets: RFC 3261 §16.3 and §16.4.
+
+use sip::{Edit, HeaderName, Host, Limits, NameAddr, Request, SipUri, StatusCode, Transport, Uri};
+use sip_transaction::{Flow, Locals, Target};
+
+use super::{Proxy, branch::LoopHash, route_token::RouteToken};
+
+/// A request that may be forwarded: it passed RFC 3261 §16.3, and the routes that led to us are off
+/// it (§16.4).
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub(super) request: Request,
+    pub(super) way: Way,
+    /// Over the request as it came.
+    pub(super) hash: LoopHash,
+}
+
+/// How a request came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Without a Route of ours: its Request-URI decides where it goes.
+    ByUri,
+    /// By a Route with our address that we did not write: a route that was configured.
+    ByRoute,
+    /// Inside a dialog that came about through us. The flow is the one to its peer, where that
+    /// has no more Routes and cannot be reached at its Contact.
+    InDialog {
+        /// The flow to the peer.
+        flow: Option<Flow>,
+    },
+}
+
+/// Why a request is not forwarded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// 416: the scheme of the Request-URI is not one that we route by.
+    #[error("the scheme of the Request-URI is not supported")]
+    UriScheme,
+    /// 483: Max-Forwards is 0.
+    #[error("the request has had too many hops")]
+    TooManyHops,
+    /// 482: the request came back to us unchanged (RFC 5393 §4.2).
+    #[error("the request has come back to us as it was")]
+    Loop,
+    /// 420: Proxy-Require asks for what we do not know.
+    #[error("an extension is required of proxies that is not supported")]
+    ProxyRequire {
+        /// The unknown option tags, comma-joined, for Unsupported.
+        unsupported: Vec<u8>,
+    },
+    /// 500: there is no way to the next hop.
+    #[error("the next hop cannot be found")]
+    NoWay,
+    /// 503: too many transactions.
+    #[error("too many transactions")]
+    Overloaded,
+}
+
+impl Rejection {
+    /// The status of the answer.
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::UriScheme => StatusCode::UNSUPPORTED_URI_SCHEME,
+            Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::ProxyRequire { .. } => StatusCode::BAD_EXTENSION,
+            // RFC 3261 §16.7 step 6: a 503 would say that we can serve nobody.
+            Self::NoWay => StatusCode::SERVER_INTERNAL_ERROR,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// A short name for metric labels.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::UriScheme => "uri-scheme",
+            Self::TooManyHops => "too-many-hops",
+            Self::Loop => "loop",
+            Self::ProxyRequire { .. } => "proxy-require",
+            Self::NoWay => "no-way",
+            Self::Overloaded => "transactions-max",
+        }
+    }
+}
+
+impl Received {
+    /// The request, without the routes that led to us.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// How it came.
+    pub const fn way(&self) -> Way {
+        self.way
+    }
+
+    /// Whether another element is to be visited before the Request-URI's.
+    pub fn has_route(&self) -> bool {
+        self.request.header(HeaderName::Route).is_some()
+    }
+
+    /// Where the request goes on to when nobody has found another target for it: the next Route,
+    /// the flow of the dialog, or the Request-URI.
+    ///
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+    //# If there is no Route header
+    //# field present, the proxy will be sending the request to the next
+    //# hop in the Request-URI
+    pub fn onward(&self, locals: &Locals) -> Option<Target> {
+        let uri = self.request.share(self.request.uri_bytes());
+        let route = self.request.elements(HeaderName::Route).next();
+        let flow = match (route, self.way) {
+            (Some(route), _) => locals.flow_to(&NameAddr::parse(route).ok()?.uri().ok()?),
+            (None, Way::InDialog { flow: Some(flow) }) => Some(flow),
+            (None, _) => locals.flow_to(&self.request.uri()),
+        };
+        Some(Target {
+            uri,
+            flow: flow?,
+            routes: Vec::new(),
+        })
+    }
+}
+
+impl Proxy {
+    /// Checks a request and takes the routes that led to us off it.
+    ///
+    /// # Errors
+    /// [`Rejection`] says what to answer. An ACK that is rejected is dropped.
+    pub fn receive(&self, request: Request) -> Result<Received, Rejection> {
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-16.3
+        //# If the Request-URI has a URI whose scheme is not understood by the
+        //# proxy, the proxy SHOULD reject the request with a 416 (Unsupported
+        //# URI Scheme) response.
+        if matches!(request.uri(), Uri::Other(_)) {
+            return Err(Rejection::UriScheme);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-16.3
+        //# If the request contains a Max-Forwards header field with a field
+        //# value of zero (0), the element MUST NOT forward the request.
+        if request.max_forwards() == Some(0) {
+            return Err(Rejection::TooManyHops);
+        }
+        let hash = LoopHash::of(&request, self.settings.key);
+        if self.has_looped(&request, hash) {
+            return Err(Rejection::Loop);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-16.3
+        //# If the request contains a Proxy-Require header field (Section
+        //# 20.29) with one or more option-tags this element does not
+        //# understand, the element MUST return a 420 (Bad Extension)
+        //# response.
+        let unknown: Vec<_> = request
+            .unsupported_options(HeaderName::ProxyRequire, &[])
+            .collect();
+        if !unknown.is_empty() {
+            let unsupported = unknown.join(&b", "[..]);
+            return Err(Rejection::ProxyRequire { unsupported });
+        }
+        let (request, strict) = self.after_strict_router(request)?;
+        let (request, way) = self.without_our_routes(request, strict)?;
+        Ok(Received { request, way, hash })
+    }
+
+    /// Whether one of the Vias is ours and says that the request was the same when we sent it.
+    fn has_looped(&self, request: &Request, hash: LoopHash) -> bool {
+        request
+            .elements(HeaderName::Via)
+            .filter_map(|raw| sip::Via::parse(raw).ok())
+            .any(|via| {
+                self.locals.is_ours(&via.host, via.port)
+                    && via.branch().is_some_and(|branch| hash.is_in(branch))
+            })
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.4
+    //# If the Request-URI of the request contains a value this
+    //# proxy previously placed into a Record-Route header field (see Section
+    //# 16.6 item 4), the proxy MUST replace the Request-URI in the request
+    //# with the last value from the Route header field, and remove that
+    //# value from the Route header field.
+    fn after_strict_router(
+        &self,
+        request: Request,
+    ) -> Result<(Request, Option<RouteToken>), Rejection> {
+        let token = request
+            .uri()
+            .as_sip()
+            .and_then(|uri| self.own_route(uri, request.call_id())?.token);
+        let Some(token) = token else {
+            return Ok((request, None));
+        };
+        let last = request.elements(HeaderName::Route).last();
+        let Some(last) = last.and_then(|last| NameAddr::parse(last).ok()) else {
+            return Err(Rejection::NoWay);
+        };
+        let edit = Edit::new(&request)
+            .request_uri(last.uri_bytes())
+            .drop_last(HeaderName::Route, 1);
+        Ok((changed(&edit)?, Some(token)))
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.4
+    //# If the first value in the Route header field indicates this proxy,
+    //# the proxy MUST remove that value from the request.
+    /// Both of ours go where we wrote two (RFC 5658 §3).
+    fn without_our_routes(
+        &self,
+        request: Request,
+        strict: Option<RouteToken>,
+    ) -> Result<(Request, Way), Rejection> {
+        let mut way = strict.map_or(Way::ByUri, |token| Way::InDialog { flow: token.flow });
+        let mut count = 0;
+        for raw in request.elements(HeaderName::Route) {
+            let own = NameAddr::parse(raw).ok().and_then(|route| {
+                let uri = route.uri().ok()?;
+                self.own_route(uri.as_sip()?, request.call_id())
+            });
+            let Some(own) = own else { break };
+            count += 1;
+            way = match (own.token, way) {
+                // The last of ours is the one on the side that the request goes to.
+                (Some(token), _) => Way::InDialog { flow: token.flow },
+                (None, Way::ByUri) => Way::ByRoute,
+                (None, way) => way,
+            };
+        }
+        if count == 0 {
+            return Ok((request, way));
+        }
+        let edit = Edit::new(&request).drop_first(HeaderName::Route, count);
+        Ok((changed(&edit)?, way))
+    }
+
+    /// A URI that leads to us, and what it tells.
+    fn own_route(&self, uri: &SipUri<'_>, call_id: &[u8]) -> Option<OwnRoute> {
+        if !self.is_us(uri) {
+            return None;
+        }
+        let token = uri
+            .user
+            .and_then(|user| RouteToken::open(user.into_exposed(), self.settings.key, call_id));
+        Some(OwnRoute { token })
+    }
+
+    /// Whether a host and port are ours: a listener, or the domain on a default port.
+    pub(super) fn is_us(&self, uri: &SipUri<'_>) -> bool {
+        match uri.host {
+            Host::Name(name) => {
+                name.eq_ignore_ascii_case(self.settings.domain.as_bytes())
+                    && uri.port.is_none_or(|port| {
+                        [Transport::Udp, Transport::Tls]
+                            .iter()
+                            .any(|transport| transport.default_port() == port)
+                    })
+            }
+            host => self.locals.is_ours(&host, uri.port),
+        }
+    }
+}
+
+/// The request as it is after these changes.
+pub(super) fn changed(edit: &Edit<'_>) -> Result<Request, Rejection> {
+    let message = edit
+        .finish(&WHAT_WE_CHANGED)
+        .map_err(|_| Rejection::NoWay)?;
+    Request::new(message).map_err(|_| Rejection::NoWay)
+}
+
+/// A Route of ours.
+struct OwnRoute {
+    token: Option<RouteToken>,
+}
+
+/// A request was within its limits when it came; what we add is little.
+pub(super) const WHAT_WE_CHANGED: Limits = Limits {
+    message_len: usize::MAX,
+    head_len: usize::MAX,
+    header_count: usize::MAX,
+    line_len: usize::MAX - 2,
+    element_count: usize::MAX,
+};
