@@ -17,6 +17,7 @@ pub(crate) struct Status {
     uptime_seconds: f64,
     calls: Calls,
     legs: usize,
+    forwarding: usize,
     transactions: Transactions,
     registrations: usize,
 }
@@ -46,6 +47,7 @@ impl Status {
                 connected: view.connected,
             },
             legs: view.legs,
+            forwarding: view.forwarding,
             transactions: Transactions {
                 server: view.server_transactions,
                 client: view.client_transactions,

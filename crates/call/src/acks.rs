@@ -102,13 +102,18 @@ impl Calls {
     }
 
     /// Handles an ACK that belongs to no transaction: the end of an INVITE's three-way handshake.
-    /// An ACK that belongs to no call is ignored.
-    pub fn handle_ack(&mut self, now: Instant, layer: &mut TransactionLayer, ack: &Request) {
+    /// Whether it belongs to a call of ours.
+    pub fn handle_ack(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        ack: &Request,
+    ) -> bool {
         let Some((number, side)) = self.owner(ack) else {
-            return;
+            return false;
         };
         let Some(call) = self.table.get_mut(&number) else {
-            return;
+            return false;
         };
         match &mut call.stage {
             Stage::Connected(connected) => {
@@ -129,6 +134,7 @@ impl Calls {
             Stage::Waiting(_) => {}
         }
         self.rearm(number);
+        true
     }
 
     /// Sends the ACK that waited for the other side's answer.

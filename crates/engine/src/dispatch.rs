@@ -10,7 +10,6 @@ use sip_transaction::{ClientTx, Failure, Target};
 use crate::{
     engine::Engine,
     event::{DropReason, Event, Outcome},
-    receive::aor_of,
     record::{Answered, LiveOffer, acd_id},
 };
 
@@ -26,12 +25,27 @@ impl Engine {
             } => {
                 self.take_request(now, tx, request, flow, merged);
             }
-            Tx::Ack { request, .. } => self.calls.handle_ack(now, &mut self.layer, &request),
-            Tx::Cancelled { tx, .. } => self.calls.handle_cancelled(now, &mut self.layer, tx),
+            Tx::Ack { request, flow } => {
+                if !self.calls.handle_ack(now, &mut self.layer, &request) {
+                    self.forward_ack(request, flow);
+                }
+            }
+            Tx::Cancelled { tx, cancel } => {
+                let reason = cancel.header(HeaderName::Reason);
+                if !self
+                    .proxy
+                    .handle_cancelled(now, &mut self.layer, tx, reason)
+                {
+                    self.calls.handle_cancelled(now, &mut self.layer, tx);
+                }
+            }
             Tx::Response { tx, response } => {
                 if let Some(&agent) = self.probes.get(tx) {
                     self.take_probe_answer(now, tx, agent, response.status());
-                } else {
+                } else if !self
+                    .proxy
+                    .handle_response(now, &mut self.layer, tx, &response)
+                {
                     self.calls
                         .handle_response(now, &mut self.layer, tx, &response);
                 }
@@ -47,9 +61,13 @@ impl Engine {
             Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
             Tx::ClientEnded { tx } => {
                 self.probes.remove(tx);
+                self.proxy.handle_client_ended(tx);
                 self.calls.handle_client_ended(tx);
             }
-            Tx::ServerEnded { tx } => self.calls.handle_server_ended(tx),
+            Tx::ServerEnded { tx } => {
+                self.proxy.handle_server_ended(tx);
+                self.calls.handle_server_ended(tx);
+            }
             // The final answer was not acknowledged, or could not be sent: its sender is gone, and
             // whatever it was about has a deadline of its own.
             Tx::ServerFailed { tx, .. } => self.calls.handle_server_ended(tx),
@@ -63,7 +81,11 @@ impl Engine {
     }
 
     fn take_client_failure(&mut self, now: Instant, tx: ClientTx, cause: Failure) {
-        if self.probes.remove(tx).is_none() {
+        if self.probes.remove(tx).is_none()
+            && !self
+                .proxy
+                .handle_client_failed(now, &mut self.layer, tx, cause)
+        {
             self.calls
                 .handle_client_failed(now, &mut self.layer, tx, cause);
         }
@@ -143,28 +165,9 @@ impl Engine {
             .handle_input(now, acd::Input::OfferFailed { offer, reason });
     }
 
-    /// Where an agent can be rung: bindings in the registrar's order, else the fixed contact.
+    /// Where an agent can be rung, the best first.
     pub(crate) fn targets(&self, agent: AgentId) -> Vec<Target> {
-        let mut targets: Vec<_> = self
-            .registrar
-            .bindings(aor_of(agent))
-            .map(|binding| Target {
-                uri: binding.contact.as_bytes().clone(),
-                flow: binding.flow,
-                routes: binding.path.clone(),
-            })
-            .collect();
-        if targets.is_empty()
-            && let Some(contact) = self.contacts.get(&agent)
-            && let Some(flow) = self.locals.flow_to(&contact.as_uri())
-        {
-            targets.push(Target {
-                uri: contact.as_bytes().clone(),
-                flow,
-                routes: Vec::new(),
-            });
-        }
-        targets
+        self.phones(agent).into_iter().flatten().collect()
     }
 
     pub(crate) fn take_from_calls(&mut self, now: Instant, event: &call::Event) {

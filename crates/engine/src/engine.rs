@@ -9,7 +9,7 @@ use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
-use sip_proxy::{Registrar, Trunks};
+use sip_proxy::{Proxy, ProxySettings, Registrar, Trunks};
 use sip_transaction::{ClientTx, Flow, IdSource, Local, Locals, TransactionLayer, Transmit};
 use slotmap::SecondaryMap;
 
@@ -69,6 +69,7 @@ pub enum Output {
 pub struct Engine {
     pub(crate) config: Config,
     pub(crate) layer: TransactionLayer,
+    pub(crate) proxy: Proxy,
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
     pub(crate) calls: Calls,
@@ -139,6 +140,11 @@ impl Engine {
         };
         Self {
             layer,
+            proxy: Proxy::new(
+                ProxySettings::new(config.domain.clone(), [seed_b, seed_d]),
+                locals.clone(),
+                [seed_a, seed_c],
+            ),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
             trunks: Trunks::new(config.trunks.clone()),
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
@@ -175,6 +181,7 @@ impl Engine {
         self.pump(now);
         self.calls.handle_timeout(now, &mut self.layer);
         self.pump(now);
+        self.proxy.handle_timeout(now, &mut self.layer);
         self.acd.handle_timeout(now);
         self.registrar.handle_timeout(now);
         if let Some(Drain { until }) = &mut self.drain
@@ -221,6 +228,7 @@ impl Engine {
         [
             self.layer.poll_timeout(),
             self.calls.poll_timeout(),
+            self.proxy.poll_timeout(),
             self.acd.poll_timeout(),
             self.registrar.poll_timeout(),
             drain,

@@ -163,6 +163,8 @@ pub enum DropReason {
     StrayResponse,
     /// An ACK that belongs to no call.
     StrayAck,
+    /// A request that was not forwarded ([`sip_proxy::Rejection::label`]); it was answered.
+    NotForwarded(&'static str),
     /// It came from nobody that we know; answered 403.
     UnknownSource,
     /// No more transactions; answered 503.
@@ -178,6 +180,7 @@ impl DropReason {
             Self::InvalidRequest(invalid) | Self::Invalid(invalid) => invalid.label(),
             Self::StrayResponse => "stray-response",
             Self::StrayAck => "stray-ack",
+            Self::NotForwarded(why) => why,
             Self::UnknownSource => "unknown-source",
             Self::TransactionsMax => "transactions-max",
         }

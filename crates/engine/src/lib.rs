@@ -25,6 +25,7 @@ mod config;
 mod dispatch;
 mod engine;
 mod event;
+mod forwarding;
 mod receive;
 mod record;
 mod routing;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use acd::AgentId;
+use acd::{AgentId, LineId};
 use bytes::Bytes;
 use call::Routed;
 use sip::{
@@ -16,6 +16,7 @@ use crate::{
     config::Listener,
     engine::Engine,
     event::{BlockReason, Direction, DropReason, Event},
+    forwarding::Destination,
     record::{Record, acd_id},
 };
 
@@ -25,6 +26,15 @@ pub(crate) enum Source {
     Trunk(TrunkId),
     Agent(AgentId),
     Unknown,
+}
+
+impl Source {
+    pub(crate) const fn trunk(self) -> Option<TrunkId> {
+        match self {
+            Self::Trunk(trunk) => Some(trunk),
+            Self::Agent(_) | Self::Unknown => None,
+        }
+    }
 }
 
 /// How long a peer is asked to wait before it tries again (seconds).
@@ -97,34 +107,65 @@ impl Engine {
         flow: Flow,
         merged: Merged,
     ) {
-        if request.to_tag().is_some() {
-            let routed = self
+        let request = if request.to_tag().is_some() {
+            match self
                 .calls
-                .handle_request(now, &mut self.layer, tx, request, flow);
-            if let Routed::Unknown { tx, .. } = routed {
-                self.answer(now, tx, StatusCode::CALL_DOES_NOT_EXIST);
+                .handle_request(now, &mut self.layer, tx, request, flow)
+            {
+                Routed::Handled => return,
+                Routed::Unknown { request, .. } => *request,
             }
-            return;
-        }
+        } else {
+            request
+        };
         let source = self.source_of(&request, flow);
-        if source == Source::Unknown && *request.method() != Method::Register {
-            self.dropped(DropReason::UnknownSource);
-            return self.answer(now, tx, StatusCode::FORBIDDEN);
+        let received = match self.proxy.receive(source.without_claims(request)) {
+            Ok(received) => received,
+            Err(rejection) => return self.reject(now, tx, &rejection),
+        };
+        match self.destination(&received, source) {
+            Destination::Line(line) => {
+                if self.may_serve(now, tx, received.request(), merged) {
+                    self.take_invite(now, tx, received.into_request(), flow, line, source.trunk());
+                }
+            }
+            Destination::Here => {
+                if self.may_serve(now, tx, received.request(), merged) {
+                    self.serve(now, tx, received.request(), flow);
+                }
+            }
+            Destination::Onward(groups) => self.forward(now, tx, received, flow, groups),
+            Destination::Nowhere(status) => {
+                if status == StatusCode::FORBIDDEN {
+                    self.dropped(DropReason::UnknownSource);
+                }
+                self.answer(now, tx, status);
+            }
         }
+    }
+
+    /// Whether we may be the last to receive this request; answers it if not.
+    fn may_serve(&mut self, now: Instant, tx: ServerTx, request: &Request, merged: Merged) -> bool {
         if let Merged::With(_) = merged {
-            return self.answer(now, tx, StatusCode::LOOP_DETECTED);
+            self.answer(now, tx, StatusCode::LOOP_DETECTED);
+            return false;
         }
         // The registrar looks itself: it knows `path`.
         if *request.method() != Method::Register
-            && let Some(unsupported) = unsupported_extensions(&request)
+            && let Some(unsupported) = unsupported_extensions(request)
         {
-            return self.answer_with(now, tx, StatusCode::BAD_EXTENSION, |builder| {
+            self.answer_with(now, tx, StatusCode::BAD_EXTENSION, |builder| {
                 builder.header(HeaderName::Unsupported, unsupported)
             });
+            return false;
         }
+        true
+    }
+
+    /// A request to the node itself.
+    fn serve(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {
         match request.method() {
-            Method::Invite => self.take_invite(now, tx, request, flow, source),
-            Method::Register => self.take_register(now, tx, &request, flow),
+            Method::Register => self.take_register(now, tx, request, flow),
             Method::Options => self.take_options(now, tx),
             Method::Bye | Method::Update | Method::Info | Method::Prack => {
                 self.answer(now, tx, StatusCode::CALL_DOES_NOT_EXIST);
@@ -141,16 +182,9 @@ impl Engine {
         tx: ServerTx,
         invite: Request,
         flow: Flow,
-        source: Source,
+        line: LineId,
+        trunk: Option<TrunkId>,
     ) {
-        let trunk = match source {
-            Source::Trunk(trunk) => Some(trunk),
-            Source::Agent(_) | Source::Unknown => None,
-        };
-        let found = self.dial_plan.line(&invite.uri(), trunk);
-        let Some(line) = found.or_else(|| trunk.map(|_| self.config.default_line)) else {
-            return self.answer(now, tx, StatusCode::NOT_FOUND);
-        };
         let blocked = if self.is_draining() {
             Some(BlockReason::Draining)
         } else if self.calls.len() >= self.config.settings.calls_max {
@@ -263,7 +297,7 @@ impl Engine {
         self.answer_with(now, tx, status, |builder| builder);
     }
 
-    fn answer_with(
+    pub(crate) fn answer_with(
         &mut self,
         now: Instant,
         tx: ServerTx,

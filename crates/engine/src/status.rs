@@ -34,6 +34,7 @@ impl Engine {
             ringing,
             connected,
             legs: self.calls.legs(),
+            forwarding: self.proxy.len(),
             server_transactions: live.server,
             client_transactions: live.client,
             registered: self.registrar.bound(),

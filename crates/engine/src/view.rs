@@ -23,6 +23,8 @@ pub struct StatusView {
     pub connected: usize,
     /// Dialogs of all calls.
     pub legs: usize,
+    /// Requests that are being forwarded, or whose transactions linger.
+    pub forwarding: usize,
     /// Live server transactions.
     pub server_transactions: usize,
     /// Live client transactions.

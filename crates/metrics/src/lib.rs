@@ -196,6 +196,7 @@ impl Metrics {
         transactions("server", status.server_transactions);
         transactions("client", status.client_transactions);
         series.legs.set(signed(status.legs));
+        series.forwarding.set(signed(status.forwarding));
         series.registrations.set(signed(status.registered));
         series.draining.set(i64::from(status.draining));
         for line in &gauges.lines {

@@ -27,6 +27,7 @@ pub(crate) struct Series {
     pub(crate) retransmissions: IntCounterVec,
     pub(crate) drops: IntCounterVec,
     pub(crate) legs: IntGauge,
+    pub(crate) forwarding: IntGauge,
     pub(crate) registrations: IntGauge,
     pub(crate) draining: IntGauge,
     pub(crate) datagrams_lost: prometheus::IntCounter,
@@ -103,6 +104,10 @@ impl Series {
                 &["reason"],
             ),
             legs: single("quinze_legs", "Dialogs of all calls now."),
+            forwarding: single(
+                "quinze_forwarding",
+                "Requests that the proxy forwards, or whose transactions linger, now.",
+            ),
             registrations: single("quinze_registrations", "Phones with a binding now."),
             draining: single("quinze_draining", "1 while new calls are refused."),
             datagrams_lost: lone_counter(
@@ -119,7 +124,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 18] = [
+        let all: [Box<dyn Collector>; 19] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -134,6 +139,7 @@ impl Series {
             Box::new(self.retransmissions.clone()),
             Box::new(self.drops.clone()),
             Box::new(self.legs.clone()),
+            Box::new(self.forwarding.clone()),
             Box::new(self.registrations.clone()),
             Box::new(self.draining.clone()),
             Box::new(self.datagrams_lost.clone()),

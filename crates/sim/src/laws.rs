@@ -34,6 +34,7 @@ pub(crate) struct Watcher {
 pub(crate) struct Leftover {
     pub(crate) calls: usize,
     pub(crate) legs: usize,
+    pub(crate) forwarding: usize,
     pub(crate) server_transactions: usize,
     pub(crate) client_transactions: usize,
     pub(crate) waiting: usize,

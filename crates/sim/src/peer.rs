@@ -161,6 +161,8 @@ struct Dialog {
     local: String,
     remote: String,
     target: Bytes,
+    /// The route set, as one Route value; often empty.
+    routes: String,
     flow: Option<Flow>,
     cseq: u32,
 }
@@ -228,14 +230,14 @@ impl Peer {
         let flow = self.flow(node);
         let dialog = Dialog {
             call_id: self.ids.token(),
-            local: format!(
-                "<sip:{}@{}>;tag={}",
-                plan.number,
-                self.address,
-                self.ids.token()
-            ),
+            local: {
+                let number = || format!("sip:{}@{}", plan.number, self.address);
+                let uri = plan.identity.clone().unwrap_or_else(number);
+                format!("<{uri}>;tag={}", self.ids.token())
+            },
             remote: format!("<{}>", plan.dialled),
             target: Bytes::from(plan.dialled.clone()),
+            routes: String::new(),
             flow: Some(flow),
             cseq: 1,
         };
@@ -283,6 +285,7 @@ impl Peer {
             local: format!("<sip:{user}@{domain}>;tag={}", self.ids.token()),
             remote: format!("<sip:{user}@{domain}>"),
             target: Bytes::from(format!("sip:{domain}")),
+            routes: String::new(),
             flow: Some(flow),
             cseq: 1,
         };
@@ -378,9 +381,11 @@ impl Peer {
 
     fn start(&mut self, method: &Method, dialog: &Dialog) -> Builder {
         let cseq = dialog.cseq;
+        let routes = (!dialog.routes.is_empty()).then_some(&dialog.routes);
         Builder::request(method, &dialog.target)
             .header(HeaderName::Via, self.via())
             .header(HeaderName::MaxForwards, "70")
+            .header_opt(HeaderName::Route, routes)
             .header(HeaderName::From, &dialog.local)
             .header(HeaderName::To, &dialog.remote)
             .header(HeaderName::CallId, &dialog.call_id)
@@ -454,6 +459,24 @@ fn contact_of(message: &Message) -> Bytes {
         .and_then(|contact| NameAddr::parse(contact).ok())
         .map(|contact| Bytes::copy_from_slice(contact.uri_bytes()))
         .unwrap_or_default()
+}
+
+/// Record-Route as it stands, or backwards: the route set of a callee, or of a caller (RFC 3261 §12.1).
+fn route_set(message: &Message, role: RouteSetOf) -> String {
+    let mut routes: Vec<_> = message
+        .elements(HeaderName::RecordRoute)
+        .map(text)
+        .collect();
+    if role == RouteSetOf::Caller {
+        routes.reverse();
+    }
+    routes.join(", ")
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RouteSetOf {
+    Caller,
+    Callee,
 }
 
 fn text(value: &[u8]) -> String {

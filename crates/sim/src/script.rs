@@ -9,6 +9,8 @@ pub struct CallPlan {
     pub dialled: String,
     /// The caller's number, for From and P-Asserted-Identity.
     pub number: String,
+    /// The URI of From, where it is not the number at the caller's address: an agent who calls.
+    pub identity: Option<String>,
     /// How long the caller waits for an answer before giving up.
     pub patience: Option<Duration>,
     /// How long the caller talks before hanging up; `None` leaves that to the agent.
@@ -23,6 +25,7 @@ impl CallPlan {
         Self {
             dialled: dialled.into(),
             number: "+33612345678".to_owned(),
+            identity: None,
             patience: None,
             talk: None,
             quirk: Quirk::None,
@@ -47,6 +50,13 @@ impl CallPlan {
     #[must_use]
     pub fn number(mut self, number: impl Into<String>) -> Self {
         self.number = number.into();
+        self
+    }
+
+    /// The caller is an agent, by this address-of-record.
+    #[must_use]
+    pub fn identity(mut self, uri: impl Into<String>) -> Self {
+        self.identity = Some(uri.into());
         self
     }
 

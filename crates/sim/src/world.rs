@@ -260,6 +260,7 @@ impl World {
         Leftover {
             calls: node.calls_live(),
             legs: status.legs,
+            forwarding: status.forwarding,
             server_transactions: status.server_transactions,
             client_transactions: status.client_transactions,
             waiting: status.waiting,

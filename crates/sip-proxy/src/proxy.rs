@@ -95,7 +95,8 @@ impl Proxy {
     /// group when all of them have refused. An INVITE is answered 100.
     ///
     /// # Errors
-    /// The request could not be sent to anybody: nothing was kept, and it is the owner's to answer.
+    /// The request may not be forwarded (RFC 3261 §16.3), or could not be sent to anybody: nothing was
+    /// kept, and it is the owner's to answer.
     pub fn forward(
         &mut self,
         now: Instant,
@@ -105,6 +106,7 @@ impl Proxy {
         source: Flow,
         groups: impl IntoIterator<Item = Vec<Target>>,
     ) -> Result<(), Rejection> {
+        self.check(&received)?;
         let groups: VecDeque<_> = groups.into_iter().collect();
         let is_invite = *received.request.method() == Method::Invite;
         let context = Context::new(server, received, source, groups);
@@ -125,7 +127,7 @@ impl Proxy {
     /// Forwards the ACK of a 2xx. It has no transaction; an ACK that comes again gets the same branch.
     ///
     /// # Errors
-    /// It could not be written; there is nothing to answer an ACK.
+    /// It may not be forwarded; there is nothing to answer an ACK.
     pub fn forward_ack(
         &self,
         layer: &mut TransactionLayer,
@@ -133,6 +135,7 @@ impl Proxy {
         source: Flow,
         target: &Target,
     ) -> Result<(), Rejection> {
+        self.check(received)?;
         let branch = received.hash.stateless_branch(&received.request);
         let outgoing = Outgoing {
             received,

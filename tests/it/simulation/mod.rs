@@ -2,6 +2,7 @@
 
 mod answered;
 mod faults;
+mod forwarded;
 mod nodes;
 mod overflow;
 mod refused;

@@ -8,8 +8,8 @@ use engine::{
 };
 
 use super::{
-    HOLD, HungUpBy, OFFER, Peer, PeerEvent, Role, Session, SessionId, State, T1, Timer, contact_of,
-    text, with_sdp,
+    HOLD, HungUpBy, OFFER, Peer, PeerEvent, Role, RouteSetOf, Session, SessionId, State, T1, Timer,
+    contact_of, route_set, text, with_sdp,
 };
 use crate::script::Quirk;
 
@@ -70,6 +70,7 @@ impl Peer {
         if let State::Calling { .. } = one.state {
             one.dialog.remote = text(response.header(HeaderName::To).unwrap_or_default());
             one.dialog.target = contact_of(response);
+            one.dialog.routes = route_set(response, RouteSetOf::Caller);
             one.state = State::Connected {
                 unacked: None,
                 acks: Vec::new(),

@@ -9,8 +9,8 @@ use engine::{
 };
 
 use super::{
-    Dialog, HungUpBy, OFFER, Peer, PeerEvent, Role, Session, SessionId, State, T1, T2, Timer,
-    Unacked, contact_of, text, with_sdp,
+    Dialog, HungUpBy, OFFER, Peer, PeerEvent, Role, RouteSetOf, Session, SessionId, State, T1, T2,
+    Timer, Unacked, contact_of, route_set, text, with_sdp,
 };
 use crate::script::{Answer, Manner};
 
@@ -53,6 +53,7 @@ impl Peer {
             local: format!("{to};tag={tag}"),
             remote: text(invite.header(HeaderName::From).unwrap_or_default()),
             target: contact_of(invite),
+            routes: route_set(invite, RouteSetOf::Callee),
             flow: Some(flow),
             cseq: 0,
         };
@@ -109,7 +110,14 @@ impl Peer {
             .layer
             .response_builder(tx, StatusCode::OK, "OK", Some(tag.as_bytes()));
         let Some(builder) = builder else { return };
-        let builder = builder.header(HeaderName::Contact, format!("<sip:{}>", self.address));
+        let builder = self
+            .layer
+            .server_request(tx)
+            .iter()
+            .fold(builder, |builder, invite| {
+                builder.copy(invite, HeaderName::RecordRoute)
+            })
+            .header(HeaderName::Contact, format!("<sip:{}>", self.address));
         let ok = with_sdp(builder, OFFER);
         self.layer.respond(now, tx, ok.clone());
         let unacked = Unacked {

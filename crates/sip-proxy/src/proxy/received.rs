@@ -5,8 +5,7 @@ use sip_transaction::{Flow, Locals, Target};
 
 use super::{Proxy, branch::LoopHash, route_token::RouteToken};
 
-/// A request that may be forwarded: it passed RFC 3261 §16.3, and the routes that led to us are off
-/// it (§16.4).
+/// A request without the routes that led to us (RFC 3261 §16.4).
 #[derive(Clone, Debug)]
 pub struct Received {
     pub(super) request: Request,
@@ -90,6 +89,11 @@ impl Received {
         &self.request
     }
 
+    /// The request alone, for whoever serves it.
+    pub fn into_request(self) -> Request {
+        self.request
+    }
+
     /// How it came.
     pub const fn way(&self) -> Way {
         self.way
@@ -124,11 +128,21 @@ impl Received {
 }
 
 impl Proxy {
-    /// Checks a request and takes the routes that led to us off it.
+    /// Takes the routes that led to us off a request (RFC 3261 §16.4). What is left says whether it is
+    /// for us, or to be forwarded.
     ///
     /// # Errors
-    /// [`Rejection`] says what to answer. An ACK that is rejected is dropped.
+    /// [`Rejection::NoWay`]: its routes lead nowhere.
     pub fn receive(&self, request: Request) -> Result<Received, Rejection> {
+        let hash = LoopHash::of(&request, self.settings.key);
+        let (request, strict) = self.after_strict_router(request)?;
+        let (request, way) = self.without_our_routes(request, strict)?;
+        Ok(Received { request, way, hash })
+    }
+
+    /// What a request must be to be forwarded (RFC 3261 §16.3).
+    pub(super) fn check(&self, received: &Received) -> Result<(), Rejection> {
+        let request = &received.request;
         //= https://www.rfc-editor.org/rfc/rfc3261#section-16.3
         //# If the Request-URI has a URI whose scheme is not understood by the
         //# proxy, the proxy SHOULD reject the request with a 416 (Unsupported
@@ -142,8 +156,7 @@ impl Proxy {
         if request.max_forwards() == Some(0) {
             return Err(Rejection::TooManyHops);
         }
-        let hash = LoopHash::of(&request, self.settings.key);
-        if self.has_looped(&request, hash) {
+        if self.has_looped(received) {
             return Err(Rejection::Loop);
         }
         //= https://www.rfc-editor.org/rfc/rfc3261#section-16.3
@@ -154,23 +167,24 @@ impl Proxy {
         let unknown: Vec<_> = request
             .unsupported_options(HeaderName::ProxyRequire, &[])
             .collect();
-        if !unknown.is_empty() {
-            let unsupported = unknown.join(&b", "[..]);
-            return Err(Rejection::ProxyRequire { unsupported });
+        if unknown.is_empty() {
+            return Ok(());
         }
-        let (request, strict) = self.after_strict_router(request)?;
-        let (request, way) = self.without_our_routes(request, strict)?;
-        Ok(Received { request, way, hash })
+        let unsupported = unknown.join(&b", "[..]);
+        Err(Rejection::ProxyRequire { unsupported })
     }
 
     /// Whether one of the Vias is ours and says that the request was the same when we sent it.
-    fn has_looped(&self, request: &Request, hash: LoopHash) -> bool {
-        request
+    fn has_looped(&self, received: &Received) -> bool {
+        received
+            .request
             .elements(HeaderName::Via)
             .filter_map(|raw| sip::Via::parse(raw).ok())
             .any(|via| {
                 self.locals.is_ours(&via.host, via.port)
-                    && via.branch().is_some_and(|branch| hash.is_in(branch))
+                    && via
+                        .branch()
+                        .is_some_and(|branch| received.hash.is_in(branch))
             })
     }
 

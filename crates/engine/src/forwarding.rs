@@ -1,0 +1,174 @@
+//! What is not for a line: requests to agents' phones, and what belongs to a dialog that came about
+//! through us. The proxy forwards them; here is decided where to.
+
+use std::time::Instant;
+
+use acd::{AgentId, LineId};
+use sip::{Edit, HeaderName, Limits, Method, Request, StatusCode};
+use sip_proxy::{Received, Rejection};
+use sip_transaction::{Flow, ServerTx, Target};
+
+use crate::{
+    engine::Engine,
+    event::DropReason,
+    receive::{Source, aor_of},
+};
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(crate) enum Destination {
+    /// A caller's INVITE, to the queue of a line.
+    Line(LineId),
+    /// The node itself answers it.
+    Here,
+    /// On, to these targets: one group after the other.
+    Onward(Vec<Vec<Target>>),
+    /// Nowhere: so it is answered.
+    Nowhere(StatusCode),
+}
+
+impl Engine {
+    /// Where a request goes that belongs to no call of ours.
+    ///
+    /// A caller's INVITE goes to its line whatever Route it has: an operator's idea of our name must
+    /// not cost a call. Nobody else's Route is followed outside a dialog that came about through us,
+    /// so the node relays for nobody.
+    pub(crate) fn destination(&self, received: &Received, source: Source) -> Destination {
+        let request = received.request();
+        if received.way().is_in_dialog() {
+            return received
+                .onward(&self.locals)
+                .map_or(Destination::Nowhere(Rejection::NoWay.status()), |target| {
+                    Destination::Onward(vec![vec![target]])
+                });
+        }
+        if request.to_tag().is_some() {
+            return Destination::Nowhere(StatusCode::CALL_DOES_NOT_EXIST);
+        }
+        if source == Source::Unknown && *request.method() != Method::Register {
+            return Destination::Nowhere(StatusCode::FORBIDDEN);
+        }
+        let uri = request.uri();
+        let trunk = source.trunk();
+        let is_invite = *request.method() == Method::Invite;
+        let line = is_invite
+            .then(|| self.dial_plan.line(&uri, trunk))
+            .flatten();
+        if let Some(line) = line {
+            return Destination::Line(line);
+        }
+        if *request.method() != Method::Register
+            && let Some(agent) = self.agent_of_aor(&uri)
+        {
+            let phones = self.phones(agent);
+            return if phones.is_empty() {
+                Destination::Nowhere(StatusCode::TEMPORARILY_UNAVAILABLE)
+            } else {
+                Destination::Onward(phones)
+            };
+        }
+        match (is_invite, trunk) {
+            (true, Some(_)) => Destination::Line(self.config.default_line),
+            (true, None) => Destination::Nowhere(StatusCode::NOT_FOUND),
+            (false, _) => Destination::Here,
+        }
+    }
+
+    /// An agent's phones in groups of equal preference, the best first: the bindings in the
+    /// registrar, else the fixed contact.
+    pub(crate) fn phones(&self, agent: AgentId) -> Vec<Vec<Target>> {
+        let bindings: Vec<_> = self.registrar.bindings(aor_of(agent)).collect();
+        let groups: Vec<Vec<_>> = bindings
+            .chunk_by(|one, next| one.q == next.q)
+            .map(|group| {
+                let target = |binding: &&sip_proxy::Binding| Target {
+                    uri: binding.contact.as_bytes().clone(),
+                    flow: binding.flow,
+                    routes: binding.path.clone(),
+                };
+                group.iter().map(target).collect()
+            })
+            .collect();
+        if groups.is_empty()
+            && let Some(contact) = self.contacts.get(&agent)
+            && let Some(flow) = self.locals.flow_to(&contact.as_uri())
+        {
+            return vec![vec![Target {
+                uri: contact.as_bytes().clone(),
+                flow,
+                routes: Vec::new(),
+            }]];
+        }
+        groups
+    }
+
+    pub(crate) fn forward(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        received: Received,
+        flow: Flow,
+        groups: Vec<Vec<Target>>,
+    ) {
+        let opens_call =
+            *received.request().method() == Method::Invite && !received.way().is_in_dialog();
+        if opens_call && self.is_draining() {
+            return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let forwarded = self
+            .proxy
+            .forward(now, &mut self.layer, tx, received, flow, groups);
+        if let Err(rejection) = forwarded {
+            self.reject(now, tx, &rejection);
+        }
+    }
+
+    /// The ACK of a 2xx that went through us. Any other that belongs to no call is dropped.
+    pub(crate) fn forward_ack(&mut self, ack: Request, flow: Flow) {
+        let forwarded = self
+            .proxy
+            .receive(ack)
+            .ok()
+            .filter(|received| received.way().is_in_dialog())
+            .and_then(|received| {
+                let target = received.onward(&self.locals)?;
+                self.proxy
+                    .forward_ack(&mut self.layer, &received, flow, &target)
+                    .ok()
+            });
+        if forwarded.is_none() {
+            self.dropped(DropReason::StrayAck);
+        }
+    }
+
+    /// Answers what the proxy will not forward.
+    pub(crate) fn reject(&mut self, now: Instant, tx: ServerTx, rejection: &Rejection) {
+        self.dropped(DropReason::NotForwarded(rejection.label()));
+        self.answer_with(now, tx, rejection.status(), |builder| match rejection {
+            Rejection::ProxyRequire { unsupported } => {
+                builder.header(HeaderName::Unsupported, unsupported)
+            }
+            _ => builder,
+        });
+    }
+}
+
+impl Source {
+    /// Takes off a request what its sender may not say: only an operator asserts who calls
+    /// (RFC 3325 §5).
+    pub(crate) fn without_claims(self, request: Request) -> Request {
+        let claims = request.header(HeaderName::PAssertedIdentity).is_some();
+        if self.trunk().is_some() || !claims {
+            return request;
+        }
+        let stripped = Edit::new(&request)
+            .remove(HeaderName::PAssertedIdentity)
+            .finish(&Limits::default())
+            .ok();
+        match stripped.and_then(|message| Request::new(message).ok()) {
+            Some(stripped) => stripped,
+            // Never: what was valid stays so without this line.
+            None => request,
+        }
+    }
+}
