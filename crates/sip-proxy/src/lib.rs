@@ -41,8 +41,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod authentication;
 mod binding;
 mod cidr;
+mod digest;
 mod location;
 mod next_hop;
 mod proxy;
@@ -51,8 +53,12 @@ mod registration;
 mod reply;
 mod trunk;
 
+pub use authentication::{
+    Account, Authentication, AuthenticationSettings, ChallengeBy, Unproven, Verdict,
+};
 pub use binding::{Aor, Binding};
 pub use cidr::{Cidr, CidrError};
+pub use digest::{Algorithm, Ha1, Ha1Error, Proof, QOP_AUTH, Quality};
 pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};

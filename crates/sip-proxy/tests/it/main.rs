@@ -5,6 +5,7 @@
     reason = "helpers of tests are no #[test] functions"
 )]
 
+mod authentication;
 mod expiry;
 mod model;
 mod next_hop;
