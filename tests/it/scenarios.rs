@@ -41,6 +41,8 @@ scenarios! {
     agent_does_not_answer: "agents/03-no-answer",
     phone_dead: "agents/04-phone-dead",
     registered_phone: "agents/05-registered-phone",
+    phone_with_password: "agents/06-registers-with-password",
+    forwarded_to_an_agents_phone: "forwarding/01-to-an-agents-phone",
     overflow_after_its_time_with_reserve: "overflow/01-after-its-time-with-reserve",
     agent_hangs_up: "in-call/01-agent-hangs-up",
     caller_hangs_up: "in-call/02-caller-hangs-up",

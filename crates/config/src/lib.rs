@@ -4,7 +4,8 @@
 //! print one line for each: file, line, column, what is wrong, what would be right. Unknown keys are
 //! errors. What is legal but probably not meant is a warning.
 //!
-//! Nothing is read from the disk here and no file is found by itself: the caller reads the text.
+//! Nothing is read from the disk here and no file is found by itself: the caller reads the text, and
+//! the secrets that it names ([`load_with`]).
 //!
 //! ```
 //! let errors = config::load("node.toml".as_ref(), "[node]\nnam = \"x\"\n", [1, 2, 3, 4]);
@@ -13,6 +14,7 @@
 //! assert!(errors.contains("node.toml:2:1: unknown key `nam` in [node]; did you mean `name`?"));
 //! ```
 
+mod authentication;
 mod people;
 mod report;
 mod shell;
@@ -22,6 +24,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use toml::de::DeTable;
 
+pub use authentication::Secret;
 pub use report::{Errors, Problem};
 
 use crate::{report::Report, table::Table};
@@ -50,11 +53,28 @@ pub enum LogFormat {
     Text,
 }
 
-/// Reads a configuration. `path` is only for messages. `seed` is entropy for the engine.
+/// Reads a configuration that names no secrets: one that does is wrong here. `path` is only for
+/// messages. `seed` is entropy for the engine.
 ///
 /// # Errors
 /// Everything that is wrong, in the order of the file.
 pub fn load(path: &Path, text: &str, seed: [u64; 4]) -> Result<Loaded, Errors> {
+    load_with(path, text, seed, &|_| {
+        Err("no secrets can be read here".to_owned())
+    })
+}
+
+/// Reads a configuration and the secrets that it names. `path` is for messages and for the folder of
+/// relative paths; `secrets` reads one secret, or says why it cannot be read.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file. No message shows a secret.
+pub fn load_with(
+    path: &Path,
+    text: &str,
+    seed: [u64; 4],
+    secrets: &dyn Fn(&Secret) -> Result<String, String>,
+) -> Result<Loaded, Errors> {
     let report = Report::new(path, text);
     let (document, syntax) = DeTable::parse_recoverable(text);
     for error in &syntax {
@@ -66,7 +86,7 @@ pub fn load(path: &Path, text: &str, seed: [u64; 4]) -> Result<Loaded, Errors> {
     }
     let loaded = {
         let root = Table::new(document.get_ref(), "the file", 0..0, &report);
-        let loaded = shell::read(&root, &report, seed);
+        let loaded = shell::read(&root, path, &report, seed, secrets);
         root.finish();
         loaded
     };

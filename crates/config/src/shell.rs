@@ -1,6 +1,6 @@
 //! Everything but sites and people: the node, its sockets, trunks, limits.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use engine::{Config, Dialled, Listener, NumberRoute, Settings};
 use sip::Transport;
@@ -8,7 +8,7 @@ use sip_proxy::{Trunk, TrunkId, Trunks};
 use sip_transaction::ListenerId;
 
 use crate::{
-    Loaded, LogFormat,
+    Loaded, LogFormat, Secret, authentication,
     people::{self, People},
     report::{Report, Span},
     table::{At, Table},
@@ -30,7 +30,13 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
 
 /// Reads the whole file. `None` only where errors were reported.
-pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Option<Loaded> {
+pub(crate) fn read(
+    root: &Table<'_>,
+    path: &Path,
+    report: &Report<'_>,
+    seed: [u64; 4],
+    secrets: &dyn Fn(&Secret) -> Result<String, String>,
+) -> Option<Loaded> {
     let node = root.table("node", "[node]");
     if node.is_none() {
         root.missing_table("[node]", "name, domain and default_line");
@@ -51,6 +57,7 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Opt
     let settings = read_settings(root);
     let drain_limit = read_drain(root);
     let log = read_log(root);
+    let authentication = authentication::Section::read(root, path, report, secrets);
     let people = people::read(root, report);
     let numbers = read_numbers(&people, &trunk_names, report);
     if let Some(line) = &default_line {
@@ -60,6 +67,8 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Opt
     check_domain(&domain, report);
     let directory = people.build(report)?;
     let directory = Arc::new(directory);
+    let authentication =
+        authentication.map(|section| section.resolve(&domain.value, &directory, report));
     let line_of = |id: &str| directory.line(id);
     let numbers = numbers.into_iter().filter_map(|(dialled, line, trunks)| {
         Some(NumberRoute {
@@ -76,6 +85,7 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, seed: [u64; 4]) -> Opt
             trunks,
             numbers: numbers.collect(),
             default_line: line_of(&default_line?.value)?,
+            authentication,
             contacts: people.contacts(&directory),
             settings,
             seed,

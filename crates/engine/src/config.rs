@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use acd::{AgentId, Directory, LineId};
 use sip::{Transport, UriBuf};
-use sip_proxy::{Trunk, TrunkId};
+use sip_proxy::{Algorithm, Ha1, Trunk, TrunkId};
 use sip_transaction::{ListenerId, Timers};
 
 use crate::routing::Dialled;
@@ -27,12 +27,27 @@ pub struct Config {
     pub numbers: Vec<NumberRoute>,
     /// The line of a trunk's call whose number is nobody's: it is never lost.
     pub default_line: LineId,
+    /// How phones prove who they are; `None` where they are believed by their address.
+    pub authentication: Option<Authentication>,
     /// Phones with a fixed address. Other agents' phones register.
     pub contacts: Vec<(AgentId, UriBuf)>,
     /// Limits and times.
     pub settings: Settings,
     /// Entropy for tags, branches, call ids and hash tables.
     pub seed: [u64; 4],
+}
+
+/// How phones prove who they are.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    /// What the passwords are for.
+    pub realm: String,
+    /// The algorithms that are offered, the preferred first.
+    pub algorithms: Vec<Algorithm>,
+    /// For how long a challenge may be answered, and answered again.
+    pub nonce_lifetime: Duration,
+    /// The secrets of each agent. One who has none cannot register a phone.
+    pub secrets: Vec<(AgentId, Vec<Ha1>)>,
 }
 
 /// A socket that SIP comes in by.

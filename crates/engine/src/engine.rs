@@ -9,13 +9,14 @@ use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
-use sip_proxy::{Proxy, ProxySettings, Registrar, Trunks};
+use sip_proxy::{Authentication, Proxy, ProxySettings, Registrar, Trunks};
 use sip_transaction::{ClientTx, Flow, IdSource, Local, Locals, TransactionLayer, Transmit};
 use slotmap::SecondaryMap;
 
 use crate::{
     config::Config,
     event::{Direction, Event},
+    identity,
     record::Records,
     routing::DialPlan,
 };
@@ -70,6 +71,8 @@ pub struct Engine {
     pub(crate) config: Config,
     pub(crate) layer: TransactionLayer,
     pub(crate) proxy: Proxy,
+    /// `None` where phones are believed by their address.
+    pub(crate) authentication: Option<Authentication>,
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
     pub(crate) calls: Calls,
@@ -145,6 +148,9 @@ impl Engine {
                 locals.clone(),
                 [seed_a, seed_c],
             ),
+            authentication: config.authentication.as_ref().map(|settings| {
+                identity::authentication(now, settings, &config.directory, [seed_c, seed_a])
+            }),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
             trunks: Trunks::new(config.trunks.clone()),
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use acd::{AgentId, LineId};
 use call::{CallId, EndCause};
 use sip::{Invalid, ParseError};
-use sip_proxy::TrunkId;
+use sip_proxy::{TrunkId, Unproven};
 use sip_transaction::{Attempt, MessageKind};
 
 /// One fact.
@@ -165,6 +165,10 @@ pub enum DropReason {
     StrayAck,
     /// A request that was not forwarded ([`sip_proxy::Rejection::label`]); it was answered.
     NotForwarded(&'static str),
+    /// Credentials that prove nothing; answered 401 or 407. A request without any is not counted.
+    Unproven(Unproven),
+    /// Credentials of one agent for the address-of-record of another; answered 403.
+    OtherIdentity,
     /// It came from nobody that we know; answered 403.
     UnknownSource,
     /// No more transactions; answered 503.
@@ -181,6 +185,8 @@ impl DropReason {
             Self::StrayResponse => "stray-response",
             Self::StrayAck => "stray-ack",
             Self::NotForwarded(why) => why,
+            Self::Unproven(why) => why.label(),
+            Self::OtherIdentity => "other-identity",
             Self::UnknownSource => "unknown-source",
             Self::TransactionsMax => "transactions-max",
         }

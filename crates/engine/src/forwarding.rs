@@ -4,15 +4,11 @@
 use std::time::Instant;
 
 use acd::{AgentId, LineId};
-use sip::{Edit, HeaderName, Limits, Method, Request, StatusCode};
+use sip::{HeaderName, Method, Request, StatusCode};
 use sip_proxy::{Received, Rejection};
 use sip_transaction::{Flow, ServerTx, Target};
 
-use crate::{
-    engine::Engine,
-    event::DropReason,
-    receive::{Source, aor_of},
-};
+use crate::{engine::Engine, event::DropReason, identity::Source, receive::aor_of};
 
 /// Where a request goes.
 #[derive(Debug)]
@@ -150,25 +146,5 @@ impl Engine {
             }
             _ => builder,
         });
-    }
-}
-
-impl Source {
-    /// Takes off a request what its sender may not say: only an operator asserts who calls
-    /// (RFC 3325 §5).
-    pub(crate) fn without_claims(self, request: Request) -> Request {
-        let claims = request.header(HeaderName::PAssertedIdentity).is_some();
-        if self.trunk().is_some() || !claims {
-            return request;
-        }
-        let stripped = Edit::new(&request)
-            .remove(HeaderName::PAssertedIdentity)
-            .finish(&Limits::default())
-            .ok();
-        match stripped.and_then(|message| Request::new(message).ok()) {
-            Some(stripped) => stripped,
-            // Never: what was valid stays so without this line.
-            None => request,
-        }
     }
 }

@@ -26,13 +26,14 @@ mod dispatch;
 mod engine;
 mod event;
 mod forwarding;
+mod identity;
 mod receive;
 mod record;
 mod routing;
 mod status;
 mod view;
 
-pub use config::{Config, Listener, NumberRoute, Settings};
+pub use config::{Authentication, Config, Listener, NumberRoute, Settings};
 pub use engine::{Engine, Input, Output};
 pub use event::{BlockReason, Direction, DropReason, Event, Outcome};
 pub use routing::{Dialled, DialledError};

@@ -6,8 +6,7 @@ use acd::{AgentId, LineId};
 use bytes::Bytes;
 use call::Routed;
 use sip::{
-    Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response,
-    StatusCode, Uri,
+    Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response, StatusCode,
 };
 use sip_proxy::{Aor, TrunkId};
 use sip_transaction::{Attempt, Flow, Merged, MessageKind, ServerTx};
@@ -19,23 +18,6 @@ use crate::{
     forwarding::Destination,
     record::{Record, acd_id},
 };
-
-/// Who sent a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    Trunk(TrunkId),
-    Agent(AgentId),
-    Unknown,
-}
-
-impl Source {
-    pub(crate) const fn trunk(self) -> Option<TrunkId> {
-        match self {
-            Self::Trunk(trunk) => Some(trunk),
-            Self::Agent(_) | Self::Unknown => None,
-        }
-    }
-}
 
 /// How long a peer is asked to wait before it tries again (seconds).
 const RETRY_AFTER: &str = "5";
@@ -118,7 +100,9 @@ impl Engine {
         } else {
             request
         };
-        let source = self.source_of(&request, flow);
+        let Some(source) = self.identify(now, tx, &request, flow) else {
+            return;
+        };
         let received = match self.proxy.receive(source.without_claims(request)) {
             Ok(received) => received,
             Err(rejection) => return self.reject(now, tx, &rejection),
@@ -257,39 +241,6 @@ impl Engine {
                 .header(HeaderName::Allow, call::ALLOW)
                 .header(HeaderName::Accept, "application/sdp, multipart/mixed")
         });
-    }
-
-    /// An agent by the phone's address, a trunk by its sources.
-    fn source_of(&self, request: &Request, flow: Flow) -> Source {
-        let claimed = request
-            .from()
-            .uri()
-            .ok()
-            .and_then(|uri| self.agent_of_aor(&uri));
-        if let Some(agent) = claimed.filter(|&agent| self.is_phone_of(agent, flow)) {
-            return Source::Agent(agent);
-        }
-        self.trunks
-            .by_source(flow.remote.ip())
-            .map_or(Source::Unknown, Source::Trunk)
-    }
-
-    /// Whether messages of this flow come from where the agent's phone is.
-    fn is_phone_of(&self, agent: AgentId, flow: Flow) -> bool {
-        self.targets(agent)
-            .iter()
-            .any(|target| target.flow.remote.ip() == flow.remote.ip())
-    }
-
-    /// The agent whose address-of-record this is: `sip:AGENT@domain`, or at one of our addresses.
-    pub(crate) fn agent_of_aor(&self, uri: &Uri<'_>) -> Option<AgentId> {
-        let uri = uri.as_sip()?;
-        let is_domain = match uri.host {
-            sip::Host::Name(name) => name.eq_ignore_ascii_case(self.config.domain.as_bytes()),
-            host => self.locals.is_ours(&host, uri.port),
-        };
-        let user = std::str::from_utf8(uri.user?.into_exposed()).ok()?;
-        is_domain.then(|| self.directory().agent(user)).flatten()
     }
 
     /// Answers a request outside any call from its transaction alone.

@@ -1,9 +1,9 @@
 //! `quinze serve` and `quinze check`.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode};
+use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use config::Loaded;
+use config::{Loaded, Secret};
 use node::{End, Node};
 use tracing_subscriber::EnvFilter;
 
@@ -55,7 +55,8 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<ExitCode> {
 fn load(path: &Path) -> anyhow::Result<Option<Loaded>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    match config::load(path, &text, node::entropy().context("no entropy")?) {
+    let entropy = node::entropy().context("no entropy")?;
+    match config::load_with(path, &text, entropy, &read_secret) {
         Ok(loaded) => {
             for warning in &loaded.warnings {
                 eprintln!("{warning}");
@@ -65,6 +66,17 @@ fn load(path: &Path) -> anyhow::Result<Option<Loaded>> {
         Err(errors) => {
             eprintln!("{errors}");
             Ok(None)
+        }
+    }
+}
+
+/// Reads a secret that a configuration names.
+fn read_secret(secret: &Secret) -> Result<String, String> {
+    match secret {
+        Secret::File(path) => fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display())),
+        Secret::Environment(name) => {
+            env::var(name).map_err(|_| format!("the variable {name} is not set, or is no text"))
         }
     }
 }

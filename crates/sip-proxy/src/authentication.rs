@@ -300,7 +300,8 @@ impl Claim {
 }
 
 /// Whether the `uri` of credentials and a Request-URI mean the same user at the same host. Their
-/// parameters may differ: phones write `transport` into one of them.
+/// parameters may differ: phones write `transport` into one of them. Without a user both mean the
+/// server itself, whichever of its names they use.
 fn is_same_place(claimed: &[u8], request_uri: &[u8]) -> bool {
     if claimed == request_uri {
         return true;
@@ -308,24 +309,15 @@ fn is_same_place(claimed: &[u8], request_uri: &[u8]) -> bool {
     let (Ok(claimed), Ok(actual)) = (sip::Uri::parse(claimed), sip::Uri::parse(request_uri)) else {
         return false;
     };
-    match (claimed.as_sip(), actual.as_sip()) {
-        (Some(claimed), Some(actual)) => {
-            let users = [claimed, actual].map(|uri| {
-                uri.user_decoded()
-                    .map(|user| user.into_exposed().into_owned())
-            });
-            users[0] == users[1]
-                && is_same_host(&claimed.host, &actual.host)
-                && claimed.port == actual.port
+    let (Some(one), Some(other)) = (claimed.as_sip(), actual.as_sip()) else {
+        return claimed.is_equivalent(&actual);
+    };
+    let user = |uri: &sip::SipUri<'_>| Some(uri.user_decoded()?.into_exposed().into_owned());
+    match (user(one), user(other)) {
+        (None, None) => true,
+        (one_user, other_user) => {
+            one_user == other_user && one.host.same_as(&other.host) && one.port == other.port
         }
-        _ => claimed.is_equivalent(&actual),
-    }
-}
-
-fn is_same_host(one: &sip::Host<'_>, other: &sip::Host<'_>) -> bool {
-    match (one, other) {
-        (sip::Host::Name(one), sip::Host::Name(other)) => one.eq_ignore_ascii_case(other),
-        _ => one == other,
     }
 }
 

@@ -91,6 +91,8 @@ fn configuration(scenario: &Scenario, ports: &BTreeMap<&str, u16>) -> anyhow::Re
         );
         text = text.replace(&placeholder, value);
     }
+    let folder = binary::root().join("sip-scenarios");
+    text = text.replace("{scenarios}", &folder.to_string_lossy());
     for name in ["sip", "http"] {
         text = text.replace(&format!("{{{name}_port}}"), &ports[name].to_string());
     }

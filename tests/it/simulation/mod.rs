@@ -1,6 +1,7 @@
 //! Whole engines on virtual time: ladders as snapshots, laws over many seeds.
 
 mod answered;
+mod authentication;
 mod faults;
 mod forwarded;
 mod nodes;
@@ -81,7 +82,14 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(text: &str, seed: u64, weather: Weather) -> Self {
-        let loaded = config::load("test.toml".as_ref(), text, [seed, 2, 3, 4])
+        Self::with_secrets(text, "", seed, weather)
+    }
+
+    /// With a configuration whose `credentials` are this text.
+    pub(crate) fn with_secrets(text: &str, credentials: &str, seed: u64, weather: Weather) -> Self {
+        let path = "test.toml".as_ref();
+        let secrets = |_: &_| Ok(credentials.to_owned());
+        let loaded = config::load_with(path, text, [seed, 2, 3, 4], &secrets)
             .unwrap_or_else(|errors| panic!("{errors}"));
         let mut world = World::new(seed, weather);
         let node = world.add_node("node", loaded.engine);

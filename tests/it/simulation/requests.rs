@@ -7,12 +7,12 @@ use sim::{Fate, Manner};
 use super::{Bench, PHONES, address, seconds};
 
 /// An address of the operator's that no simulated peer answers at.
-const RAW: &str = "198.51.100.7:5060";
-const STRANGER: &str = "192.168.66.6:5060";
+pub(super) const RAW: &str = "198.51.100.7:5060";
+pub(super) const STRANGER: &str = "192.168.66.6:5060";
 
 /// A bench whose wire is read, and which speaks as anybody.
-struct Wire {
-    bench: Bench,
+pub(super) struct Wire {
+    pub(super) bench: Bench,
     seen: Rc<RefCell<Vec<(SocketAddr, String)>>>,
 }
 
@@ -21,7 +21,7 @@ impl Wire {
         Self::over(Bench::one_site(&["arm-1"]))
     }
 
-    fn over(mut bench: Bench) -> Self {
+    pub(super) fn over(mut bench: Bench) -> Self {
         let seen: Rc<RefCell<Vec<_>>> = Rc::default();
         let sink = seen.clone();
         bench.world.set_filter(Box::new(move |datagram| {
@@ -33,7 +33,7 @@ impl Wire {
     }
 
     /// Sends text and gives what comes back to its sender within a tenth of a second.
-    fn ask(&mut self, from: &str, text: &str) -> Vec<String> {
+    pub(super) fn ask(&mut self, from: &str, text: &str) -> Vec<String> {
         self.seen.borrow_mut().clear();
         let node = self.bench.node;
         self.bench.world.send(address(from), node, text.to_owned());
@@ -50,7 +50,7 @@ impl Wire {
 }
 
 /// A request outside a dialog. `lines` come after the usual headers.
-fn request(from: &str, method: &str, uri: &str, branch: &str, lines: &str) -> String {
+pub(super) fn request(from: &str, method: &str, uri: &str, branch: &str, lines: &str) -> String {
     format!(
         "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{branch}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:someone@{from}>;tag=raw\r\nTo: <{uri}>\r\n\
@@ -58,9 +58,9 @@ fn request(from: &str, method: &str, uri: &str, branch: &str, lines: &str) -> St
     )
 }
 
-const LINE: &str = "sip:+33300000000@192.0.2.1";
+pub(super) const LINE: &str = "sip:+33300000000@192.0.2.1";
 
-fn status(answers: &[String]) -> Vec<&str> {
+pub(super) fn status(answers: &[String]) -> Vec<&str> {
     answers
         .iter()
         .filter_map(|text| text.lines().next())
@@ -236,7 +236,7 @@ impl Call {
         )
     }
 
-    fn ask(&mut self, cseq: u32, method: &str, body: &str) -> Vec<String> {
+    pub(super) fn ask(&mut self, cseq: u32, method: &str, body: &str) -> Vec<String> {
         let text = self.text(cseq, method, body);
         self.wire.ask(RAW, &text)
     }

@@ -211,7 +211,7 @@ fn what_is_not_right_proves_nothing() {
         (wrong(|one| one.user = "nobody".into()), Unproven::Wrong),
         (wrong(|one| one.method = Method::Invite), Unproven::Wrong),
         (
-            wrong(|one| one.uri = "sip:elsewhere.example".into()),
+            wrong(|one| one.uri = "sip:somebody@samu67.example".into()),
             Unproven::OtherUri,
         ),
         (wrong(|one| one.nonce = "0".repeat(64)), Unproven::Stale),
@@ -245,13 +245,15 @@ fn what_is_not_right_proves_nothing() {
 }
 
 #[test]
-fn credentials_for_parameters_of_the_same_address_hold() {
+fn credentials_for_the_same_place_by_another_name_hold() {
     let mut bench = Bench::new();
-    let answer = Answer {
-        uri: "sip:SAMU67.example;transport=tcp".to_owned(),
-        ..bench.answer()
-    };
-    assert_eq!(bench.verify(&answer), PROVEN);
+    for uri in ["sip:SAMU67.example;transport=tcp", "sip:192.0.2.1:5060"] {
+        let answer = Answer {
+            uri: uri.to_owned(),
+            ..bench.answer()
+        };
+        assert_eq!(bench.verify(&answer), PROVEN, "{uri}");
+    }
 }
 
 #[test]

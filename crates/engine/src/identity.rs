@@ -1,0 +1,189 @@
+//! Who sent a request: an operator by the address, an agent by the credentials or by the address of
+//! the phone, or nobody that we know.
+
+use std::time::Instant;
+
+use acd::{AgentId, Directory};
+use sip::{Edit, HeaderName, Limits, Method, Request, StatusCode, Uri};
+use sip_proxy::{
+    Account, Authentication, AuthenticationSettings, ChallengeBy, TrunkId, Unproven, Verdict,
+};
+use sip_transaction::{Flow, ServerTx};
+
+use crate::{config, engine::Engine, event::DropReason, receive::aor_of};
+
+/// Who sent a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Trunk(TrunkId),
+    Agent(AgentId),
+    Unknown,
+}
+
+impl Source {
+    pub(crate) const fn trunk(self) -> Option<TrunkId> {
+        match self {
+            Self::Trunk(trunk) => Some(trunk),
+            Self::Agent(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// The machine that checks credentials.
+pub(crate) fn authentication(
+    now: Instant,
+    config: &config::Authentication,
+    directory: &Directory,
+    key: [u64; 2],
+) -> Authentication {
+    let settings = AuthenticationSettings {
+        algorithms: config.algorithms.clone(),
+        nonce_lifetime: config.nonce_lifetime,
+        ..AuthenticationSettings::new(config.realm.clone(), key)
+    };
+    let accounts = config.secrets.iter().map(|(agent, secrets)| Account {
+        user: directory.agent_profile(*agent).id.clone(),
+        aor: aor_of(*agent),
+        secrets: secrets.clone(),
+    });
+    Authentication::new(now, settings, accounts.collect())
+}
+
+impl Engine {
+    /// Who sent a request; `None` when it has been answered, with a challenge or a refusal.
+    ///
+    /// An operator is never asked for credentials: an emergency call is not refused for its
+    /// identity. What is inside a dialog is known by the dialog.
+    pub(crate) fn identify(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        request: &Request,
+        flow: Flow,
+    ) -> Option<Source> {
+        let is_register = *request.method() == Method::Register;
+        let source = self.source_of(request, flow);
+        let Some(authentication) = &mut self.authentication else {
+            return Some(source);
+        };
+        if request.to_tag().is_some() {
+            return Some(source);
+        }
+        if let Some(trunk) = self.trunks.by_source(flow.remote.ip())
+            && !is_register
+        {
+            return Some(Source::Trunk(trunk));
+        }
+        let by = if is_register {
+            ChallengeBy::Server
+        } else {
+            ChallengeBy::Proxy
+        };
+        let verdict = authentication.verify(now, request, by);
+        let claimed = self.claimed_agent(request);
+        match verdict {
+            Verdict::Proven(aor) => match claimed.filter(|&agent| aor_of(agent) == aor) {
+                Some(agent) => Some(Source::Agent(agent)),
+                None => {
+                    self.dropped(DropReason::OtherIdentity);
+                    self.answer(now, tx, StatusCode::FORBIDDEN);
+                    None
+                }
+            },
+            // Whether an address-of-record exists is nobody's business.
+            Verdict::Unproven(why) if is_register || claimed.is_some() => {
+                self.challenge(now, tx, by, why);
+                None
+            }
+            Verdict::Unproven(_) => Some(Source::Unknown),
+        }
+    }
+
+    fn challenge(&mut self, now: Instant, tx: ServerTx, by: ChallengeBy, why: Unproven) {
+        if why != Unproven::NoCredentials {
+            self.dropped(DropReason::Unproven(why));
+        }
+        let status = match by {
+            ChallengeBy::Server => StatusCode::UNAUTHORIZED,
+            ChallengeBy::Proxy => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+        };
+        let tag = self.ids.token();
+        let tag = Some(tag.as_bytes());
+        let response = self
+            .layer
+            .response_builder(tx, status, status.reason(), tag);
+        if let (Some(response), Some(authentication)) = (response, &mut self.authentication) {
+            let response = authentication
+                .challenge(now, response, by, why)
+                .header(HeaderName::Server, &self.config.node);
+            self.layer.respond(now, tx, response.finish());
+        }
+    }
+
+    /// The agent that a request says it is from: by From, and for a REGISTER by To as well, since
+    /// nobody registers for another.
+    fn claimed_agent(&self, request: &Request) -> Option<AgentId> {
+        let agent = self.agent_of_aor(&request.from().uri().ok()?)?;
+        if *request.method() == Method::Register {
+            let registered = self.agent_of_aor(&request.to().uri().ok()?)?;
+            return (registered == agent).then_some(agent);
+        }
+        Some(agent)
+    }
+
+    /// An agent by the phone's address, a trunk by its sources.
+    fn source_of(&self, request: &Request, flow: Flow) -> Source {
+        let claimed = self.claimed_agent(request);
+        if let Some(agent) = claimed.filter(|&agent| self.is_phone_of(agent, flow)) {
+            return Source::Agent(agent);
+        }
+        self.trunks
+            .by_source(flow.remote.ip())
+            .map_or(Source::Unknown, Source::Trunk)
+    }
+
+    /// Whether messages of this flow come from where the agent's phone is.
+    fn is_phone_of(&self, agent: AgentId, flow: Flow) -> bool {
+        self.targets(agent)
+            .iter()
+            .any(|target| target.flow.remote.ip() == flow.remote.ip())
+    }
+
+    /// The agent whose address-of-record this is: `sip:AGENT@domain`, or at one of our addresses.
+    pub(crate) fn agent_of_aor(&self, uri: &Uri<'_>) -> Option<AgentId> {
+        let uri = uri.as_sip()?;
+        let is_domain = match uri.host {
+            sip::Host::Name(name) => name.eq_ignore_ascii_case(self.config.domain.as_bytes()),
+            host => self.locals.is_ours(&host, uri.port),
+        };
+        let user = std::str::from_utf8(uri.user?.into_exposed()).ok()?;
+        is_domain.then(|| self.directory().agent(user)).flatten()
+    }
+}
+
+impl Source {
+    /// Takes off a request what its sender may not say, and what is only between the sender and us:
+    /// only an operator asserts who calls (RFC 3325 §5), and the credentials for our realm go no
+    /// further.
+    pub(crate) fn without_claims(self, request: Request) -> Request {
+        let is_claim = |name| request.header(name).is_some();
+        if self.trunk().is_some() || !CLAIMS.into_iter().any(is_claim) {
+            return request;
+        }
+        let stripped = CLAIMS
+            .iter()
+            .fold(Edit::new(&request), |edit, &name| edit.remove(name))
+            .finish(&Limits::default())
+            .ok();
+        match stripped.and_then(|message| Request::new(message).ok()) {
+            Some(stripped) => stripped,
+            // Never: what was valid stays so without these lines.
+            None => request,
+        }
+    }
+}
+
+const CLAIMS: [HeaderName; 2] = [
+    HeaderName::PAssertedIdentity,
+    HeaderName::ProxyAuthorization,
+];
