@@ -20,6 +20,7 @@ impl Calls {
     /// Takes the target from a 2xx and acknowledges it, or notes that the ACK has to wait.
     pub(crate) fn accept_answer(
         &mut self,
+        now: Instant,
         layer: &mut TransactionLayer,
         number: CallNumber,
         relay: &Relay,
@@ -30,6 +31,7 @@ impl Calls {
             return;
         };
         let leg = connected.leg_mut(answering);
+        leg.session.answered(now, response);
         if let Ok(target) = response.remote_target() {
             leg.dialog.refresh_target(target);
         }
@@ -211,6 +213,7 @@ impl Calls {
         match self.client_uses.get_mut(tx) {
             Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
             Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
+            Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
             Some(ClientUse::Bye) | None => {}
         }
     }

@@ -104,8 +104,10 @@ impl Call {
             Stage::Waiting(waiting) => waiting.announce_at.min(waiting.gives_up_at),
             Stage::Connected(connected) => [&connected.caller, &connected.agent]
                 .into_iter()
-                .filter_map(|leg| leg.unacked.as_ref())
-                .map(Unacked::next_deadline)
+                .flat_map(|leg| {
+                    let unacked = leg.unacked.as_ref().map(Unacked::next_deadline);
+                    unacked.into_iter().chain([leg.session.next_deadline()])
+                })
                 .fold(connected.ends_at, Instant::min),
             Stage::Ending(ending) => ending
                 .legs

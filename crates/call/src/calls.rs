@@ -18,6 +18,7 @@ use crate::{
     event::{EndCause, Event},
     ids::{AttemptId, CallId, CallNumber},
     leg::Side,
+    session::AskBy,
     unanswered::Unanswered,
 };
 
@@ -37,6 +38,9 @@ pub struct Settings {
     pub wait_max: Duration,
     /// How long a connected call may last.
     pub call_max: Duration,
+    /// How long a connected side may go without a sign of life (RFC 4028). At least 90 s; what the other
+    /// side proposes counts where it supports session timers.
+    pub session_interval: Duration,
     /// How long one side may take to answer what the other asked inside the call.
     pub relay_max: Duration,
 }
@@ -51,6 +55,7 @@ impl Settings {
             announce_interval: Duration::from_secs(60),
             wait_max: Duration::from_secs(3600),
             call_max: Duration::from_secs(4 * 3600),
+            session_interval: Duration::from_secs(1800),
             relay_max: Duration::from_secs(60),
         }
     }
@@ -89,6 +94,8 @@ pub(crate) enum ClientUse {
     Invite(Box<SentInvite>),
     /// A request relayed inside a call.
     Relay(Box<SentRelay>),
+    /// A request by which we ask whether a side is there.
+    Ask(Box<SentAsk>),
     /// A BYE: whatever its answer, the leg is over.
     Bye,
 }
@@ -110,6 +117,18 @@ pub(crate) struct SentRelay {
     pub(crate) call: CallNumber,
     /// The side that sent the request; the other one answers.
     pub(crate) from: Side,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
+    /// The ACK of a re-INVITE's 2xx.
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentAsk {
+    pub(crate) call: CallNumber,
+    /// The side that is asked.
+    pub(crate) side: Side,
+    pub(crate) by: AskBy,
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,
     /// The ACK of a re-INVITE's 2xx.
@@ -301,6 +320,7 @@ impl Calls {
             Stage::Connected(_) => {
                 self.resend_answers(now, layer, number);
                 self.give_up_relays(now, layer, number);
+                self.keep_sessions(now, layer, number);
             }
             Stage::Ending(_) => self.resend_ending(now, layer, number),
         }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sip::Message;
 use sip_transaction::ServerTx;
 
-use crate::dialog::Dialog;
+use crate::{dialog::Dialog, session::Session};
 
 /// The two sides of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,14 +33,31 @@ pub(crate) struct Leg {
     /// The CSeq of a 2xx of this side to an INVITE of ours, whose ACK has to wait for the other
     /// side's: the INVITE had no offer, so the ACK brings the answer (RFC 3261 §13.2.1).
     pub(crate) owed_ack: Option<OwedAck>,
+    /// How we know that the side is there.
+    pub(crate) session: Session,
+    /// The message of ours, or of the other side, with the last session description that this side
+    /// was given: what a re-INVITE of our own says again.
+    pub(crate) description: Option<Message>,
 }
 
 impl Leg {
-    pub(crate) const fn new(dialog: Dialog) -> Self {
-        Self {
+    /// A side with this dialog that was given the description in `message`, if it has one.
+    pub(crate) fn new(dialog: Dialog, session: Session, message: &Message) -> Self {
+        let mut leg = Self {
             dialog,
             unacked: None,
             owed_ack: None,
+            session,
+            description: None,
+        };
+        leg.describe(message);
+        leg
+    }
+
+    /// Notes that the side has been given the description in a message, if it has one.
+    pub(crate) fn describe(&mut self, message: &Message) {
+        if !message.body_bytes().is_empty() {
+            self.description = Some(message.clone());
         }
     }
 }

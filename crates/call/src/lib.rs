@@ -27,9 +27,11 @@ mod carry;
 mod dialog;
 mod event;
 mod ids;
+mod keeping;
 mod leg;
 mod relaying;
 mod ringing;
+mod session;
 mod teardown;
 mod unanswered;
 

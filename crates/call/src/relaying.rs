@@ -6,7 +6,7 @@ use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_transaction::{ClientTx, Failure, Flow, ServerTx, TransactionLayer};
 
 use crate::{
-    call::{RELAYS_MAX, Relay, Relayed, Stage},
+    call::{Connected, RELAYS_MAX, Relay, Relayed, Stage},
     calls::{Calls, ClientUse, SentRelay},
     carry,
     dialog::Sequence,
@@ -128,12 +128,41 @@ impl Calls {
             }
             Method::Invite if request.body_bytes().is_empty() => Relayed::LateOffer,
             Method::Invite => Relayed::Offer,
+            // A refresh of the session (RFC 4028) is between this side and us.
+            Method::Update if request.body_bytes().is_empty() => {
+                return self.refresh(now, layer, call, side, tx, request);
+            }
             Method::Update => Relayed::Update,
             Method::Info | Method::Message => Relayed::Other,
             Method::Options => return Some(StatusCode::OK),
             _ => return Some(StatusCode::METHOD_NOT_ALLOWED),
         };
         self.relay(now, layer, call, side, tx, request, what)
+    }
+
+    /// Answers an UPDATE without an offer: the side is there.
+    fn refresh(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        side: Side,
+        tx: ServerTx,
+        update: &Request,
+    ) -> Option<StatusCode> {
+        let leg = self.connected_mut(number)?.leg_mut(side);
+        if let Ok(target) = update.remote_target() {
+            leg.dialog.refresh_target(target);
+        }
+        leg.session.heard(now, update);
+        let status = StatusCode::OK;
+        let ok = layer.response_builder(tx, status, status.reason(), None)?;
+        let (ok, flow) = (leg.session.write_answer(ok), leg.dialog.flow());
+        let ok = ok
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Contact, self.locals.contact(flow));
+        layer.respond(now, tx, ok.finish());
+        None
     }
 
     #[expect(
@@ -155,37 +184,33 @@ impl Calls {
         let Stage::Connected(connected) = &mut call.stage else {
             return None;
         };
-        if call.relays.len() >= RELAYS_MAX {
-            return Some(StatusCode::SERVER_INTERNAL_ERROR);
-        }
-        if what.is_invite() {
-            let glare = call.relays.iter().find(|relay| relay.what.is_invite());
-            let unfinished =
-                connected.agent.unacked.is_some() || connected.caller.unacked.is_some();
-            match glare {
-                // RFC 3261 §14.2: the same side asks again before it had its answer; or both ask.
-                Some(relay) if relay.from == from => {
-                    return Some(StatusCode::SERVER_INTERNAL_ERROR);
-                }
-                Some(_) => return Some(StatusCode::REQUEST_PENDING),
-                None if unfinished => return Some(StatusCode::REQUEST_PENDING),
-                None => {}
-            }
+        if let Some(refusal) = refusal(&call.relays, connected, from, what) {
+            return Some(refusal);
         }
         if what.refreshes_target()
             && let Ok(target) = request.remote_target()
         {
             connected.leg_mut(from).dialog.refresh_target(target);
         }
-        let to = &mut connected.leg_mut(from.other()).dialog;
+        if what.refreshes_target() {
+            connected.leg_mut(from).session.heard(now, request);
+        }
+        let leg = connected.leg_mut(from.other());
+        let to = &mut leg.dialog;
         let peer = to.peer();
         let (builder, flow) = to.request(request.method(), &mut self.ids, &self.locals);
         let mut builder = builder;
         if what.refreshes_target() {
-            builder = builder.header(HeaderName::Contact, self.locals.contact(to.flow()));
+            builder = leg
+                .session
+                .write_request(builder)
+                .header(HeaderName::Contact, self.locals.contact(to.flow()));
         }
         let builder = carry::mid_dialog(builder.header(HeaderName::Allow, ALLOW), request);
         let relayed = Request::new(builder.finish_with_body(request.body_bytes())).ok();
+        if what.refreshes_target() {
+            leg.describe(request);
+        }
         let Some(client) = relayed.and_then(|relayed| layer.request(now, relayed, flow).ok())
         else {
             return Some(StatusCode::SERVICE_UNAVAILABLE);
@@ -266,20 +291,23 @@ impl Calls {
         let reason = String::from_utf8_lossy(response.reason());
         let answering = relay.from.other();
         if status.is_success() && relay.what.refreshes_target() {
-            self.accept_answer(layer, number, relay, answering, response);
+            self.accept_answer(now, layer, number, relay, answering, response);
         }
         let Some(builder) = layer.response_builder(relay.server, status, &reason, None) else {
             return;
         };
         let Some(asking) = self
             .connected_mut(number)
-            .map(|call| call.leg(relay.from).dialog.flow())
+            .map(|call| call.leg_mut(relay.from))
         else {
             return;
         };
         let mut builder = builder.header(HeaderName::Allow, ALLOW);
         if status.is_success() && relay.what.refreshes_target() {
-            builder = builder.header(HeaderName::Contact, self.locals.contact(asking));
+            asking.describe(response);
+            builder = asking.session.write_answer(builder);
+            let contact = asking.dialog.flow();
+            builder = builder.header(HeaderName::Contact, self.locals.contact(contact));
         }
         let message = carry::response(builder, response).finish_with_body(response.body_bytes());
         layer.respond(now, relay.server, message.clone());
@@ -372,5 +400,30 @@ impl Calls {
             _ => builder,
         };
         layer.respond(now, tx, builder.finish());
+    }
+}
+
+/// Why a side's request is not passed on now, if so.
+fn refusal(
+    relays: &[Relay],
+    connected: &Connected,
+    from: Side,
+    what: Relayed,
+) -> Option<StatusCode> {
+    if relays.len() >= RELAYS_MAX {
+        return Some(StatusCode::SERVER_INTERNAL_ERROR);
+    }
+    if !what.is_invite() {
+        return None;
+    }
+    let open = relays.iter().find(|relay| relay.what.is_invite());
+    let is_unfinished = [&connected.caller, &connected.agent]
+        .iter()
+        .any(|leg| leg.unacked.is_some() || leg.session.is_inviting());
+    match open {
+        // RFC 3261 §14.2: the same side asks again before it had its answer; or both ask.
+        Some(relay) if relay.from == from => Some(StatusCode::SERVER_INTERNAL_ERROR),
+        Some(_) => Some(StatusCode::REQUEST_PENDING),
+        None => is_unfinished.then_some(StatusCode::REQUEST_PENDING),
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Unacked},
+    session::{self, Session},
     unanswered::ANSWERS_MAX,
 };
 
@@ -140,6 +141,7 @@ impl Calls {
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Contact, self.locals.contact(target.flow))
             .header(HeaderName::Allow, ALLOW);
+        let builder = session::propose(builder, self.settings.session_interval);
         let builder = carry::call_id(builder, id, &self.settings.domain);
         let builder = carry::invite(builder, caller);
         Request::new(builder.finish_with_body(caller.body_bytes())).ok()
@@ -259,23 +261,28 @@ impl Calls {
         let Some(attempt) = waiting.ringing.take() else {
             return;
         };
+        let invite = waiting.invite.clone();
+        let usual = self.settings.session_interval;
+        let session = Session::answering(now, &invite, usual);
         let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());
-        let offers = !waiting.invite.body_bytes().is_empty();
-        let caller = Dialog::answering(&waiting.invite, tag.clone(), flow);
-        let cseq = waiting.invite.cseq_number();
+        let offers = !invite.body_bytes().is_empty();
+        let caller = Dialog::answering(&invite, tag.clone(), flow);
+        let cseq = invite.cseq_number();
         let ok = layer
             .response_builder(server, StatusCode::OK, "OK", Some(&tag))
             .map(|ok| {
                 let ok = ok
-                    .copy(&waiting.invite, HeaderName::RecordRoute)
+                    .copy(&invite, HeaderName::RecordRoute)
                     .header(HeaderName::Allow, ALLOW);
+                let ok = session.write_answer(ok);
                 let ok = ok.header(HeaderName::Contact, self.locals.contact(flow));
                 carry::call_id(ok, id, &self.settings.domain)
             });
         let Some(ok) = ok else { return };
         let ok = carry::response(ok, response).finish_with_body(response.body_bytes());
 
-        let mut agent = Leg::new(agent);
+        let answered = Session::calling(now, response, usual);
+        let mut agent = Leg::new(agent, answered, &invite);
         if offers {
             self.ack_answer(layer, tx, &agent.dialog, response, &[]);
         } else {
@@ -295,11 +302,8 @@ impl Calls {
             resend_at: now + self.settings.t1,
             give_up_at: now + self.settings.ack_max(),
         };
-        let caller = Leg {
-            dialog: caller,
-            unacked: Some(unacked),
-            owed_ack: None,
-        };
+        let mut caller = Leg::new(caller, session, &unacked.ok);
+        caller.unacked = Some(unacked);
         let connected = Connected {
             caller,
             agent,

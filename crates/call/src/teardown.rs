@@ -43,6 +43,7 @@ impl Calls {
         match self.client_uses.get(tx) {
             Some(ClientUse::Invite(_)) => self.handle_invite_response(now, layer, tx, response),
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
+            Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
             Some(ClientUse::Bye) | None => {}
         }
     }
@@ -63,6 +64,7 @@ impl Calls {
         match self.client_uses.get(tx) {
             Some(ClientUse::Invite(_)) => self.handle_invite_failed(now, tx),
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
+            Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
             Some(ClientUse::Bye) | None => {}
         }
         self.client_uses.remove(tx);

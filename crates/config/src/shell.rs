@@ -26,6 +26,9 @@ const LISTENERS_MAX: usize = 64;
 /// How long a node drains when the file does not say.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
+/// The least interval of a session timer (RFC 4028 §4).
+const SESSION_MIN: Duration = Duration::from_secs(90);
+
 /// Names of trunks to their ids.
 type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
 
@@ -54,7 +57,7 @@ pub(crate) fn read(
     let listeners = read_listeners(root, report);
     let http = read_http(root);
     let (trunks, trunk_names) = read_trunks(root, report);
-    let settings = read_settings(root);
+    let settings = read_settings(root, report);
     let drain_limit = read_drain(root);
     let log = read_log(root);
     let authentication = authentication::Section::read(root, path, report, secrets);
@@ -296,7 +299,7 @@ fn read_numbers(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Ve
     routes
 }
 
-fn read_settings(root: &Table<'_>) -> Settings {
+fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
     let mut settings = Settings::default();
     if let Some(table) = root.table("limits", "[limits]") {
         let count = |key, high| {
@@ -324,12 +327,22 @@ fn read_settings(root: &Table<'_>) -> Settings {
         set(&mut settings.announce_interval, time("announce_interval"));
         set(&mut settings.wait_max, time("wait_max"));
         set(&mut settings.call_max, time("call_max"));
+        set(&mut settings.session_interval, read_session(&table, report));
         set(&mut settings.unreachable_after, time("unreachable_after"));
         set(&mut settings.unreachable_retry, time("unreachable_retry"));
         set(&mut settings.refusal_retry, time("refusal_retry"));
         table.finish();
     }
     settings
+}
+
+fn read_session(table: &Table<'_>, report: &Report<'_>) -> Option<Duration> {
+    let interval = table.positive_duration("session")?;
+    if interval.value < SESSION_MIN {
+        let message = "`session` in [timers]: less than 90s is allowed by no peer (RFC 4028)";
+        report.error(&interval.span, message);
+    }
+    Some(interval.value)
 }
 
 fn set<T>(setting: &mut T, value: Option<T>) {

@@ -91,6 +91,8 @@ pub struct Settings {
     pub wait_max: Duration,
     /// How long a connected call may last.
     pub call_max: Duration,
+    /// How long a connected side may go without a sign of life (RFC 4028).
+    pub session_interval: Duration,
     /// No sign of life from a phone for so long after an INVITE: it is unreachable.
     pub unreachable_after: Duration,
     /// How often an unreachable phone is probed.
@@ -111,6 +113,7 @@ impl Default for Settings {
             announce_interval: Duration::from_secs(60),
             wait_max: Duration::from_secs(3600),
             call_max: Duration::from_secs(4 * 3600),
+            session_interval: Duration::from_secs(1800),
             unreachable_after: acd.unreachable_after,
             unreachable_retry: acd.unreachable_retry,
             refusal_retry: acd.refusal_retry,

@@ -133,6 +133,7 @@ impl Engine {
             announce_interval: settings.announce_interval,
             wait_max: settings.wait_max,
             call_max: settings.call_max,
+            session_interval: settings.session_interval,
             ..call::Settings::new(config.domain.clone())
         };
         let acd_settings = acd::Settings {

@@ -9,6 +9,7 @@ mod overflow;
 mod refused;
 mod releases;
 mod requests;
+mod sessions;
 
 use std::{net::SocketAddr, time::Duration};
 

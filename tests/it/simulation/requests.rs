@@ -41,8 +41,13 @@ impl Wire {
         self.got(from)
     }
 
+    /// From now on [`Wire::got`] tells what comes.
+    pub(super) fn forget(&mut self) {
+        self.seen.borrow_mut().clear();
+    }
+
     /// What came to an address since the last question.
-    fn got(&self, at: &str) -> Vec<String> {
+    pub(super) fn got(&self, at: &str) -> Vec<String> {
         let seen = self.seen.borrow();
         let to = seen.iter().filter(|(to, _)| *to == address(at));
         to.map(|(_, text)| text.clone()).collect()

@@ -1,0 +1,200 @@
+//! Keeping the legs of connected calls: asking a side whether it is there, and ending the call when
+//! one is gone.
+
+use std::time::Instant;
+
+use sip::{Builder, HeaderName, Request, Response, StatusCode};
+use sip_transaction::{ClientTx, Failure, TransactionLayer};
+
+use crate::{
+    call::Stage,
+    calls::{Calls, ClientUse, SentAck, SentAsk},
+    carry,
+    dialog::Dialog,
+    event::EndCause,
+    ids::CallNumber,
+    leg::{Leg, Side},
+    session::{AskBy, Due},
+};
+
+impl Calls {
+    /// Asks the sides that are due; ends the call when one has not refreshed in time.
+    pub(crate) fn keep_sessions(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        for side in [Side::Caller, Side::Agent] {
+            let due = self
+                .connected_mut(number)
+                .and_then(|call| call.leg(side).session.due(now));
+            match due {
+                Some(Due::Gone) => {
+                    return self.finish(now, layer, number, EndCause::PeerLost, None);
+                }
+                Some(Due::Ask(by)) => self.ask(now, layer, number, side, by),
+                None => {}
+            }
+        }
+    }
+
+    fn ask(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        side: Side,
+        by: AskBy,
+    ) {
+        let is_busy = self.is_renegotiating(number);
+        let Some(call) = self.table.get_mut(&number) else {
+            return;
+        };
+        let Stage::Connected(connected) = &mut call.stage else {
+            return;
+        };
+        let leg = connected.leg_mut(side);
+        if by == AskBy::Invite && is_busy {
+            return leg.session.ask_again(now, None);
+        }
+        let (builder, flow) = leg
+            .dialog
+            .request(&by.method(), &mut self.ids, &self.locals);
+        let builder = match by {
+            AskBy::Options => builder,
+            AskBy::Update | AskBy::Invite => leg
+                .session
+                .write_request(builder)
+                .header(HeaderName::Contact, self.locals.contact(leg.dialog.flow())),
+        };
+        let request = match &leg.description {
+            Some(description) if by == AskBy::Invite => Request::new(
+                carry::content(builder, description).finish_with_body(description.body_bytes()),
+            ),
+            _ => Builder::finish_request(builder),
+        };
+        let peer = leg.dialog.peer();
+        match request
+            .ok()
+            .and_then(|request| layer.request(now, request, flow).ok())
+        {
+            Some(tx) => {
+                leg.session.asked(now, tx);
+                let sent = SentAsk {
+                    call: number,
+                    side,
+                    by,
+                    flow,
+                    peer,
+                    ack: None,
+                };
+                self.client_uses.insert(tx, ClientUse::Ask(Box::new(sent)));
+            }
+            None => leg.session.ask_again(now, None),
+        }
+    }
+
+    /// Whether a re-INVITE is open on either side.
+    pub(crate) fn is_renegotiating(&mut self, number: CallNumber) -> bool {
+        let relays = self
+            .table
+            .get(&number)
+            .is_some_and(|call| call.relays.iter().any(|relay| relay.what.is_invite()));
+        let legs = self.connected_mut(number).is_some_and(|call| {
+            [&call.caller, &call.agent]
+                .iter()
+                .any(|leg| leg.unacked.is_some() || leg.session.is_inviting())
+        });
+        relays || legs
+    }
+
+    /// The answer of a side that we asked.
+    pub(crate) fn handle_ask_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let (number, side, by) = (sent.call, sent.side, sent.by);
+        let status = response.status();
+        if status.is_provisional() {
+            return;
+        }
+        if status.is_success() && by == AskBy::Invite {
+            self.ack_ask(layer, tx, response);
+        }
+        let Some(leg) = self.leg_mut(number, side) else {
+            return;
+        };
+        match status {
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
+                self.finish(now, layer, number, EndCause::PeerLost, None);
+            }
+            _ if by == AskBy::Options => leg.session.put_off(now),
+            status if status.is_success() => {
+                if let Ok(target) = response.remote_target() {
+                    leg.dialog.refresh_target(target);
+                }
+                leg.session.answered(now, response);
+            }
+            // Whoever knows no UPDATE is asked by re-INVITE.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+                leg.session.ask_again(now, Some(AskBy::Invite));
+            }
+            _ => leg.session.ask_again(now, None),
+        }
+        self.rearm(number);
+    }
+
+    /// A side that we asked did not answer: it is gone. One that could not be reached over its
+    /// connection may come back by another.
+    pub(crate) fn handle_ask_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        cause: Failure,
+    ) {
+        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let (number, side) = (sent.call, sent.side);
+        match cause {
+            Failure::Timeout if self.connected_mut(number).is_some() => {
+                self.finish(now, layer, number, EndCause::PeerLost, None);
+            }
+            Failure::Timeout | Failure::Transport => {
+                if let Some(leg) = self.leg_mut(number, side) {
+                    leg.session.ask_again(now, None);
+                }
+            }
+        }
+        self.rearm(number);
+    }
+
+    /// Acknowledges the 2xx of a re-INVITE of our own, each time it comes.
+    fn ack_ask(&mut self, layer: &mut TransactionLayer, tx: ClientTx, response: &Response) {
+        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        if let Some(SentAck { ack, flow, .. }) = &sent.ack {
+            return layer.send(ack, *flow);
+        }
+        let (number, side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
+        let dialog = match self.leg_mut(number, side) {
+            Some(leg) => leg.dialog.clone(),
+            // The call has ended meanwhile; the response says all that its ACK needs.
+            None => Dialog::calling(response, &[], flow, peer),
+        };
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    fn leg_mut(&mut self, number: CallNumber, side: Side) -> Option<&mut Leg> {
+        self.connected_mut(number).map(|call| call.leg_mut(side))
+    }
+}

@@ -1,0 +1,224 @@
+//! Connected sides that go silent: session timers where a side has them, OPTIONS where it has none.
+
+use std::{cell::Cell, net::SocketAddr, rc::Rc};
+
+use engine::Event;
+use sim::{CallPlan, Fate, Weather};
+
+use super::{
+    AFTER_20_S, Bench, DIALLED, OPERATOR, PHONES, Site, address, configuration,
+    requests::{LINE, RAW, Wire, request, status},
+    seconds,
+};
+
+/// One site with one agent; a side may be silent for 90 seconds.
+fn bench() -> Bench {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let text = configuration(&[site], AFTER_20_S) + "[timers]\nsession = \"90s\"\n";
+    Bench::new(&text, 1, Weather::CALM)
+}
+
+/// Why the only call ended, and when.
+fn end(bench: &Bench) -> (&'static str, u64) {
+    let events = bench.world.events().iter();
+    let mut ends = events.filter_map(|(at, event)| match event {
+        Event::CallEnded { cause, .. } => Some((cause.label(), at.as_secs())),
+        _ => None,
+    });
+    let end = ends.next().expect("the call has ended");
+    assert_eq!(ends.next(), None);
+    end
+}
+
+/// Nothing comes from or goes to an address once the switch is set.
+fn cut_off(bench: &mut Bench, at: &str) -> Rc<Cell<bool>> {
+    let is_cut = Rc::new(Cell::new(false));
+    let (switch, at): (_, SocketAddr) = (is_cut.clone(), address(at));
+    bench.world.set_filter(Box::new(move |datagram| {
+        if switch.get() && (datagram.from == at || datagram.to == at) {
+            Fate::Lost
+        } else {
+            Fate::Passes
+        }
+    }));
+    is_cut
+}
+
+#[test]
+fn a_call_goes_on_while_both_sides_answer() {
+    let mut bench = bench();
+    bench.call(CallPlan::to(DIALLED).talk(seconds(600.0)));
+    bench.world.run_for(seconds(600.0));
+    let ladder = bench.finish();
+    let asked = ladder.matches(" OPTIONS").count();
+    assert!(ladder.contains("200 OK (2 OPTIONS)"), "{ladder}");
+    assert_eq!(asked, 2 * 2 * 13, "each side every 45 s, and its answer");
+    assert_eq!(end(&bench), ("caller-bye", 602));
+}
+
+#[test]
+fn a_side_that_has_vanished_ends_the_call() {
+    for vanishes in [OPERATOR, PHONES] {
+        let mut bench = bench();
+        let is_cut = cut_off(&mut bench, vanishes);
+        bench.call(CallPlan::to(DIALLED));
+        bench.world.run_for(seconds(10.0));
+        is_cut.set(true);
+        bench.world.run_for(seconds(200.0));
+        // Connected after 2 s, asked 45 s later, given up 32 s after that.
+        assert_eq!(end(&bench), ("peer-lost", 79), "{vanishes}");
+        let status = bench.world.node(bench.node).status(bench.world.now());
+        assert_eq!(
+            (status.connected, status.legs, status.client_transactions),
+            (0, 0, 0)
+        );
+    }
+}
+
+/// A caller written by hand, with the lines of its INVITE, its answer acknowledged.
+struct Caller {
+    wire: Wire,
+    ok: String,
+}
+
+impl Caller {
+    fn new(lines: &str) -> Self {
+        let mut wire = Wire::over(bench());
+        let body = "v=0\r\n";
+        let invite = request(RAW, "INVITE", LINE, "i", lines);
+        let head = invite.strip_suffix("\r\n").unwrap();
+        let invite = format!(
+            "{head}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        wire.ask(RAW, &invite);
+        wire.bench.world.run_for(seconds(2.5));
+        let ok = wire
+            .got(RAW)
+            .into_iter()
+            .find(|one| one.starts_with("SIP/2.0 200"));
+        let mut caller = Self {
+            wire,
+            ok: ok.expect("the call is answered"),
+        };
+        caller.send("ACK", 1, "");
+        caller
+    }
+
+    /// A request inside the dialog; what comes back.
+    fn send(&mut self, method: &str, cseq: u32, lines: &str) -> Vec<String> {
+        let line = |name: &str| self.ok.lines().find(|line| line.starts_with(name)).unwrap();
+        let target = line("Contact:")
+            .trim_start_matches("Contact: ")
+            .trim_matches(['<', '>']);
+        let text = format!(
+            "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {RAW};branch=z9hG4bK{method}{cseq}\r\n\
+             {}\r\n{}\r\n{}\r\nCSeq: {cseq} {method}\r\nContact: <sip:{RAW}>\r\n{lines}\r\n",
+            line("From:"),
+            line("To:"),
+            line("Call-ID:")
+        );
+        self.wire.ask(RAW, &text)
+    }
+
+    /// What comes within this time.
+    fn wait(&mut self, time: f64) -> Vec<String> {
+        self.wire.forget();
+        self.wire.bench.world.run_for(seconds(time));
+        self.wire.got(RAW)
+    }
+
+    /// Requests of the node, by the first word of each.
+    fn asked(got: &[String]) -> Vec<&str> {
+        let words = got.iter().filter_map(|text| text.split(' ').next());
+        words.filter(|word| *word != "SIP/2.0").collect()
+    }
+}
+
+#[test]
+fn a_caller_with_a_timer_refreshes_by_itself_or_is_gone() {
+    let mut caller =
+        Caller::new("Supported: timer\r\nSession-Expires: 120\r\nAllow: INVITE, UPDATE\r\n");
+    assert!(
+        caller.ok.contains("Session-Expires: 120;refresher=uac\r\n"),
+        "{}",
+        caller.ok
+    );
+    assert!(caller.ok.contains("Require: timer\r\n"));
+    // It ends 32 s before its interval; an UPDATE begins a new one.
+    assert!(!Caller::asked(&caller.wait(80.0)).contains(&"BYE"));
+    let refreshed = caller.send(
+        "UPDATE",
+        2,
+        "Supported: timer\r\nSession-Expires: 120;refresher=uac\r\n",
+    );
+    assert_eq!(status(&refreshed), ["200 OK"]);
+    assert!(refreshed[0].contains("Session-Expires: 120;refresher=uac\r\n"));
+    assert!(!Caller::asked(&caller.wait(86.0)).contains(&"BYE"));
+    assert!(Caller::asked(&caller.wait(4.0)).contains(&"BYE"));
+    assert_eq!(end(&caller.wire.bench).0, "peer-lost");
+}
+
+#[test]
+fn a_caller_who_wants_us_to_refresh_is_asked_by_update() {
+    let mut caller = Caller::new(
+        "Supported: timer\r\nSession-Expires: 120;refresher=uas\r\nAllow: INVITE, UPDATE\r\n",
+    );
+    assert!(caller.ok.contains("Session-Expires: 120;refresher=uas\r\n"));
+    assert!(!caller.ok.contains("Require: timer"));
+    let got = caller.wait(61.0);
+    let update = got.iter().find(|one| one.starts_with("UPDATE")).unwrap();
+    assert!(
+        update.contains("Session-Expires: 120;refresher=uac\r\n"),
+        "{update}"
+    );
+    assert!(update.ends_with("Content-Length: 0\r\n\r\n"));
+}
+
+#[test]
+fn one_that_knows_no_update_is_asked_by_re_invite_with_the_same_description() {
+    let mut caller =
+        Caller::new("Supported: timer\r\nSession-Expires: 120;refresher=uas\r\nAllow: INVITE\r\n");
+    let described = caller.ok.split("\r\n\r\n").nth(1).unwrap().to_owned();
+    assert!(described.starts_with("v=0"));
+    let got = caller.wait(61.0);
+    let invite = got
+        .iter()
+        .find(|one| one.starts_with("INVITE"))
+        .unwrap()
+        .clone();
+    assert_eq!(invite.split("\r\n\r\n").nth(1), Some(&*described));
+
+    // Its own re-INVITE meets ours: glare.
+    let body = "Content-Type: application/sdp\r\nContent-Length: 0\r\n";
+    let glare = caller.send("INVITE", 2, body);
+    assert_eq!(status(&glare), ["491 Request Pending"]);
+
+    // It agrees, and is acknowledged.
+    let line = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap();
+    let ok = format!(
+        "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{}\r\n{}\r\n{}\r\nContact: <sip:{RAW}>\r\n\
+         Session-Expires: 120;refresher=uac\r\nContent-Length: 0\r\n\r\n",
+        line("Via:"),
+        line("From:"),
+        line("To:"),
+        line("Call-ID:"),
+        line("CSeq:")
+    );
+    let acknowledged = caller.wire.ask(RAW, &ok);
+    assert_eq!(Caller::asked(&acknowledged), ["ACK"]);
+    let again = caller.wire.ask(RAW, &ok);
+    assert_eq!(again, acknowledged, "each time the answer comes");
+    assert!(!Caller::asked(&caller.wait(50.0)).contains(&"BYE"));
+}
+
+#[test]
+fn an_interval_below_the_least_costs_no_call() {
+    let caller = Caller::new("Supported: timer\r\nSession-Expires: 30\r\n");
+    assert!(!caller.ok.contains("Session-Expires"), "{}", caller.ok);
+}
