@@ -214,7 +214,7 @@ impl Calls {
             Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
             Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
             Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
-            Some(ClientUse::Bye) | None => {}
+            Some(ClientUse::Unwatched) | None => {}
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     dialog::Dialog,
     ids::{AttemptId, CallId},
     leg::{Leg, Side, Unacked},
+    reliable::Reliable,
 };
 
 /// Requests that may be on their way from one side to the other at a time. More are answered 500
@@ -58,6 +59,11 @@ pub(crate) struct Waiting {
     pub(crate) flow: Flow,
     pub(crate) local_tag: Bytes,
     pub(crate) announced: Announced,
+    /// What the caller confirms of what we say.
+    pub(crate) reliable: Reliable,
+    /// Which phone's early media the caller hears. They made an early dialog with a description of
+    /// its own, so when that phone stops ringing our tag changes.
+    pub(crate) early_media: Option<AttemptId>,
     pub(crate) ringing: Option<Attempt>,
     /// When the caller is told again that the call waits.
     pub(crate) announce_at: Instant,
@@ -80,6 +86,8 @@ pub(crate) struct Attempt {
     pub(crate) id: AttemptId,
     pub(crate) tx: ClientTx,
     pub(crate) rang: Rang,
+    /// The description of its early media that was passed on last.
+    pub(crate) described: Bytes,
 }
 
 /// Whether a phone gave a sign of life.
@@ -101,7 +109,11 @@ impl Call {
     /// without somebody who will look at it again.
     pub(crate) fn next_deadline(&self) -> Instant {
         let stage = match &self.stage {
-            Stage::Waiting(waiting) => waiting.announce_at.min(waiting.gives_up_at),
+            Stage::Waiting(waiting) => waiting
+                .reliable
+                .next_deadline()
+                .into_iter()
+                .fold(waiting.announce_at.min(waiting.gives_up_at), Instant::min),
             Stage::Connected(connected) => [&connected.caller, &connected.agent]
                 .into_iter()
                 .flat_map(|leg| {

@@ -18,6 +18,7 @@ use crate::{
     event::{EndCause, Event},
     ids::{AttemptId, CallId, CallNumber},
     leg::Side,
+    reliable::{Early, Reliable},
     session::AskBy,
     unanswered::Unanswered,
 };
@@ -96,8 +97,8 @@ pub(crate) enum ClientUse {
     Relay(Box<SentRelay>),
     /// A request by which we ask whether a side is there.
     Ask(Box<SentAsk>),
-    /// A BYE: whatever its answer, the leg is over.
-    Bye,
+    /// A BYE or a PRACK: nothing depends on its answer.
+    Unwatched,
 }
 
 #[derive(Debug)]
@@ -108,6 +109,8 @@ pub(crate) struct SentInvite {
     pub(crate) uri: Bytes,
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,
+    /// Early dialogs with phones that want their ringing confirmed.
+    pub(crate) early: SmallVec<[Early; 1]>,
     /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
     pub(crate) acks: SmallVec<[SentAck; 1]>,
 }
@@ -197,12 +200,15 @@ impl Calls {
         if let Some(trying) = layer.response_builder(tx, StatusCode::TRYING, "Trying", None) {
             layer.respond(now, tx, trying.finish());
         }
+        let reliable = Reliable::of(&invite);
         let waiting = Waiting {
             tx,
             invite,
             flow,
             local_tag: number.tag(&mut self.ids),
             announced: Announced::Trying,
+            reliable,
+            early_media: None,
             ringing: None,
             announce_at: now + self.settings.announce_interval,
             gives_up_at: now + self.settings.wait_max,
@@ -252,22 +258,50 @@ impl Calls {
         status: StatusCode,
         reason: &str,
     ) {
+        self.say(now, layer, call, status, reason, None);
+    }
+
+    /// Sends a provisional response, with the early media's description of a phone's. A caller who
+    /// requires reliable responses gets none: the description would have to be agreed before the call
+    /// could be answered.
+    pub(crate) fn say(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        status: StatusCode,
+        reason: &str,
+        described: Option<&Message>,
+    ) {
+        let t1 = self.settings.t1;
         let Some(Call {
             stage: Stage::Waiting(waiting),
             id,
             ..
-        }) = self.table.get(&call)
+        }) = self.table.get_mut(&call)
         else {
             return;
         };
+        if !waiting.reliable.may_say(status, reason) {
+            return;
+        }
         let tag = Some(&*waiting.local_tag);
         if let Some(builder) = layer.response_builder(waiting.tx, status, reason, tag) {
             let response = builder
                 .copy(&waiting.invite, HeaderName::RecordRoute)
                 .header(HeaderName::Contact, self.locals.contact(waiting.flow));
             let response = carry::call_id(response, id, &self.settings.domain);
-            layer.respond(now, waiting.tx, response.finish());
+            let response = waiting.reliable.write(response);
+            let message = match (described, &waiting.reliable) {
+                (Some(described), Reliable::No) => {
+                    carry::content(response, described).finish_with_body(described.body_bytes())
+                }
+                _ => response.finish(),
+            };
+            layer.respond(now, waiting.tx, message.clone());
+            waiting.reliable.sent(now, &message, t1);
         }
+        self.rearm(call);
     }
 
     /// Refuses a call that waits, with this answer, or ends one that is connected.
@@ -298,6 +332,7 @@ impl Calls {
     }
 
     fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
+        self.resend_provisional(now, layer, number);
         let Some(call) = self.table.get_mut(&number) else {
             return;
         };

@@ -103,6 +103,11 @@ impl Dialog {
             && request.call_id() == &*self.call_id
     }
 
+    /// Goes on after the requests of an early dialog with the same peer.
+    pub(crate) fn continue_after(&mut self, early: &Self) {
+        self.local_cseq = self.local_cseq.max(early.local_cseq);
+    }
+
     pub(crate) const fn peer(&self) -> Peer {
         self.peer
     }

@@ -100,6 +100,7 @@ impl Calls {
                 None
             }
             Method::Options => Some(StatusCode::OK),
+            Method::Prack => Some(self.handle_prack(now, layer, call, request)),
             // RFC 3311 §5.2: an offer while the first one is unanswered.
             Method::Update | Method::Invite => Some(StatusCode::REQUEST_PENDING),
             Method::Info | Method::Message => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
@@ -135,6 +136,8 @@ impl Calls {
             Method::Update => Relayed::Update,
             Method::Info | Method::Message => Relayed::Other,
             Method::Options => return Some(StatusCode::OK),
+            // It confirms what was said before the answer, and crossed it.
+            Method::Prack if side == Side::Caller => return Some(StatusCode::OK),
             _ => return Some(StatusCode::METHOD_NOT_ALLOWED),
         };
         self.relay(now, layer, call, side, tx, request, what)

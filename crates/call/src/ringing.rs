@@ -15,12 +15,16 @@ use crate::{
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Unacked},
-    session::{self, Session},
+    reliable::OPTION_100REL,
+    session::{self, OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
 };
 
 /// Methods that a peer may use towards us.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER";
+pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REGISTER";
+
+/// Extensions that a peer may require of us.
+pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
 
 /// A caller whose From cannot be read by a phone (RFC 3323 §4.1.1.3).
 const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
@@ -64,6 +68,7 @@ impl Calls {
             uri: target.uri.clone(),
             flow: target.flow,
             peer: self.peer_of(target),
+            early: SmallVec::new(),
             acks: SmallVec::new(),
         };
         self.client_uses
@@ -73,6 +78,7 @@ impl Calls {
                 id: attempt,
                 tx,
                 rang: Rang::No,
+                described: Bytes::new(),
             });
         }
     }
@@ -105,6 +111,18 @@ impl Calls {
         };
         if let Some(ringing) = waiting.ringing.take_if(|ringing| ringing.id == attempt) {
             layer.cancel(now, ringing.tx, None);
+            self.end_early_media(call, attempt);
+        }
+    }
+
+    /// A phone whose early media the caller heard rings no more: what is said from now on belongs to
+    /// another early dialog (RFC 3261 §13.2.1: one offer has one answer in each).
+    fn end_early_media(&mut self, call: CallNumber, attempt: AttemptId) {
+        let tag = call.tag(&mut self.ids);
+        if let Some(waiting) = self.waiting_mut(call)
+            && waiting.early_media.take_if(|by| *by == attempt).is_some()
+        {
+            waiting.local_tag = tag;
         }
     }
 
@@ -142,6 +160,13 @@ impl Calls {
             .header(HeaderName::Contact, self.locals.contact(target.flow))
             .header(HeaderName::Allow, ALLOW);
         let builder = session::propose(builder, self.settings.session_interval);
+        // Without an offer of ours a reliable response would bring one, and its PRACK the answer that
+        // only the caller can give.
+        let builder = if caller.body_bytes().is_empty() {
+            builder
+        } else {
+            builder.header(HeaderName::Supported, OPTION_100REL)
+        };
         let builder = carry::call_id(builder, id, &self.settings.domain);
         let builder = carry::invite(builder, caller);
         Request::new(builder.finish_with_body(caller.body_bytes())).ok()
@@ -161,11 +186,18 @@ impl Calls {
         } else if status.is_final() {
             self.handle_refusal(tx, AgentFailure::of(status));
         } else if status != StatusCode::TRYING {
-            self.handle_ringing(now, layer, tx);
+            self.confirm(now, layer, tx, response);
+            self.handle_ringing(now, layer, tx, response);
         }
     }
 
-    fn handle_ringing(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
+    fn handle_ringing(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
@@ -173,17 +205,24 @@ impl Calls {
             return;
         };
         waiting.announced = Announced::Ringing;
-        let Some(ringing) = waiting
-            .ringing
-            .as_mut()
-            .filter(|ringing| ringing.rang == Rang::No)
-        else {
+        let Some(ringing) = waiting.ringing.as_mut() else {
             return;
         };
-        ringing.rang = Rang::Yes;
         let attempt = ringing.id;
-        self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
-        self.emit(Event::AgentRinging { call, attempt });
+        let is_first = std::mem::replace(&mut ringing.rang, Rang::Yes) == Rang::No;
+        let is_described =
+            !response.body_bytes().is_empty() && *ringing.described != *response.body_bytes();
+        if is_described {
+            ringing.described = response.body();
+            waiting.early_media = Some(attempt);
+            let (status, reason) = (response.status(), response.status().reason());
+            self.say(now, layer, call, status, reason, Some(response));
+        } else if is_first {
+            self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
+        }
+        if is_first {
+            self.emit(Event::AgentRinging { call, attempt });
+        }
     }
 
     /// The attempt ended without an answer: if it is still the one that rings, its call waits on.
@@ -197,6 +236,7 @@ impl Calls {
         else {
             return;
         };
+        self.end_early_media(call, attempt.id);
         self.emit(Event::AgentFailed {
             call,
             attempt: attempt.id,
@@ -230,7 +270,10 @@ impl Calls {
         if self.owes_ack(sent.call, tx, tag) || sent.acks.len() >= ANSWERS_MAX {
             return;
         }
-        let dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
+        let mut dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
+        if let Some(early) = sent.early.iter().find(|early| *early.tag == *tag) {
+            dialog.continue_after(&early.dialog);
+        }
         let (call, attempt) = (sent.call, sent.attempt);
         if self.call_ringing(tx) == Some(call) {
             self.connect(now, layer, call, tx, dialog, response);
@@ -273,7 +316,8 @@ impl Calls {
             .map(|ok| {
                 let ok = ok
                     .copy(&invite, HeaderName::RecordRoute)
-                    .header(HeaderName::Allow, ALLOW);
+                    .header(HeaderName::Allow, ALLOW)
+                    .header(HeaderName::Supported, SUPPORTED.join(", "));
                 let ok = session.write_answer(ok);
                 let ok = ok.header(HeaderName::Contact, self.locals.contact(flow));
                 carry::call_id(ok, id, &self.settings.domain)

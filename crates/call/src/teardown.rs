@@ -44,7 +44,7 @@ impl Calls {
             Some(ClientUse::Invite(_)) => self.handle_invite_response(now, layer, tx, response),
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
             Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
-            Some(ClientUse::Bye) | None => {}
+            Some(ClientUse::Unwatched) | None => {}
         }
     }
 
@@ -65,7 +65,7 @@ impl Calls {
             Some(ClientUse::Invite(_)) => self.handle_invite_failed(now, tx),
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
             Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
-            Some(ClientUse::Bye) | None => {}
+            Some(ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);
     }
@@ -219,7 +219,7 @@ impl Calls {
         let (builder, flow) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
         let bye: Option<Request> = Builder::finish_request(builder).ok();
         if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
-            self.client_uses.insert(tx, ClientUse::Bye);
+            self.client_uses.insert(tx, ClientUse::Unwatched);
         }
     }
 

@@ -87,6 +87,9 @@ impl Calls {
             return false;
         }
         let mut dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
+        if let Some(early) = sent.early.iter().find(|early| *early.tag == *tag) {
+            dialog.continue_after(&early.dialog);
+        }
         let (ack, flow) = dialog.ack(response.cseq_number(), &mut self.ids, &self.locals);
         let ack = ack.finish();
         layer.send(&ack, flow);

@@ -239,6 +239,7 @@ impl Engine {
         self.answer_with(now, tx, status, |builder| {
             builder
                 .header(HeaderName::Allow, call::ALLOW)
+                .header(HeaderName::Supported, call::SUPPORTED.join(", "))
                 .header(HeaderName::Accept, "application/sdp, multipart/mixed")
         });
     }
@@ -284,8 +285,10 @@ pub(crate) fn aor_of(agent: AgentId) -> Aor {
 //# header field, it MUST respond by generating a response with status
 //# code 420 (Bad Extension).
 fn unsupported_extensions(request: &Request) -> Option<Vec<u8>> {
-    let required: Vec<_> = request.elements(HeaderName::Require).collect();
-    (!required.is_empty()).then(|| required.join(&b", "[..]))
+    let unknown: Vec<_> = request
+        .unsupported_options(HeaderName::Require, &call::SUPPORTED)
+        .collect();
+    (!unknown.is_empty()).then(|| unknown.join(&b", "[..]))
 }
 
 impl Listener {

@@ -8,6 +8,7 @@ mod nodes;
 mod overflow;
 mod refused;
 mod releases;
+mod reliable;
 mod requests;
 mod sessions;
 

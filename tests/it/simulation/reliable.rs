@@ -1,0 +1,252 @@
+//! Reliable provisional responses (RFC 3262) and early media, with a caller or a phone that is
+//! written by hand.
+
+use engine::Event;
+
+use super::{
+    AFTER_20_S, Bench, Site, configuration,
+    requests::{LINE, RAW, Wire, request, status},
+    seconds,
+};
+use sim::{Answer, CallPlan, Manner, Weather};
+
+/// A phone at an address of its own, where no simulated peer answers.
+const RAW_PHONE: &str = "203.0.113.9:5060";
+
+/// A caller who requires that ringing is confirmed.
+struct Caller {
+    wire: Wire,
+    pracks: u32,
+}
+
+impl Caller {
+    fn new(lines: &str) -> (Self, Vec<String>) {
+        let mut bench = Bench::one_site(&["arm-1"]);
+        bench.manner("arm-1", Manner::answers_after(seconds(4.0)));
+        let mut wire = Wire::over(bench);
+        let got = wire.ask(RAW, &request(RAW, "INVITE", LINE, "rel", lines));
+        (Self { wire, pracks: 1 }, got)
+    }
+
+    /// Confirms a response; what comes back.
+    fn prack(&mut self, response: &str, rack: &str) -> Vec<String> {
+        let line = |name: &str| {
+            response
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap()
+        };
+        self.pracks += 1;
+        let cseq = self.pracks;
+        let prack = format!(
+            "PRACK sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {RAW};branch=z9hG4bKp{cseq}\r\n\
+             {}\r\n{}\r\n{}\r\nCSeq: {cseq} PRACK\r\nRAck: {rack}\r\n\r\n",
+            line("From:"),
+            line("To:"),
+            line("Call-ID:")
+        );
+        self.wire.ask(RAW, &prack)
+    }
+
+    fn wait(&mut self, time: f64) -> Vec<String> {
+        self.wire.forget();
+        self.wire.bench.world.run_for(seconds(time));
+        self.wire.got(RAW)
+    }
+}
+
+#[test]
+fn a_caller_who_requires_it_hears_ringing_until_the_prack() {
+    let (mut caller, got) = Caller::new("Require: 100rel\r\n");
+    assert_eq!(status(&got), ["100 Trying", "180 Ringing"]);
+    let ringing = got[1].clone();
+    assert!(ringing.contains("\r\nRequire: 100rel\r\n") && ringing.contains("\r\nRSeq: 1\r\n"));
+    // Sent again after 0.5 s and 1 s more.
+    assert_eq!(caller.wait(1.6), [ringing.clone(), ringing.clone()]);
+
+    for wrong in ["2 1 INVITE", "1 2 INVITE", "1 1 UPDATE"] {
+        let answer = caller.prack(&ringing, wrong);
+        assert_eq!(
+            status(&answer),
+            ["481 Call/Transaction Does Not Exist"],
+            "{wrong}"
+        );
+    }
+    assert_eq!(status(&caller.prack(&ringing, "1 1 INVITE")), ["200 OK"]);
+    let again = caller.prack(&ringing, "1 1 INVITE");
+    assert_eq!(
+        status(&again),
+        ["481 Call/Transaction Does Not Exist"],
+        "once"
+    );
+    let answered = caller.wait(2.0);
+    assert_eq!(
+        status(&answered)[0],
+        "200 OK",
+        "and nothing more of the 180"
+    );
+}
+
+#[test]
+fn one_who_never_confirms_is_not_refused() {
+    let (mut caller, _) = Caller::new("Require: 100rel\r\n");
+    let got = caller.wait(5.0);
+    assert!(status(&got).contains(&"200 OK"), "{:?}", status(&got));
+}
+
+#[test]
+fn one_who_waits_hears_its_place_after_the_prack_before() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let (node, agent) = (bench.node, bench.agent("arm-1"));
+    bench
+        .world
+        .set_agent(node, agent, engine::acd::Want::LoggedOut);
+    let mut wire = Wire::over(bench);
+    let got = wire.ask(
+        RAW,
+        &request(RAW, "INVITE", LINE, "rel", "Require: 100rel\r\n"),
+    );
+    assert_eq!(status(&got), ["100 Trying", "180 Ringing"], "one at a time");
+    let mut caller = Caller { wire, pracks: 1 };
+    let got = caller.prack(&got[1], "1 1 INVITE");
+    let mut heard = status(&got);
+    heard.sort_unstable();
+    assert_eq!(heard, ["182 Queued; place 1", "200 OK"]);
+    assert!(got.iter().any(|one| one.contains("\r\nRSeq: 2\r\n")));
+}
+
+#[test]
+fn one_who_only_supports_it_is_not_bothered() {
+    let (_, got) = Caller::new("Supported: 100rel\r\n");
+    assert!(got.iter().all(|one| !one.contains("RSeq")));
+}
+
+/// One site with an agent whose phone is written by hand.
+fn raw_phone() -> Wire {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1", "arm-2"],
+    };
+    let text = configuration(&[site], AFTER_20_S).replace(
+        "sip:arm-1@203.0.113.1:5060",
+        &format!("sip:arm-1@{RAW_PHONE}"),
+    );
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    bench.manner("arm-2", Manner::answers(Answer::Never));
+    Wire::over(bench)
+}
+
+/// A response of the phone to what it was sent.
+fn phone_says(invite: &str, first: &str, lines: &str, body: &str) -> String {
+    let line = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap();
+    format!(
+        "SIP/2.0 {first}\r\n{}\r\n{}\r\n{};tag=phone\r\n{}\r\n{}\r\n\
+         Contact: <sip:arm-1@{RAW_PHONE}>\r\n{lines}Content-Length: {}\r\n\r\n{body}",
+        line("Via:"),
+        line("From:"),
+        line("To:"),
+        line("Call-ID:"),
+        line("CSeq:"),
+        body.len()
+    )
+}
+
+/// Calls, and gives the INVITE that the phone gets.
+fn rung(wire: &mut Wire) -> String {
+    wire.bench
+        .call(CallPlan::to(super::DIALLED).talk(seconds(5.0)));
+    wire.bench.world.run_for(seconds(0.1));
+    let got = wire.got(RAW_PHONE);
+    got.into_iter()
+        .find(|text| text.starts_with("INVITE"))
+        .unwrap()
+}
+
+#[test]
+fn a_phone_that_wants_its_ringing_confirmed_gets_a_prack_in_order_and_once() {
+    let mut wire = raw_phone();
+    let invite = rung(&mut wire);
+    assert!(invite.contains("\r\nSupported: 100rel\r\n"));
+    let ringing = |rseq: u32| {
+        let lines = format!("Require: 100rel\r\nRSeq: {rseq}\r\n");
+        phone_says(&invite, "180 Ringing", &lines, "")
+    };
+    let got = wire.ask(RAW_PHONE, &ringing(7));
+    assert!(got[0].starts_with("PRACK ") && got[0].contains("\r\nRAck: 7 1 INVITE\r\n"));
+    assert!(got[0].contains("\r\nCSeq: 2 PRACK\r\n"));
+    for passed_over in [7, 9, 6] {
+        let got = wire.ask(RAW_PHONE, &ringing(passed_over));
+        assert!(
+            got.iter()
+                .all(|one| !one.contains("RAck: 9") && !one.contains("RAck: 6"))
+        );
+        assert!(
+            got.iter().all(|one| !one.contains("CSeq: 3 PRACK")),
+            "{got:?}"
+        );
+    }
+    let got = wire.ask(RAW_PHONE, &ringing(8));
+    assert!(
+        got.iter()
+            .any(|one| one.contains("RAck: 8 1 INVITE") && one.contains("CSeq: 3 PRACK"))
+    );
+
+    // The dialog goes on where the early one was.
+    let ok = phone_says(
+        &invite,
+        "200 OK",
+        "Content-Type: application/sdp\r\n",
+        "v=0\r\n",
+    );
+    assert!(
+        wire.ask(RAW_PHONE, &ok)
+            .iter()
+            .any(|one| one.starts_with("ACK"))
+    );
+    wire.bench.world.run_for(seconds(6.0));
+    let bye = wire.got(RAW_PHONE);
+    let bye = bye.iter().find(|one| one.starts_with("BYE")).unwrap();
+    assert!(bye.contains("\r\nCSeq: 4 BYE\r\n"), "{bye}");
+}
+
+#[test]
+fn early_media_pass_and_end_with_the_phone_that_made_them() {
+    let mut wire = raw_phone();
+    let invite = rung(&mut wire);
+    let sdp = "v=0\r\ns=early\r\n";
+    let lines = "Content-Type: application/sdp\r\n";
+    wire.ask(
+        RAW_PHONE,
+        &phone_says(&invite, "183 Session Progress", lines, sdp),
+    );
+    let heard = wire.got(super::OPERATOR);
+    let early = heard
+        .iter()
+        .find(|one| one.starts_with("SIP/2.0 183"))
+        .unwrap();
+    assert!(early.ends_with(sdp) && early.contains("Content-Type: application/sdp"));
+
+    // The phone gives up; the next agent's ringing is another early dialog.
+    wire.ask(RAW_PHONE, &phone_says(&invite, "486 Busy Here", "", ""));
+    wire.bench.world.run_for(seconds(0.1));
+    let heard = wire.got(super::OPERATOR);
+    let next = heard
+        .iter()
+        .find(|one| one.starts_with("SIP/2.0 180"))
+        .unwrap();
+    let tag = |text: &str| {
+        let to = text.lines().find(|line| line.starts_with("To:")).unwrap();
+        to.rsplit_once(";tag=").unwrap().1.to_owned()
+    };
+    assert_ne!(tag(early), tag(next));
+    assert!(!next.contains("v=0"));
+    let offers = wire.bench.world.events().iter().filter(|(_, event)| {
+        matches!(
+            event,
+            Event::Distribution(engine::acd::Event::Offered { .. })
+        )
+    });
+    assert_eq!(offers.count(), 2);
+}
