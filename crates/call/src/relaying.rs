@@ -59,6 +59,11 @@ impl Calls {
         Routed::Handled
     }
 
+    /// Whether a request belongs to a call here.
+    pub fn owns(&self, request: &Request) -> bool {
+        self.owner(request).is_some()
+    }
+
     /// The call and the side that a request inside a dialog belongs to.
     pub(crate) fn owner(&self, request: &Request) -> Option<(CallNumber, Side)> {
         let number = CallNumber::of_tag(request.to_tag()?)?;

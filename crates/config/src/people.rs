@@ -6,7 +6,7 @@ use std::{
 };
 
 use acd::{
-    AgentId, AgentSpec, Condition, Directory, Level, LineSpec, PlanSpec, Priority, Reach,
+    AgentId, AgentSpec, Condition, Directory, Level, LineId, LineSpec, PlanSpec, Priority, Reach,
     Selection, SiteSpec, StartState, StepSpec,
 };
 use sip::UriBuf;
@@ -34,8 +34,24 @@ pub(crate) struct LineEntry {
     pub(crate) spec: LineSpec,
     pub(crate) numbers: Vec<At<String>>,
     pub(crate) trunks: Vec<At<String>>,
+    service: Service,
     span: Span,
 }
+
+/// Whom a line serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    /// Who needs help: shed last.
+    Emergency,
+    /// Other services: shed before emergencies.
+    Partner,
+}
+
+/// What a configuration calls them.
+const SERVICES: [(&str, Service); 2] = [
+    ("emergency", Service::Emergency),
+    ("partner", Service::Partner),
+];
 
 #[derive(Debug)]
 struct AgentEntry {
@@ -91,6 +107,15 @@ impl People {
 
     pub(crate) fn has_line(&self, id: &str) -> bool {
         self.lines.iter().any(|line| line.spec.id == id)
+    }
+
+    /// Lines of partners.
+    pub(crate) fn partner_lines(&self, directory: &Directory) -> BTreeSet<LineId> {
+        let lines = self.lines.iter();
+        lines
+            .filter(|line| line.service == Service::Partner)
+            .filter_map(|line| directory.line(&line.spec.id))
+            .collect()
     }
 
     pub(crate) fn line_ids(&self) -> Vec<&str> {
@@ -267,6 +292,7 @@ impl Reader<'_> {
         let ring_time = table.positive_duration("ring_time").map(|at| at.value);
         let wrap_up = table.duration("wrap_up").map(|at| at.value);
         let overflow = table.string("overflow");
+        let service = table.word("service", &SERVICES).map(|at| at.value);
         table.finish();
         for (kind, name) in [("site", &site), ("overflow", &overflow)] {
             if let Some(name) = name {
@@ -287,6 +313,7 @@ impl Reader<'_> {
             },
             numbers,
             trunks,
+            service: service.unwrap_or(Service::Emergency),
             span: table.span().clone(),
         })
     }

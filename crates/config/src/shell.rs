@@ -87,6 +87,7 @@ pub(crate) fn read(
             listeners,
             trunks,
             numbers: numbers.collect(),
+            partner_lines: people.partner_lines(&directory),
             default_line: line_of(&default_line?.value)?,
             authentication,
             contacts: people.contacts(&directory),

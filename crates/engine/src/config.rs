@@ -1,11 +1,11 @@
 //! What the engine is told at its construction. Every value has been validated by whoever made it:
 //! the `config` crate for a file, a test for itself.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use acd::{AgentId, Directory, LineId};
 use sip::{Transport, UriBuf};
-use sip_proxy::{Algorithm, Ha1, Trunk, TrunkId};
+use sip_proxy::{Algorithm, GuardSettings, Ha1, Trunk, TrunkId};
 use sip_transaction::{ListenerId, Timers};
 
 use crate::routing::Dialled;
@@ -25,6 +25,8 @@ pub struct Config {
     pub directory: Arc<Directory>,
     /// Which number goes to which line.
     pub numbers: Vec<NumberRoute>,
+    /// Lines of partners: shed before those for emergencies.
+    pub partner_lines: BTreeSet<LineId>,
     /// The line of a trunk's call whose number is nobody's: it is never lost.
     pub default_line: LineId,
     /// How phones prove who they are; `None` where they are believed by their address.
@@ -99,6 +101,8 @@ pub struct Settings {
     pub unreachable_retry: Duration,
     /// How long an agent whose phone was busy or declined is left alone.
     pub refusal_retry: Duration,
+    /// How patient we are with strangers.
+    pub guard: GuardSettings,
     /// Limits on one SIP message.
     pub message: sip::Limits,
 }
@@ -117,6 +121,7 @@ impl Default for Settings {
             unreachable_after: acd.unreachable_after,
             unreachable_retry: acd.unreachable_retry,
             refusal_retry: acd.refusal_retry,
+            guard: GuardSettings::default(),
             message: sip::Limits::default(),
         }
     }

@@ -1,7 +1,8 @@
 //! The engine itself: inputs, the one output queue, and the pump between the machines inside.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
     time::Instant,
 };
 
@@ -9,14 +10,16 @@ use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
-use sip_proxy::{Authentication, Proxy, ProxySettings, Registrar, Trunks};
-use sip_transaction::{ClientTx, Flow, IdSource, Local, Locals, TransactionLayer, Transmit};
+use sip_proxy::{Authentication, Guard, Proxy, ProxySettings, Registrar, Trunks};
+use sip_transaction::{
+    ClientTx, Flow, IdSource, Local, Locals, StreamListener, TransactionLayer, Transmit,
+};
 use slotmap::SecondaryMap;
 
 use crate::{
     config::Config,
     event::{Direction, Event},
-    identity,
+    identity::{self, Source},
     record::Records,
     routing::DialPlan,
 };
@@ -83,6 +86,11 @@ pub struct Engine {
     pub(crate) records: Records,
     pub(crate) probes: SecondaryMap<ClientTx, AgentId>,
     pub(crate) ids: IdSource,
+    pub(crate) guard: Guard,
+    /// Where phones with a fixed contact are.
+    pub(crate) contact_addresses: BTreeSet<IpAddr>,
+    /// Who sent the request that is on its way through the transactions.
+    pub(crate) arriving: Option<Source>,
     /// Calls that came to wait and have not been told so.
     pub(crate) to_announce: VecDeque<CallNumber>,
     pub(crate) drain: Option<Drain>,
@@ -113,29 +121,8 @@ impl Engine {
                 .collect(),
         );
         let [seed_a, seed_b, seed_c, seed_d] = config.seed;
-        let layer = TransactionLayer::new(sip_transaction::Settings {
-            timers: settings.timers,
-            transactions_max: settings.transactions_max,
-            hash_seed: [seed_a, seed_b],
-            streams: config
-                .listeners
-                .iter()
-                .filter(|listener| listener.transport == sip::Transport::Tcp)
-                .map(|listener| sip_transaction::StreamListener {
-                    listener: listener.id,
-                    sent_by: listener.advertised,
-                })
-                .collect(),
-        });
-        let call_settings = call::Settings {
-            t1: settings.timers.t1,
-            t2: settings.timers.t2,
-            announce_interval: settings.announce_interval,
-            wait_max: settings.wait_max,
-            call_max: settings.call_max,
-            session_interval: settings.session_interval,
-            ..call::Settings::new(config.domain.clone())
-        };
+        let layer = transaction_layer(&config, [seed_a, seed_b]);
+        let call_settings = call_settings(&config);
         let acd_settings = acd::Settings {
             calls_max: settings.calls_max,
             unreachable_after: settings.unreachable_after,
@@ -159,6 +146,14 @@ impl Engine {
             locals,
             dial_plan: DialPlan::new(&config),
             contacts: config.contacts.iter().cloned().collect(),
+            guard: Guard::new(settings.guard),
+            contact_addresses: config
+                .contacts
+                .iter()
+                .filter_map(|(_, contact)| contact.as_uri().as_sip()?.host.ip())
+                .map(|ip| ip.to_canonical())
+                .collect(),
+            arriving: None,
             records: Records::default(),
             probes: SecondaryMap::new(),
             ids: IdSource::new([seed_d, seed_c]),
@@ -322,5 +317,35 @@ impl Engine {
             self.calls
                 .end(now, &mut self.layer, call, StatusCode::SERVICE_UNAVAILABLE);
         }
+    }
+}
+
+fn transaction_layer(config: &Config, hash_seed: [u64; 2]) -> TransactionLayer {
+    let tcp = config
+        .listeners
+        .iter()
+        .filter(|listener| listener.transport == sip::Transport::Tcp);
+    let streams = tcp.map(|listener| StreamListener {
+        listener: listener.id,
+        sent_by: listener.advertised,
+    });
+    TransactionLayer::new(sip_transaction::Settings {
+        timers: config.settings.timers,
+        transactions_max: config.settings.transactions_max,
+        hash_seed,
+        streams: streams.collect(),
+    })
+}
+
+fn call_settings(config: &Config) -> call::Settings {
+    let settings = &config.settings;
+    call::Settings {
+        t1: settings.timers.t1,
+        t2: settings.timers.t2,
+        announce_interval: settings.announce_interval,
+        wait_max: settings.wait_max,
+        call_max: settings.call_max,
+        session_interval: settings.session_interval,
+        ..call::Settings::new(config.domain.clone())
     }
 }

@@ -1,13 +1,15 @@
 //! Facts: what the engine tells metrics, call records, the API's stream and tests. Each is told
 //! once, and none holds personal data.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use acd::{AgentId, LineId};
 use call::{CallId, EndCause};
 use sip::{Invalid, ParseError};
 use sip_proxy::{TrunkId, Unproven};
 use sip_transaction::{Attempt, MessageKind};
+
+use crate::gate::Class;
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +85,13 @@ pub enum Event {
         /// The agent.
         agent: AgentId,
     },
+    /// A source that nobody knows has cost too much: what comes from there is dropped unread.
+    SourceBanned {
+        /// The source: a machine of nobody that we know.
+        source: IpAddr,
+        /// For so long.
+        lasts: Duration,
+    },
     /// The node takes no new calls from now on.
     Draining,
 }
@@ -135,6 +144,8 @@ pub enum BlockReason {
     CallsMax,
     /// The node is draining.
     Draining,
+    /// A partner's call, shed to keep room for emergencies.
+    Shed,
 }
 
 impl BlockReason {
@@ -143,6 +154,7 @@ impl BlockReason {
         match self {
             Self::CallsMax => "calls-max",
             Self::Draining => "draining",
+            Self::Shed => "shed",
         }
     }
 }
@@ -169,7 +181,11 @@ pub enum DropReason {
     Unproven(Unproven),
     /// Credentials of one agent for the address-of-record of another; answered 403.
     OtherIdentity,
-    /// It came from nobody that we know; answered 403.
+    /// It came from a source that is banned; not even read.
+    Banned,
+    /// A new request for which there was no room; answered 503.
+    Shed(Class),
+    /// It came from nobody that we know; answered 403, 404 or 481.
     UnknownSource,
     /// No more transactions; answered 503.
     TransactionsMax,
@@ -187,6 +203,8 @@ impl DropReason {
             Self::NotForwarded(why) => why,
             Self::Unproven(why) => why.label(),
             Self::OtherIdentity => "other-identity",
+            Self::Banned => "banned",
+            Self::Shed(class) => class.label(),
             Self::UnknownSource => "unknown-source",
             Self::TransactionsMax => "transactions-max",
         }

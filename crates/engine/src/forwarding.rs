@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use acd::{AgentId, LineId};
-use sip::{HeaderName, Method, Request, StatusCode};
+use sip::{HeaderName, Method, Request, StatusCode, Uri};
 use sip_proxy::{Received, Rejection};
 use sip_transaction::{Flow, ServerTx, Target};
 
@@ -41,16 +41,9 @@ impl Engine {
         if request.to_tag().is_some() {
             return Destination::Nowhere(StatusCode::CALL_DOES_NOT_EXIST);
         }
-        if source == Source::Unknown && *request.method() != Method::Register {
-            return Destination::Nowhere(StatusCode::FORBIDDEN);
-        }
         let uri = request.uri();
-        let trunk = source.trunk();
         let is_invite = *request.method() == Method::Invite;
-        let line = is_invite
-            .then(|| self.dial_plan.line(&uri, trunk))
-            .flatten();
-        if let Some(line) = line {
+        if is_invite && let Some(line) = self.line_of(&uri, source) {
             return Destination::Line(line);
         }
         if *request.method() != Method::Register
@@ -63,11 +56,21 @@ impl Engine {
                 Destination::Onward(phones)
             };
         }
-        match (is_invite, trunk) {
-            (true, Some(_)) => Destination::Line(self.config.default_line),
-            (true, None) => Destination::Nowhere(StatusCode::NOT_FOUND),
-            (false, _) => Destination::Here,
+        if is_invite {
+            Destination::Nowhere(StatusCode::NOT_FOUND)
+        } else {
+            Destination::Here
         }
+    }
+
+    /// The line of a new call: that of its number, or for an operator's call that is for no agent's
+    /// phone either, the default line. A call that matches nothing is not lost.
+    pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineId> {
+        let trunk = source.trunk();
+        self.dial_plan.line(uri, trunk).or_else(|| {
+            let is_default = trunk.is_some() && self.agent_of_aor(uri).is_none();
+            is_default.then_some(self.config.default_line)
+        })
     }
 
     /// An agent's phones in groups of equal preference, the best first: the bindings in the

@@ -8,7 +8,7 @@ use sip::{Edit, HeaderName, Limits, Method, Request, StatusCode, Uri};
 use sip_proxy::{
     Account, Authentication, AuthenticationSettings, ChallengeBy, TrunkId, Unproven, Verdict,
 };
-use sip_transaction::{Flow, ServerTx};
+use sip_transaction::Flow;
 
 use crate::{config, engine::Engine, event::DropReason, receive::aor_of};
 
@@ -50,14 +50,13 @@ pub(crate) fn authentication(
 }
 
 impl Engine {
-    /// Who sent a request; `None` when it has been answered, with a challenge or a refusal.
+    /// Who sent a new request; `None` when it has been answered, with a challenge or a refusal.
     ///
     /// An operator is never asked for credentials: an emergency call is not refused for its
     /// identity. What is inside a dialog is known by the dialog.
     pub(crate) fn identify(
         &mut self,
         now: Instant,
-        tx: ServerTx,
         request: &Request,
         flow: Flow,
     ) -> Option<Source> {
@@ -66,9 +65,6 @@ impl Engine {
         let Some(authentication) = &mut self.authentication else {
             return Some(source);
         };
-        if request.to_tag().is_some() {
-            return Some(source);
-        }
         if let Some(trunk) = self.trunks.by_source(flow.remote.ip())
             && !is_register
         {
@@ -83,23 +79,37 @@ impl Engine {
         let claimed = self.claimed_agent(request);
         match verdict {
             Verdict::Proven(aor) => match claimed.filter(|&agent| aor_of(agent) == aor) {
-                Some(agent) => Some(Source::Agent(agent)),
+                Some(agent) => {
+                    self.guard.pardon(flow.remote.ip());
+                    Some(Source::Agent(agent))
+                }
                 None => {
                     self.dropped(DropReason::OtherIdentity);
-                    self.answer(now, tx, StatusCode::FORBIDDEN);
+                    self.offend(now, flow.remote.ip());
+                    self.answer_at_the_door(request, flow, StatusCode::FORBIDDEN, |one| one);
                     None
                 }
             },
             // Whether an address-of-record exists is nobody's business.
             Verdict::Unproven(why) if is_register || claimed.is_some() => {
-                self.challenge(now, tx, by, why);
+                self.challenge(now, request, flow, by, why);
                 None
             }
             Verdict::Unproven(_) => Some(Source::Unknown),
         }
     }
 
-    fn challenge(&mut self, now: Instant, tx: ServerTx, by: ChallengeBy, why: Unproven) {
+    /// Asks for credentials, and keeps nothing (RFC 3261 §26.3.2.4). Who is asked often and never
+    /// proves anything is a guesser.
+    fn challenge(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        flow: Flow,
+        by: ChallengeBy,
+        why: Unproven,
+    ) {
+        self.offend(now, flow.remote.ip());
         if why != Unproven::NoCredentials {
             self.dropped(DropReason::Unproven(why));
         }
@@ -107,32 +117,31 @@ impl Engine {
             ChallengeBy::Server => StatusCode::UNAUTHORIZED,
             ChallengeBy::Proxy => StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         };
-        let tag = self.ids.token();
-        let tag = Some(tag.as_bytes());
-        let response = self
-            .layer
-            .response_builder(tx, status, status.reason(), tag);
-        if let (Some(response), Some(authentication)) = (response, &mut self.authentication) {
-            let response = authentication
-                .challenge(now, response, by, why)
-                .header(HeaderName::Server, &self.config.node);
-            self.layer.respond(now, tx, response.finish());
-        }
+        let Some(mut authentication) = self.authentication.take() else {
+            return;
+        };
+        self.answer_at_the_door(request, flow, status, |response| {
+            authentication.challenge(now, response, by, why)
+        });
+        self.authentication = Some(authentication);
     }
 
     /// The agent that a request says it is from: by From, and for a REGISTER by To as well, since
     /// nobody registers for another.
     fn claimed_agent(&self, request: &Request) -> Option<AgentId> {
         let agent = self.agent_of_aor(&request.from().uri().ok()?)?;
-        if *request.method() == Method::Register {
-            let registered = self.agent_of_aor(&request.to().uri().ok()?)?;
-            return (registered == agent).then_some(agent);
-        }
-        Some(agent)
+        let is_other =
+            *request.method() == Method::Register && self.registered_agent(request) != Some(agent);
+        (!is_other).then_some(agent)
+    }
+
+    /// The agent whose address-of-record a REGISTER is about.
+    pub(crate) fn registered_agent(&self, register: &Request) -> Option<AgentId> {
+        self.agent_of_aor(&register.to().uri().ok()?)
     }
 
     /// An agent by the phone's address, a trunk by its sources.
-    fn source_of(&self, request: &Request, flow: Flow) -> Source {
+    pub(crate) fn source_of(&self, request: &Request, flow: Flow) -> Source {
         let claimed = self.claimed_agent(request);
         if let Some(agent) = claimed.filter(|&agent| self.is_phone_of(agent, flow)) {
             return Source::Agent(agent);

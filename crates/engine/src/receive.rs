@@ -25,18 +25,29 @@ const RETRY_AFTER: &str = "5";
 impl Engine {
     /// Reads one message and hands it to the transactions.
     pub(crate) fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        if self.is_shut_out(now, flow.remote.ip()) {
+            return self.dropped(DropReason::Banned);
+        }
         let message = match Message::parse(bytes, &self.config.settings.message) {
             Ok(message) => message,
             Err(ParseError::KeepAlive) => return,
-            Err(error) => return self.dropped(DropReason::Parse(error)),
+            Err(error) => {
+                self.offend(now, flow.remote.ip());
+                return self.dropped(DropReason::Parse(error));
+            }
         };
         if message.is_request() {
             match Request::new(message) {
                 Ok(request) => {
                     self.received(MessageKind::Request(request.method().label()));
-                    self.layer.handle_request(now, request, flow);
+                    if self.admits(now, &request, flow) {
+                        self.layer.handle_request(now, request, flow);
+                    }
                 }
-                Err(invalid) => self.answer_invalid(&invalid, flow),
+                Err(invalid) => {
+                    self.offend(now, flow.remote.ip());
+                    self.answer_invalid(&invalid, flow);
+                }
             }
         } else {
             match Response::new(message) {
@@ -100,8 +111,9 @@ impl Engine {
         } else {
             request
         };
-        let Some(source) = self.identify(now, tx, &request, flow) else {
-            return;
+        let source = match self.arriving.take() {
+            Some(source) => source,
+            None => self.source_of(&request, flow),
         };
         let received = match self.proxy.receive(source.without_claims(request)) {
             Ok(received) => received,
@@ -119,12 +131,7 @@ impl Engine {
                 }
             }
             Destination::Onward(groups) => self.forward(now, tx, received, flow, groups),
-            Destination::Nowhere(status) => {
-                if status == StatusCode::FORBIDDEN {
-                    self.dropped(DropReason::UnknownSource);
-                }
-                self.answer(now, tx, status);
-            }
+            Destination::Nowhere(status) => self.answer(now, tx, status),
         }
     }
 
@@ -207,13 +214,7 @@ impl Engine {
     }
 
     fn take_register(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {
-        let Some(agent) = request
-            .to()
-            .uri()
-            .ok()
-            .and_then(|uri| self.agent_of_aor(&uri))
-        else {
-            self.dropped(DropReason::UnknownSource);
+        let Some(agent) = self.registered_agent(request) else {
             return self.answer(now, tx, StatusCode::NOT_FOUND);
         };
         let reply = self
@@ -261,6 +262,12 @@ impl Engine {
             self.layer
                 .response_builder(tx, status, status.reason(), Some(tag.as_bytes()));
         let Some(builder) = builder else { return };
+        let response = add(self.with_advice(builder, status)).finish();
+        self.layer.respond(now, tx, response);
+    }
+
+    /// Adds what some refusals should say, and who refuses.
+    pub(crate) fn with_advice(&self, builder: Builder, status: StatusCode) -> Builder {
         let builder = match status {
             StatusCode::SERVICE_UNAVAILABLE => builder.header(HeaderName::RetryAfter, RETRY_AFTER),
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
@@ -268,10 +275,7 @@ impl Engine {
             }
             _ => builder,
         };
-        let response = add(builder)
-            .header(HeaderName::Server, &self.config.node)
-            .finish();
-        self.layer.respond(now, tx, response);
+        builder.header(HeaderName::Server, &self.config.node)
     }
 }
 

@@ -109,6 +109,7 @@ impl Metrics {
                 }
             }
             Event::LateAnswer { .. } => self.series.late_answers.inc(),
+            Event::SourceBanned { .. } => self.series.bans.inc(),
             Event::Distribution(event) => self.distribution(event),
             _ => {}
         }

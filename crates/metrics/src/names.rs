@@ -32,6 +32,7 @@ pub(crate) struct Series {
     pub(crate) draining: IntGauge,
     pub(crate) datagrams_lost: prometheus::IntCounter,
     pub(crate) late_answers: prometheus::IntCounter,
+    pub(crate) bans: prometheus::IntCounter,
 }
 
 impl Series {
@@ -118,13 +119,17 @@ impl Series {
                 "quinze_late_answers_total",
                 "Phones that answered when their offer was over, and were hung up.",
             ),
+            bans: lone_counter(
+                "quinze_bans_total",
+                "Bans of sources that nobody knows and that cost too much.",
+            ),
         };
         series.add_to(registry);
         series
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 19] = [
+        let all: [Box<dyn Collector>; 20] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -144,6 +149,7 @@ impl Series {
             Box::new(self.draining.clone()),
             Box::new(self.datagrams_lost.clone()),
             Box::new(self.late_answers.clone()),
+            Box::new(self.bans.clone()),
         ];
         for collector in all {
             registry

@@ -51,6 +51,9 @@ pub(crate) fn event(directory: &Directory, event: &Event) {
                 "phone no longer registered"
             );
         }
+        Event::SourceBanned { source, lasts } => {
+            warn!(%source, seconds = lasts.as_secs(), "source banned");
+        }
         Event::Draining => info!("draining: no new calls from now on"),
         Event::Dropped { reason } => debug!(reason = reason.label(), "dropped"),
         Event::Distribution(acd::Event::Answered {

@@ -45,6 +45,7 @@ mod authentication;
 mod binding;
 mod cidr;
 mod digest;
+mod guard;
 mod location;
 mod next_hop;
 mod proxy;
@@ -59,6 +60,7 @@ pub use authentication::{
 pub use binding::{Aor, Binding};
 pub use cidr::{Cidr, CidrError};
 pub use digest::{Algorithm, Ha1, Ha1Error, Proof, QOP_AUTH, Quality};
+pub use guard::{Guard, GuardSettings, Offence};
 pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};

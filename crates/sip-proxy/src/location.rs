@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     time::Instant,
 };
 
@@ -15,12 +16,20 @@ pub(crate) struct Location {
     records: BTreeMap<Aor, Vec<Binding>>,
     /// When the first binding of each record expires: one entry for each record.
     deadlines: BTreeSet<(Instant, Aor)>,
+    /// Where bindings were registered from, and how many from there.
+    sources: BTreeMap<IpAddr, usize>,
 }
 
 impl Location {
     /// Replaces all bindings of an address-of-record.
     pub(crate) fn set(&mut self, aor: Aor, bindings: Vec<Binding>) {
         let next = first_expiry(&bindings);
+        for binding in self.bindings(aor).to_vec() {
+            self.forget_source(source_of(&binding));
+        }
+        for binding in &bindings {
+            *self.sources.entry(source_of(binding)).or_default() += 1;
+        }
         let before = if bindings.is_empty() {
             self.records.remove(&aor)
         } else {
@@ -53,6 +62,20 @@ impl Location {
         self.records.get(&aor).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a binding was registered from this address.
+    pub(crate) fn knows_source(&self, address: IpAddr) -> bool {
+        self.sources.contains_key(&address.to_canonical())
+    }
+
+    fn forget_source(&mut self, address: IpAddr) {
+        if let Some(count) = self.sources.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&address);
+            }
+        }
+    }
+
     /// How many addresses-of-record have a binding.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
@@ -73,6 +96,10 @@ impl Location {
             is_best_first && deadline.is_some_and(|at| self.deadlines.contains(&(at, aor)))
         }));
     }
+}
+
+fn source_of(binding: &Binding) -> IpAddr {
+    binding.source.remote.ip().to_canonical()
 }
 
 fn first_expiry(bindings: &[Binding]) -> Option<Instant> {

@@ -1,6 +1,11 @@
 //! The registrar of RFC 3261 §10, from step 6 of §10.3 on.
 
-use std::{cmp::Reverse, collections::VecDeque, time::Duration, time::Instant};
+use std::{
+    cmp::Reverse,
+    collections::VecDeque,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sip::{Request, UriBuf};
@@ -154,6 +159,11 @@ impl Registrar {
     /// equals those of the latest REGISTER first, in the order of its Contacts.
     pub fn bindings(&self, aor: Aor) -> impl ExactSizeIterator<Item = &Binding> + Clone {
         self.location.bindings(aor).iter()
+    }
+
+    /// Whether a phone that has a binding registered from this address.
+    pub fn knows_source(&self, address: IpAddr) -> bool {
+        self.location.knows_source(address)
     }
 
     /// How many addresses-of-record have a binding.

@@ -161,6 +161,17 @@ impl TransactionLayer {
         }
     }
 
+    /// Whether a request belongs to a transaction that exists: it is a repetition, the ACK of a failure,
+    /// or the CANCEL of an INVITE. For whoever wants to look at new ones before anything is kept.
+    pub fn knows(&self, request: &Request) -> bool {
+        let is_known = |wanted| {
+            let fingerprint = self.matcher.server(request, wanted);
+            self.server_index.get(fingerprint).is_some()
+        };
+        is_known(Wanted::Own)
+            || *request.method() == Method::Cancel && is_known(Wanted::CancelledInvite)
+    }
+
     /// Takes a response.
     pub fn handle_response(&mut self, now: Instant, response: Response, flow: Flow) {
         match self.client_index.get(self.matcher.client_of(&response)) {

@@ -11,6 +11,7 @@ mod releases;
 mod reliable;
 mod requests;
 mod sessions;
+mod strangers;
 
 use std::{net::SocketAddr, time::Duration};
 

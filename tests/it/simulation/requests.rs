@@ -17,7 +17,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::over(Bench::one_site(&["arm-1"]))
     }
 

@@ -7,6 +7,7 @@
 
 mod authentication;
 mod expiry;
+mod guard;
 mod model;
 mod next_hop;
 mod proxy;

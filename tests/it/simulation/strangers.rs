@@ -1,0 +1,231 @@
+//! Scanners, guessers and noise; and what is shed when there is too much of everything.
+
+use engine::{Event, acd::Want};
+use sim::{CallPlan, Weather};
+
+use super::{
+    AFTER_20_S, Bench, DIALLED, PHONES, Site, configuration,
+    requests::{LINE, RAW, STRANGER, Wire, request, status},
+    seconds,
+};
+
+/// How many drops there were of each of these reasons.
+fn drops(wire: &Wire, label: &str) -> usize {
+    let events = wire.bench.world.events().iter();
+    let drops = events
+        .filter(|(_, event)| matches!(event, Event::Dropped { reason } if reason.label() == label));
+    drops.count()
+}
+
+/// The `number`-th request of a scanner.
+fn scan(from: &str, number: usize) -> String {
+    request(
+        from,
+        "INVITE",
+        &format!("sip:{number}@192.0.2.1"),
+        &format!("scan{number}"),
+        "",
+    )
+}
+
+#[test]
+fn a_scanner_is_refused_without_state_then_not_even_read_and_later_refused_again() {
+    let mut wire = Wire::new();
+    let mut answers = 0;
+    for number in 0..500 {
+        answers += wire.ask(STRANGER, &scan(STRANGER, number)).len();
+    }
+    assert_eq!(answers, 21, "20, and the one too many");
+    assert_eq!(drops(&wire, "unknown-source"), answers);
+    assert_eq!(drops(&wire, "banned"), 500 - answers);
+    let live = wire
+        .bench
+        .world
+        .node(wire.bench.node)
+        .status(wire.bench.world.now());
+    assert_eq!(live.server_transactions, 0, "nothing is kept of it");
+    let bans = wire
+        .bench
+        .world
+        .events()
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::SourceBanned { .. }));
+    assert_eq!(bans.count(), 1);
+
+    wire.bench.world.run_for(seconds(60.0));
+    let again = wire.ask(STRANGER, &scan(STRANGER, 500));
+    assert_eq!(status(&again), ["403 Forbidden"]);
+}
+
+#[test]
+fn every_kind_of_nuisance_is_an_offence() {
+    let register = |number| {
+        let branch = format!("r{number}");
+        request(
+            STRANGER,
+            "REGISTER",
+            &format!("sip:guess{number}@samu.example"),
+            &branch,
+            "",
+        )
+    };
+    let cancel = |number| request(STRANGER, "CANCEL", LINE, &format!("c{number}"), "");
+    let bye = |number| {
+        request(STRANGER, "BYE", LINE, &format!("b{number}"), "").replace(
+            "To: <sip:+33300000000@192.0.2.1>",
+            "To: <sip:+33300000000@192.0.2.1>;tag=x",
+        )
+    };
+    let noise = |_| "noise".to_owned();
+    let invalid = |number| scan(STRANGER, number).replace("CSeq: 1 INVITE", "CSeq: 1 BYE");
+    let kinds: [(&str, &dyn Fn(usize) -> String); 5] = [
+        ("register", &register),
+        ("cancel", &cancel),
+        ("bye", &bye),
+        ("noise", &noise),
+        ("invalid", &invalid),
+    ];
+    for (kind, make) in kinds {
+        let mut wire = Wire::new();
+        for number in 0..100 {
+            wire.ask(STRANGER, &make(number));
+        }
+        assert!(drops(&wire, "banned") > 50, "{kind}");
+        let live = wire
+            .bench
+            .world
+            .node(wire.bench.node)
+            .status(wire.bench.world.now());
+        assert_eq!(live.server_transactions, 0, "{kind}");
+    }
+}
+
+#[test]
+fn an_operator_and_a_phone_are_never_banned() {
+    let mut wire = Wire::new();
+    for from in [RAW, PHONES] {
+        for number in 0..200 {
+            wire.ask(from, "noise");
+            wire.ask(
+                from,
+                &scan(from, number).replace("CSeq: 1 INVITE", "CSeq: 1 BYE"),
+            );
+        }
+    }
+    assert_eq!(drops(&wire, "banned"), 0);
+    let call = request(RAW, "INVITE", LINE, "after", "");
+    assert_eq!(status(&wire.ask(RAW, &call))[0], "100 Trying");
+}
+
+#[test]
+fn who_registers_from_a_banned_place_is_heard_again() {
+    let mut wire = Wire::new();
+    // The phone registers, then something beside it floods us.
+    let register = request(STRANGER, "REGISTER", "sip:arm-1@samu.example", "phone", "");
+    assert_eq!(status(&wire.ask(STRANGER, &register)), ["200 OK"]);
+    for number in 0..100 {
+        wire.ask(STRANGER, &scan(STRANGER, number));
+    }
+    assert_eq!(drops(&wire, "banned"), 0, "a phone is there");
+}
+
+/// A node that is small: 40 transactions, 10 calls. Line 0 is for emergencies, line 1 a partner's.
+fn small() -> Wire {
+    let site = |id, agents| Site {
+        id,
+        neighbours: &[],
+        reserve: 0,
+        agents,
+    };
+    let text = configuration(&[site("FR670", &["arm-1"]), site("FR680", &[])], AFTER_20_S).replace(
+        "numbers = [\"+33300000001\"]",
+        "numbers = [\"+33300000001\"]\nservice = \"partner\"",
+    ) + "[limits]\ntransactions = 40\ncalls = 1000\n";
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    let (node, agent) = (bench.node, bench.agent("arm-1"));
+    bench.world.set_agent(node, agent, Want::LoggedOut);
+    Wire::over(bench)
+}
+
+#[test]
+fn emergencies_are_shed_last_of_all() {
+    let mut wire = small();
+    let partner = LINE.replace("0000000@", "0000001@");
+    let mut taken = Vec::new();
+    // One more waiting call each round: what is still taken beside so many?
+    for waiting in 1..=41 {
+        let call = request(RAW, "INVITE", LINE, &format!("e{waiting}"), "");
+        let emergency = status(&wire.ask(RAW, &call))[0].to_owned();
+        taken.push((waiting, emergency));
+        if waiting % 4 != 0 {
+            continue;
+        }
+        let refused = |wire: &mut Wire, text: &str| {
+            status(&wire.ask(RAW, text)).first().copied() == Some("503 Service Unavailable")
+        };
+        // Probes that would stay are only made where they are refused.
+        if waiting >= 36 {
+            let call = request(RAW, "INVITE", &partner, &format!("p{waiting}"), "");
+            assert!(
+                refused(&mut wire, &call),
+                "a partner's call beside {waiting}"
+            );
+        }
+        if waiting >= 32 {
+            let to = "sip:arm-1@samu.example";
+            let call = request(RAW, "INVITE", to, &format!("o{waiting}"), "");
+            assert!(
+                refused(&mut wire, &call),
+                "a call to a phone beside {waiting}"
+            );
+        }
+        if waiting >= 28 {
+            let ask = request(RAW, "SUBSCRIBE", LINE, &format!("s{waiting}"), "");
+            assert!(refused(&mut wire, &ask), "a subscription beside {waiting}");
+        }
+        if waiting >= 24 {
+            let to = "sip:arm-1@samu.example";
+            let register = request(PHONES, "REGISTER", to, &format!("r{waiting}"), "");
+            let answer = wire.ask(PHONES, &register);
+            assert_eq!(
+                status(&answer),
+                ["503 Service Unavailable"],
+                "beside {waiting}"
+            );
+            assert!(answer[0].contains("\r\nRetry-After: 5\r\n"));
+        }
+    }
+    for (waiting, answer) in taken {
+        let expected = if waiting <= 40 {
+            "100 Trying"
+        } else {
+            "503 Service Unavailable"
+        };
+        assert_eq!(answer, expected, "emergency {waiting}");
+    }
+    assert!(drops(&wire, "shed-registration") > 0 && drops(&wire, "shed-outgoing") > 0);
+}
+
+#[test]
+fn below_its_share_everything_is_taken() {
+    let mut wire = small();
+    let partner = LINE.replace("0000000@", "0000001@");
+    for number in 1..=20 {
+        let call = request(RAW, "INVITE", &partner, &format!("p{number}"), "");
+        assert_eq!(status(&wire.ask(RAW, &call))[0], "100 Trying");
+    }
+    let to = "sip:arm-1@samu.example";
+    let register = request(PHONES, "REGISTER", to, "r", "");
+    assert_eq!(status(&wire.ask(PHONES, &register)), ["200 OK"]);
+}
+
+#[test]
+fn a_flood_changes_nothing_for_a_call() {
+    let mut wire = Wire::new();
+    for number in 0..300 {
+        wire.ask(STRANGER, &scan(STRANGER, number));
+    }
+    wire.bench.call(CallPlan::to(DIALLED).talk(seconds(5.0)));
+    wire.bench.world.run_for(seconds(60.0));
+    assert_eq!(wire.bench.outcomes(), ["answered"]);
+}
