@@ -46,6 +46,7 @@ mod binding;
 mod cidr;
 mod digest;
 mod guard;
+mod locate;
 mod location;
 mod next_hop;
 mod proxy;
@@ -61,6 +62,9 @@ pub use binding::{Aor, Binding};
 pub use cidr::{Cidr, CidrError};
 pub use digest::{Algorithm, Ha1, Ha1Error, Proof, QOP_AUTH, Quality};
 pub use guard::{Guard, GuardSettings, Offence};
+pub use locate::{
+    Answer, DomainName, DomainNameError, Hop, Located, Locator, LocatorSettings, Naptr, Query, Srv,
+};
 pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};

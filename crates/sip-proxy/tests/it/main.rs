@@ -8,6 +8,7 @@
 mod authentication;
 mod expiry;
 mod guard;
+mod locate;
 mod model;
 mod next_hop;
 mod proxy;
