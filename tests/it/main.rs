@@ -10,3 +10,4 @@ mod operator;
 mod scenarios;
 mod simulation;
 mod support;
+mod torture;

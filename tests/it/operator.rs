@@ -6,7 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use nix::sys::signal::Signal;
@@ -14,13 +14,11 @@ use nix::sys::signal::Signal;
 use self::raw::Peer;
 use crate::support::{
     binary,
+    node::{LIMIT, Node},
     poll::{self, Look},
     ports::free_port,
     process::Process,
 };
-
-/// Longer than anything here takes on a slow machine.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The caller's number, which no log and no metric may show.
 const NUMBER: &str = "33698765432";
@@ -52,84 +50,9 @@ fn configuration(sip: u16, http: u16) -> String {
            start = \"logged-out\"\n"
 }
 
-/// A node as a process.
-struct Node {
-    process: Process,
-    log: PathBuf,
-    sip: u16,
-    http: u16,
-}
-
-impl Node {
-    fn start(name: &str) -> Self {
-        let (sip, http) = (free_port(), free_port());
-        let folder = folder(name);
-        let (config, log) = (folder.join("node.toml"), folder.join("node.log"));
-        fs::write(&config, configuration(sip, http)).unwrap();
-        let mut command = Command::new(binary::quinze().unwrap());
-        command.arg("serve").arg("--config").arg(&config);
-        let process = Process::start("the node", &mut command, &log).unwrap();
-        let mut node = Self {
-            process,
-            log,
-            sip,
-            http,
-        };
-        node.until("ready", |node| node.get("/readyz").0 == 200);
-        node
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        let agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(5)))
-            .http_status_as_error(false)
-            .build()
-            .new_agent();
-        match agent
-            .get(format!("http://127.0.0.1:{}{path}", self.http))
-            .call()
-        {
-            Ok(mut answer) => (
-                answer.status().as_u16(),
-                answer.body_mut().read_to_string().unwrap_or_default(),
-            ),
-            Err(_) => (0, String::new()),
-        }
-    }
-
-    /// The value of a series of `/metrics`, 0 when it is absent.
-    fn metric(&self, series: &str) -> f64 {
-        let (_, text) = self.get("/metrics");
-        let line = text.lines().find_map(|line| line.strip_prefix(series));
-        line.map_or(0.0, |value| value.trim().parse().unwrap())
-    }
-
-    fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
-        poll::until(Instant::now() + LIMIT, what, || {
-            anyhow::ensure!(self.process.ended()?.is_none(), "the node has ended");
-            Ok(if holds(self) {
-                Look::Done(())
-            } else {
-                Look::NotYet("not yet".to_owned())
-            })
-        })
-        .unwrap();
-    }
-
-    /// Waits for its end; the exit code.
-    fn end(&mut self) -> Option<i32> {
-        let status = poll::until(Instant::now() + LIMIT, "the end of the node", || {
-            Ok(match self.process.ended()? {
-                Some(status) => Look::Done(status),
-                None => Look::NotYet("it still runs".to_owned()),
-            })
-        });
-        status.unwrap().code()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
+/// A node with one centre, whose only agent is logged out.
+fn start(name: &str) -> Node {
+    Node::start(&folder(name), configuration)
 }
 
 #[test]
@@ -183,7 +106,7 @@ fn a_port_in_use_is_named_with_its_address() {
 
 #[test]
 fn sigterm_drains() {
-    let mut node = Node::start("drain");
+    let mut node = start("drain");
     let mut waiting = Peer::calling(node.sip, NUMBER, "waiting");
     waiting.expect("SIP/2.0 182 ");
     node.process.signal(Signal::SIGTERM).unwrap();
@@ -207,7 +130,7 @@ fn sigterm_drains() {
 
 #[test]
 fn a_second_sigterm_stops_at_once() {
-    let mut node = Node::start("stop");
+    let mut node = start("stop");
     let mut waiting = Peer::calling(node.sip, NUMBER, "waiting");
     waiting.expect("SIP/2.0 182 ");
     node.process.signal(Signal::SIGTERM).unwrap();
@@ -219,7 +142,7 @@ fn a_second_sigterm_stops_at_once() {
 
 #[test]
 fn bad_input_is_answered_or_dropped_and_counted_and_never_logged() {
-    let mut node = Node::start("bad-input");
+    let mut node = start("bad-input");
     let mut peer = Peer::new(node.sip);
     let secret = "never-in-a-log";
     peer.send(format!("\u{0}\u{1}\u{2} {secret}\r\n\r\n").as_bytes());
@@ -269,7 +192,7 @@ fn bad_input_is_answered_or_dropped_and_counted_and_never_logged() {
 #[test]
 fn a_stream_that_is_no_sip_is_closed_and_counted_and_the_others_go_on() {
     use std::io::{Read as _, Write as _};
-    let mut node = Node::start("bad-stream");
+    let mut node = start("bad-stream");
     let open = || {
         let stream = std::net::TcpStream::connect(("127.0.0.1", node.sip)).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
@@ -303,7 +226,7 @@ fn a_stream_that_is_no_sip_is_closed_and_counted_and_the_others_go_on() {
 
 #[test]
 fn what_the_api_does_not_know_is_a_problem_in_json() {
-    let mut node = Node::start("unknown-agent");
+    let mut node = start("unknown-agent");
     let url = format!("http://127.0.0.1:{}/v1/agents/nobody/state", node.http);
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)

@@ -157,7 +157,7 @@ impl Engine {
     fn serve(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {
         match request.method() {
             Method::Register => self.take_register(now, tx, request, flow),
-            Method::Options => self.take_options(now, tx),
+            Method::Options => self.take_options(now, tx, request),
             Method::Bye | Method::Update | Method::Info | Method::Prack => {
                 self.answer(now, tx, StatusCode::CALL_DOES_NOT_EXIST);
             }
@@ -214,7 +214,14 @@ impl Engine {
     }
 
     fn take_register(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {
-        let Some(agent) = self.registered_agent(request) else {
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-10.2
+        //# This address-of-record MUST
+        //# be a SIP URI or SIPS URI.
+        let to = request.to();
+        let Some(aor) = to.uri().ok().filter(|uri| uri.as_sip().is_some()) else {
+            return self.answer(now, tx, StatusCode::BAD_REQUEST);
+        };
+        let Some(agent) = self.agent_of_aor(&aor) else {
             return self.answer(now, tx, StatusCode::NOT_FOUND);
         };
         let reply = self
@@ -231,7 +238,15 @@ impl Engine {
         }
     }
 
-    fn take_options(&mut self, now: Instant, tx: ServerTx) {
+    fn take_options(&mut self, now: Instant, tx: ServerTx, request: &Request) {
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-8.2.2.1
+        //# If the
+        //# Request-URI uses a scheme not supported by the UAS, it SHOULD
+        //# reject the request with a 416 (Unsupported URI Scheme) response.
+        // A caller's INVITE goes to a line whatever it says.
+        if matches!(request.uri(), Uri::Other(_)) {
+            return self.answer(now, tx, StatusCode::UNSUPPORTED_URI_SCHEME);
+        }
         let status = if self.is_draining() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {

@@ -19,7 +19,7 @@ pub(crate) enum Lane {
     Architecture,
     /// Whole engines on virtual time.
     Simulation,
-    /// The SIPp scenarios, and the binary as an operator meets it.
+    /// The SIPp scenarios, the binary as an operator meets it, and torture messages.
     Scenarios,
     /// `cargo fmt`.
     Format,
@@ -38,11 +38,13 @@ impl Lane {
         match self {
             Self::Install => "install: what the tests need",
             Self::Build => "build: the quinze binary",
-            Self::Test => "test: all crates, architecture, simulation, SIPp scenarios",
+            Self::Test => {
+                "test: all crates, architecture, simulation, SIPp scenarios, torture messages"
+            }
             Self::Unit => "test: all crates",
             Self::Architecture => "test: architecture",
             Self::Simulation => "test: simulation",
-            Self::Scenarios => "test: SIPp scenarios, commands, signals",
+            Self::Scenarios => "test: SIPp scenarios, commands, signals, torture messages",
             Self::Format => "format",
             Self::Lint => "lint",
             Self::Docs => "documentation",
@@ -67,7 +69,7 @@ impl Lane {
             .run(),
             Self::Architecture => of_the_whole(&["architecture::"]),
             Self::Simulation => of_the_whole(&["simulation::"]),
-            Self::Scenarios => of_the_whole(&["scenarios::", "operator::"]),
+            Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "torture::"]),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[
                 "clippy",
