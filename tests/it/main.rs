@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
 mod architecture;
+mod hostile;
 mod operator;
 mod scenarios;
 mod simulation;

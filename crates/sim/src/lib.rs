@@ -11,6 +11,7 @@
 //! The peers ([`Peer`]) are SIP user agents by the book, independent of the product's legs; they
 //! also speak over real sockets in the demo.
 
+pub mod hostile;
 mod ladder;
 mod laws;
 mod network;

@@ -14,13 +14,7 @@ pub(crate) fn sipp() -> anyhow::Result<()> {
     if !Program::new("apt-get", &["--version"]).exists() {
         bail!("SIPp is missing and there is no apt-get here: install SIPp 3.6 or later as `sipp`");
     }
-    let rights = Rights::here()?;
-    let install = ["install", "--yes", "--no-install-recommends", "sip-tester"];
-    // The package lists of a new machine may be missing or old: then they are fetched first.
-    if rights.apt_get(&install).is_err() {
-        rights.apt_get(&["update"])?;
-        rights.apt_get(&install)?;
-    }
+    package("sip-tester")?;
     if sipp_runs() {
         Ok(())
     } else {
@@ -34,6 +28,37 @@ pub(crate) fn cargo_deny() -> anyhow::Result<()> {
         return Ok(());
     }
     Program::cargo(&["install", "--locked", "cargo-deny"]).run()
+}
+
+/// cargo-fuzz, built from source when it is missing.
+pub(crate) fn cargo_fuzz() -> anyhow::Result<()> {
+    if Program::cargo(&["fuzz", "--version"]).succeeds() {
+        return Ok(());
+    }
+    Program::cargo(&["install", "--locked", "cargo-fuzz"]).run()
+}
+
+/// The C++ compiler that libFuzzer is built with.
+pub(crate) fn cpp() -> anyhow::Result<()> {
+    if Program::new("c++", &["--version"]).succeeds() {
+        return Ok(());
+    }
+    if !Program::new("apt-get", &["--version"]).exists() {
+        bail!("there is no C++ compiler, and no apt-get here: install one as `c++`");
+    }
+    package("g++")
+}
+
+/// Installs a package of Debian.
+fn package(name: &str) -> anyhow::Result<()> {
+    let rights = Rights::here()?;
+    let install = ["install", "--yes", "--no-install-recommends", name];
+    // The package lists of a new machine may be missing or old: then they are fetched first.
+    if rights.apt_get(&install).is_err() {
+        rights.apt_get(&["update"])?;
+        rights.apt_get(&install)?;
+    }
+    Ok(())
 }
 
 /// `sipp -v` prints its version and ends with 99.
@@ -72,8 +97,9 @@ impl Rights {
                 Program::new("sudo", &args).run()
             }
             Self::None => bail!(
-                "SIPp is missing and only root can install it: run `apt-get install sip-tester` as \
-                 root, then this command again"
+                "only root can install what is missing: run `apt-get {}` as root, then this \
+                 command again",
+                args.join(" ")
             ),
         }
     }

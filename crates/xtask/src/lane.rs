@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{install, program::Program};
+use crate::{fuzz, install, program::Program};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,10 +17,15 @@ pub(crate) enum Lane {
     Unit,
     /// The rules of the architecture.
     Architecture,
-    /// Whole engines on virtual time.
+    /// Whole engines on virtual time, by the book and among hostile peers.
     Simulation,
     /// The SIPp scenarios, the binary as an operator meets it, and torture messages.
     Scenarios,
+    /// Every fuzz target, for so many seconds each.
+    Fuzz {
+        /// How long.
+        seconds: u32,
+    },
     /// `cargo fmt`.
     Format,
     /// `cargo clippy`.
@@ -45,6 +50,7 @@ impl Lane {
             Self::Architecture => "test: architecture",
             Self::Simulation => "test: simulation",
             Self::Scenarios => "test: SIPp scenarios, commands, signals, torture messages",
+            Self::Fuzz { .. } => "fuzz: parser, framing, headers, the whole engine",
             Self::Format => "format",
             Self::Lint => "lint",
             Self::Docs => "documentation",
@@ -68,8 +74,9 @@ impl Lane {
             ])
             .run(),
             Self::Architecture => of_the_whole(&["architecture::"]),
-            Self::Simulation => of_the_whole(&["simulation::"]),
+            Self::Simulation => of_the_whole(&["simulation::", "hostile::"]),
             Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "torture::"]),
+            Self::Fuzz { seconds } => fuzz::run(seconds),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[
                 "clippy",

@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the one that a newcomer needs: it installs what the tests need, runs all
 //! of them, and says at the end what passed.
 
+mod fuzz;
 mod install;
 mod lane;
 mod program;
@@ -31,6 +32,13 @@ enum Command {
     },
     /// Everything that can be checked here: formatting, lints, documentation, licences, tests.
     Ci,
+    /// Runs every fuzz target over the committed seeds. Installs cargo-fuzz where it is missing, which
+    /// takes about two minutes.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -45,14 +53,21 @@ enum Part {
     Architecture,
     /// Engines, callers and phones on virtual time.
     Simulation,
-    /// SIPp against the real binary, and the binary as an operator meets it.
+    /// SIPp against the real binary, the binary as an operator meets it, and torture messages.
     Sipp,
+    /// Every fuzz target for ten seconds.
+    Fuzz,
 }
+
+/// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
+const FUZZ_BRIEFLY: Lane = Lane::Fuzz { seconds: 10 };
 
 impl Command {
     fn lanes(&self) -> Vec<Lane> {
         match self {
-            Self::Test { only: None } => vec![Lane::Install, Lane::Build, Lane::Test],
+            Self::Test { only: None } => {
+                vec![Lane::Install, Lane::Build, Lane::Test, FUZZ_BRIEFLY]
+            }
             Self::Test {
                 only: Some(Part::Unit),
             } => vec![Lane::Unit],
@@ -67,6 +82,10 @@ impl Command {
             } => {
                 vec![Lane::Install, Lane::Build, Lane::Scenarios]
             }
+            Self::Test {
+                only: Some(Part::Fuzz),
+            } => vec![FUZZ_BRIEFLY],
+            Self::Fuzz { seconds } => vec![Lane::Fuzz { seconds: *seconds }],
             Self::Ci => vec![
                 Lane::Format,
                 Lane::Lint,
@@ -75,6 +94,7 @@ impl Command {
                 Lane::Install,
                 Lane::Build,
                 Lane::Test,
+                FUZZ_BRIEFLY,
             ],
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
         }

@@ -1,7 +1,5 @@
 //! Any stream: frames do not depend on where it is cut, and nothing grows.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use sip::{Frame, FramingError, Limits, StreamFramer, StreamSide};
 
 const LIMITS: Limits = Limits {
@@ -32,7 +30,7 @@ fn frames<'a>(
     (frames, None)
 }
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Some((&how, stream)) = data.split_first() else {
         return;
     };
@@ -45,4 +43,4 @@ fuzz_target!(|data: &[u8]| {
     let by_byte = frames(side, stream.chunks(1));
     let by_piece = frames(side, stream.chunks(piece_len));
     assert_eq!(by_byte, by_piece);
-});
+}

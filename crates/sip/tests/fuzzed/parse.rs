@@ -1,19 +1,14 @@
 //! Any datagram: it is refused, or it is printed again as it came, and can be answered.
-#![no_main]
 
 use bytes::{Bytes, BytesMut};
-use libfuzzer_sys::fuzz_target;
 use sip::{Builder, Edit, HeaderName, Limits, Message, Request, Response, StatusCode};
 
-#[path = "../../tests/read_all/mod.rs"]
-mod read_all;
-
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let limits = Limits::default();
     let Ok(message) = Message::parse(Bytes::copy_from_slice(data), &limits) else {
         return;
     };
-    read_all::read_all(&message);
+    crate::read_all::read_all(&message);
 
     let mut printed = BytesMut::new();
     Edit::new(&message).print(&mut printed);
@@ -45,7 +40,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(forwarded.body_bytes(), message.body_bytes());
 
     if let Ok(request) = Request::new(message.clone()) {
-        read_all::read_request(&request);
+        crate::read_all::read_request(&request);
         let source = "192.0.2.1:5060".parse().expect("it is an address");
         let answer =
             Builder::response_to(&request, StatusCode::RINGING, "Ringing", Some(b"t"), source);
@@ -60,4 +55,4 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(text(answer.call_id()), text(request.call_id()));
     }
     let _ = Response::new(message);
-});
+}

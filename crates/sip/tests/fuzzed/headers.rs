@@ -1,13 +1,8 @@
 //! Any value under any header: the first byte says which name, the rest is the value, and a body.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use sip::{Builder, HeaderName, Method, Request};
 
-#[path = "../../tests/read_all/mod.rs"]
-mod read_all;
-
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn run(data: &[u8]) {
     let Some((&which, value)) = data.split_first() else {
         return;
     };
@@ -27,8 +22,8 @@ fuzz_target!(|data: &[u8]| {
         .finish_with_body(body);
     assert_eq!(message.headers().count(), 8, "no value adds a line");
     assert_eq!(message.header(HeaderName::Subject), Some(&b"before"[..]));
-    read_all::read_all(&message);
+    crate::read_all::read_all(&message);
     if let Ok(request) = Request::new(message) {
-        read_all::read_request(&request);
+        crate::read_all::read_request(&request);
     }
-});
+}
