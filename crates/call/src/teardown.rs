@@ -98,6 +98,11 @@ impl Calls {
         }
         let Call { id, stage, relays } = call;
         for relay in relays {
+            // A re-INVITE that a 1xx holds open has no timer of its own: without a CANCEL it would
+            // stay for ever where the other side is gone.
+            if relay.what.is_invite() {
+                layer.cancel(now, relay.client, None);
+            }
             // RFC 3261 §15.1.2: what is pending in the dialog is answered 487.
             self.answer(now, layer, relay.server, StatusCode::REQUEST_TERMINATED);
         }
