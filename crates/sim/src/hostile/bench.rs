@@ -12,11 +12,12 @@ use engine::{
     acd::{PauseReason, Want},
     call::CallId,
     sip::{FramingError, Limits, Message, ParseError, Request, Response, Transport},
-    sip_transaction::{Flow, Transmit},
+    sip_transaction::{Attempt, Flow, Transmit},
 };
 
 use super::{
     centres::{AGENTS, configuration},
+    manners::Manners,
     memory::Memory,
     messages::{self, Writer},
     mutation,
@@ -86,11 +87,8 @@ const TURNS_MAX: usize = 4;
 /// Deadlines that may pass in one wait of at most an hour, and in the silence at the end.
 const DEADLINES_MAX: u32 = 200_000;
 
-const WAIT_MAX: Duration = Duration::from_secs(600);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(600);
 const CALL_MAX: Duration = Duration::from_secs(1800);
-
-/// Longer than a call may wait and last, than a binding lives, and than any transaction after it.
-const SILENCE: Duration = Duration::from_secs(4 * 3600);
 
 /// Waits of a script, in milliseconds: the timers of RFC 3261 §17 and those of the configuration.
 const WAITS_MS: [u64; 14] = [
@@ -98,22 +96,23 @@ const WAITS_MS: [u64; 14] = [
     3_600_000,
 ];
 
-struct Bench<'a> {
-    engine: Engine,
+pub(super) struct Bench<'a> {
+    pub(super) engine: Engine,
     began: Instant,
-    now: Instant,
+    pub(super) now: Instant,
     trace: &'a mut dyn FnMut(Duration, &dyn fmt::Display),
     memory: Memory,
     writer: Writer,
+    pub(super) manners: Manners,
     report: Report,
-    calls: BTreeMap<CallId, Ends>,
-    calls_max: usize,
-    transactions_max: usize,
+    pub(super) calls: BTreeMap<CallId, Ends>,
+    pub(super) calls_max: usize,
+    pub(super) transactions_max: usize,
 }
 
 /// Whether a call has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ends {
+pub(super) enum Ends {
     NotYet,
     Once,
 }
@@ -140,6 +139,7 @@ impl<'a> Bench<'a> {
             trace,
             memory: Memory::default(),
             writer: Writer::default(),
+            manners: Manners::default(),
             report: Report::default(),
             calls: BTreeMap::new(),
         }
@@ -316,7 +316,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Lets time pass from one deadline to the next.
-    fn pass_until(&mut self, until: Instant) {
+    pub(super) fn pass_until(&mut self, until: Instant) {
         let mut deadlines = 0;
         while let Some(at) = self.engine.poll_timeout().filter(|&at| at <= until) {
             self.now = self.now.max(at);
@@ -327,7 +327,7 @@ impl<'a> Bench<'a> {
         self.now = until;
     }
 
-    fn do_what_is_due(&mut self) {
+    pub(super) fn do_what_is_due(&mut self) {
         let is_due = |engine: &Engine, now| engine.poll_timeout().is_some_and(|at| at <= now);
         for _ in 0..TURNS_MAX {
             if !is_due(&self.engine, self.now) {
@@ -342,7 +342,7 @@ impl<'a> Bench<'a> {
         );
     }
 
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         let mut outputs = 0;
         while let Some(output) = self.engine.poll_output() {
             outputs += 1;
@@ -354,7 +354,13 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn take_transmit(&mut self, Transmit { flow, bytes, .. }: Transmit) {
+    fn take_transmit(&mut self, transmit: Transmit) {
+        let Transmit {
+            flow,
+            bytes,
+            attempt,
+            ..
+        } = transmit;
         self.tell(&Shown("<-", flow, &bytes));
         self.digest(flow.remote.to_string().as_bytes());
         self.digest(&bytes);
@@ -368,13 +374,19 @@ impl<'a> Bench<'a> {
             if is_of_dialog && !matches!(method, "ACK" | "BYE" | "CANCEL") {
                 self.report.relayed += 1;
             }
+            self.manners.see_request(&request);
             self.memory.note_asked(flow, request);
             return;
         }
         // What answers a wrong request copies what is wrong with it.
         let answers_wrong = matches!(message.status().map(|it| it.value()), Some(400 | 505));
         match Response::new(message) {
-            Ok(response) => self.memory.note_answered(flow, response),
+            Ok(response) => {
+                if attempt == Attempt::First {
+                    self.manners.see_answer(self.now, flow.transport, &response);
+                }
+                self.memory.note_answered(flow, response);
+            }
             Err(error) => assert!(answers_wrong, "a wrong answer: {error}\n{}", shown(&bytes)),
         }
     }
@@ -416,80 +428,6 @@ impl<'a> Bench<'a> {
             self.report.digest =
                 (self.report.digest ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
         }
-    }
-
-    /// What must hold after each step.
-    fn check(&self) {
-        let status = self.engine.status(self.now);
-        let calls = self.engine.calls_live();
-        assert!(calls <= self.calls_max, "{calls} calls");
-        assert!(
-            status.legs <= 2 * calls,
-            "{} legs of {calls} calls",
-            status.legs
-        );
-        // A CANCEL is always allowed: it ends something.
-        let transactions = status.server_transactions + status.client_transactions;
-        assert!(
-            transactions <= 2 * self.transactions_max,
-            "{transactions} transactions"
-        );
-        assert!(status.registered <= AGENTS.len(), "{status:?}");
-
-        let open = self
-            .calls
-            .values()
-            .filter(|ends| **ends == Ends::NotYet)
-            .count();
-        assert_eq!(
-            self.engine.calls(self.now).len(),
-            open,
-            "calls that started and did not end"
-        );
-        let waiting: usize = self
-            .engine
-            .lines(self.now)
-            .iter()
-            .map(|line| line.waiting)
-            .sum();
-        assert!(waiting <= open, "{waiting} wait of {open} calls");
-        let by_state: usize = self
-            .engine
-            .sites()
-            .iter()
-            .flat_map(|site| &site.agents)
-            .map(|(_, count)| count)
-            .sum();
-        assert_eq!(by_state, AGENTS.len(), "agents over all states");
-    }
-
-    /// No peer says anything any more, and everybody goes home.
-    fn fall_silent(&mut self) {
-        self.pass_until(self.now + WAIT_MAX);
-        self.check();
-        let agents: Vec<_> = self.engine.directory().agents().collect();
-        for agent in agents {
-            self.engine.set_agent(self.now, agent, Want::LoggedOut);
-            self.drain();
-            self.do_what_is_due();
-        }
-        self.pass_until(self.now + SILENCE);
-        self.check();
-        let status = self.engine.status(self.now);
-        let left = [
-            ("calls", self.engine.calls_live()),
-            ("legs", status.legs),
-            ("server transactions", status.server_transactions),
-            ("client transactions", status.client_transactions),
-            ("phones", status.registered),
-            ("calls of the API", self.engine.calls(self.now).len()),
-        ];
-        for (what, count) in left {
-            assert_eq!(count, 0, "{what} left after hours of silence");
-        }
-        assert!(self.engine.is_idle());
-        let due = self.engine.poll_timeout();
-        assert_eq!(due, None, "a timer of nothing");
     }
 }
 

@@ -1,0 +1,133 @@
+//! The manners of the engine on the wire: rules of RFC 3261 that it keeps whatever its peers do.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use engine::sip::{HeaderName, Method, Request, Response, StatusCode, Transport};
+
+/// How long a server transaction answers repetitions at least, over UDP. After that the same bytes
+/// are a new request: 64·T1 (timer J), and T4 where an INVITE's failure was acknowledged (timer I).
+const ANSWERS_FOR: Duration = Duration::from_secs(32);
+const ANSWERS_FOR_ACKNOWLEDGED: Duration = Duration::from_secs(5);
+
+/// Watches what the engine sends.
+#[derive(Debug, Default)]
+pub(super) struct Manners {
+    /// The requests of each dialog, as its side of it writes them.
+    dialogs: BTreeMap<DialogKey, Asked>,
+    /// The final answer of each transaction, and until when no other may follow.
+    finals: BTreeMap<Vec<u8>, (Instant, u16)>,
+    /// INVITEs that have been answered by a 1xx only.
+    open: BTreeMap<Vec<u8>, u16>,
+}
+
+/// Call-ID, our tag, the peer's tag.
+type DialogKey = [Vec<u8>; 3];
+
+/// The newest request of a dialog.
+#[derive(Debug)]
+struct Asked {
+    cseq: u32,
+    branch: Vec<u8>,
+    has_hung_up: bool,
+}
+
+impl Manners {
+    /// Sees a request of the engine.
+    pub(super) fn see_request(&mut self, request: &Request) {
+        // An ACK and a CANCEL have the number of their INVITE.
+        if matches!(request.method(), Method::Ack | Method::Cancel) {
+            return;
+        }
+        let (Some(ours), Some(theirs)) = (request.from_tag(), request.to_tag()) else {
+            return;
+        };
+        let key = [request.call_id(), ours, theirs].map(<[u8]>::to_vec);
+        let branch = request.top_via().branch().unwrap_or_default().to_vec();
+        let (cseq, is_bye) = (request.cseq_number(), *request.method() == Method::Bye);
+        let Some(before) = self.dialogs.get_mut(&key) else {
+            let has_hung_up = is_bye;
+            self.dialogs.insert(
+                key,
+                Asked {
+                    cseq,
+                    branch,
+                    has_hung_up,
+                },
+            );
+            return;
+        };
+        // A repetition has the branch of its first, and that may be any of those before.
+        if branch == before.branch || cseq < before.cseq {
+            return;
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.1
+        //# Requests within a dialog MUST contain strictly monotonically
+        //# increasing and contiguous CSeq sequence numbers (increasing-by-one)
+        //# in each direction (excepting ACK and CANCEL of course, whose numbers
+        //# equal the requests being acknowledged or cancelled).
+        assert_eq!(cseq, before.cseq + 1, "CSeq numbers of {}", told(&key));
+        assert!(
+            !before.has_hung_up,
+            "{} after the BYE in {}",
+            request.method().label(),
+            told(&key)
+        );
+        *before = Asked {
+            cseq,
+            branch,
+            has_hung_up: is_bye,
+        };
+    }
+
+    /// Sees an answer of the engine to a request that it could read, but no repetition of one.
+    pub(super) fn see_answer(&mut self, now: Instant, transport: Transport, answer: &Response) {
+        let status = answer.status();
+        let branch = answer.top_via().branch().unwrap_or_default();
+        let via = answer.elements(HeaderName::Via).next().unwrap_or_default();
+        let key = [via, answer.cseq_method()].join(&b' ');
+        // Without the cookie more than Via says which request it is (RFC 3261 §17.2.3). 400 and 505
+        // are answers of nobody, and a 503 may be: nothing is kept of them.
+        if !branch.starts_with(b"z9hG4bK") || matches!(status.value(), 400 | 505) {
+            return;
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            self.open.remove(&key);
+            return;
+        }
+        let answers_for = match (transport, answer.cseq_method()) {
+            (Transport::Udp, b"INVITE") => ANSWERS_FOR_ACKNOWLEDGED,
+            (Transport::Udp, _) => ANSWERS_FOR,
+            // Nothing is repeated over a stream, and nothing kept for that.
+            _ => Duration::ZERO,
+        };
+        let before = self.finals.get(&key).filter(|(until, _)| now < *until);
+        if status.is_provisional() {
+            assert!(before.is_none(), "{} after {before:?}", status.value());
+            self.open.insert(key, status.value());
+            return;
+        }
+        let is_same = before.is_none_or(|(_, first)| *first == status.value());
+        assert!(is_same, "{} after {before:?}", status.value());
+        self.open.remove(&key);
+        if before.is_none() {
+            self.finals.insert(key, (now + answers_for, status.value()));
+        }
+    }
+
+    /// What is left when all is over.
+    pub(super) fn assert_nothing_open(&self) {
+        let open: Vec<_> = self
+            .open
+            .iter()
+            .map(|(key, status)| format!("{status} to {}", String::from_utf8_lossy(key)))
+            .collect();
+        assert!(open.is_empty(), "no final answer after {}", open.join(", "));
+    }
+}
+
+fn told(key: &DialogKey) -> String {
+    String::from_utf8_lossy(&key.join(&b' ')).into_owned()
+}
