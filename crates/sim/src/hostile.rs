@@ -9,8 +9,8 @@
 //! - after what is due has been done, nothing is due at the same instant: its driver never spins;
 //! - calls, transactions, bindings and outputs stay within their limits;
 //! - every call starts and ends exactly once, and agents over all states are the agents known;
-//! - on the wire the engine keeps its manners: CSeq numbers rise by one, nothing follows its BYE, and
-//!   a request has one final answer;
+//! - on the wire the engine keeps its manners: CSeq numbers rise, nothing follows its BYE, and
+//!   a request has one final answer; a phone that answers gets an ACK and, in the end, a BYE;
 //! - when the peers fall silent and hours have passed, every table is empty and no timer is left.
 //!
 //! The encoding is made to be mutated: every byte string is a script, an operand that is missing
@@ -24,6 +24,7 @@ mod manners;
 mod memory;
 mod messages;
 mod mutation;
+mod promises;
 mod script;
 mod trace;
 

@@ -21,6 +21,7 @@ use super::{
     memory::Memory,
     messages::{self, Writer},
     mutation,
+    promises::Promises,
     script::{Action, Script},
     trace::{Shown, shown},
 };
@@ -104,6 +105,7 @@ pub(super) struct Bench<'a> {
     memory: Memory,
     writer: Writer,
     pub(super) manners: Manners,
+    pub(super) promises: Promises,
     report: Report,
     pub(super) calls: BTreeMap<CallId, Ends>,
     pub(super) calls_max: usize,
@@ -140,6 +142,7 @@ impl<'a> Bench<'a> {
             memory: Memory::default(),
             writer: Writer::default(),
             manners: Manners::default(),
+            promises: Promises::default(),
             report: Report::default(),
             calls: BTreeMap::new(),
         }
@@ -177,7 +180,8 @@ impl<'a> Bench<'a> {
                 if is_mutated {
                     mutation::mutate(&mut message, script);
                 }
-                self.send(flow, message.into());
+                let is_plain = action == Action::Answer && !is_mutated;
+                self.send(flow, message.into(), is_plain);
             }
         }
     }
@@ -239,8 +243,11 @@ impl<'a> Bench<'a> {
         Some((flow, message))
     }
 
-    fn send(&mut self, flow: Flow, bytes: Bytes) {
+    fn send(&mut self, flow: Flow, bytes: Bytes, is_plain: bool) {
         let message = Message::parse(bytes.clone(), &Limits::default()).ok();
+        if let Some(message) = &message {
+            self.promises.see_peer(self.now, flow, message, is_plain);
+        }
         self.memory.note_sent(flow, &bytes, message);
         self.input(match flow.transport {
             Transport::Udp => Input::Datagram { flow, bytes },
@@ -375,6 +382,7 @@ impl<'a> Bench<'a> {
                 self.report.relayed += 1;
             }
             self.manners.see_request(&request);
+            self.promises.see_request(self.now, flow, &request);
             self.memory.note_asked(flow, request);
             return;
         }

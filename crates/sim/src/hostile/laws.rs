@@ -83,6 +83,7 @@ impl Bench<'_> {
             assert_eq!(count, 0, "{what} left after hours of silence");
         }
         self.manners.assert_nothing_open();
+        self.promises.assert_kept();
         assert!(self.engine.is_idle());
         let due = self.engine.poll_timeout();
         assert_eq!(due, None, "a timer of nothing");
