@@ -35,7 +35,8 @@ new_key_type! {
 pub struct Settings {
     /// The RFC's timers.
     pub timers: Timers,
-    /// Transactions of both kinds that may exist at a time.
+    /// Transactions of both kinds that may exist at a time. What ends something goes beyond it: a
+    /// BYE or CANCEL that we send always, one that we receive by a quarter.
     pub transactions_max: usize,
     /// A secret for matching, so that nobody can make two transactions look the same.
     pub hash_seed: [u64; 2],
@@ -135,7 +136,7 @@ impl TransactionLayer {
         if *request.method() == Method::Ack {
             return self.emit(Event::Ack { request, flow });
         }
-        if self.is_full() {
+        if self.refuses(request.method()) {
             return self.refuse(&request, flow);
         }
         let merged_key = self.matcher.merged(&request);
@@ -281,6 +282,17 @@ impl TransactionLayer {
 
     fn is_full(&self) -> bool {
         self.servers.len() + self.clients.len() >= self.settings.transactions_max
+    }
+
+    /// At the limit the new is refused. What ends something that is there makes room: it has a
+    /// reserve, of which a flood of it cannot take more.
+    fn refuses(&self, method: &Method) -> bool {
+        let max = self.settings.transactions_max;
+        let reserve = match method {
+            Method::Bye | Method::Cancel => max.div_ceil(4),
+            _ => 0,
+        };
+        self.servers.len() + self.clients.len() >= max.saturating_add(reserve)
     }
 
     /// Answers 503 without keeping anything.

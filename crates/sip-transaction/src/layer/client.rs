@@ -101,14 +101,15 @@ impl TransactionLayer {
     /// the cookie and never used before. ACK is not sent so: see [`TransactionLayer::send`].
     ///
     /// # Errors
-    /// [`Overloaded`]: nothing was sent.
+    /// [`Overloaded`]: nothing was sent. Never for a BYE: there are two for each call at most, and
+    /// without it a phone would stay in a call that is over.
     pub fn request(
         &mut self,
         now: Instant,
         request: Request,
         flow: Flow,
     ) -> Result<ClientTx, Overloaded> {
-        if self.is_full() {
+        if self.is_full() && *request.method() != Method::Bye {
             return Err(Overloaded);
         }
         debug_assert!(

@@ -430,6 +430,23 @@ fn at_the_limit_new_requests_are_refused_and_old_ones_live() {
 }
 
 #[test]
+fn at_the_limit_what_ends_a_call_goes_through() {
+    let mut bench = Bench::with_limit(8);
+    let with = |method, branch: &str| support::with_branch(request(method), branch);
+    for number in 0..9 {
+        bench.receive_again(with(Method::Options, &format!("z9hG4bKnew{number}")));
+    }
+    let refused = |bench: &Bench| bench.count(|event| matches!(event, Event::Refused { .. }));
+    assert_eq!(refused(&bench), 1);
+    bench.request(with(Method::Bye, "z9hG4bKours"));
+    assert_eq!(bench.layer.live().client, 1);
+    bench.receive(with(Method::Bye, "z9hG4bKtheirs"));
+    assert_eq!(refused(&bench), 1, "a BYE of the peer has a reserve");
+    bench.receive_again(with(Method::Bye, "z9hG4bKflood"));
+    assert_eq!(refused(&bench), 2, "a flood of them has no more than that");
+}
+
+#[test]
 fn a_key_that_is_gone_means_nothing() {
     let mut bench = Bench::new();
     let old = bench.receive(request(Method::Bye));
