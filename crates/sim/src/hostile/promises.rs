@@ -16,8 +16,8 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
 /// The dialogs in which something is owed.
 #[derive(Debug, Default)]
 pub(super) struct Promises {
-    /// The INVITEs of the engine, by Call-ID and branch.
-    invites: BTreeMap<[Vec<u8>; 2], Invite>,
+    /// The INVITEs of the engine, by branch: that alone matches answers (RFC 3261 §17.1.3).
+    invites: BTreeMap<Vec<u8>, Invite>,
     /// By Call-ID and the phone's tag.
     acks: BTreeSet<[Vec<u8>; 2]>,
     byes: BTreeSet<[Vec<u8>; 2]>,
@@ -40,12 +40,13 @@ impl Promises {
         match request.method() {
             Method::Invite => {
                 let branch = request.top_via().branch().unwrap_or_default().to_vec();
-                let invite = self.invites.entry([call_id, branch]).or_insert(Invite {
+                let new = Invite {
                     asked_at: now,
                     flow,
                     opens_dialog: request.to_tag().is_none(),
                     is_over: false,
-                });
+                };
+                let invite = self.invites.entry(branch).or_insert(new);
                 // What did not go over TCP goes over UDP.
                 invite.flow = flow;
             }
@@ -68,7 +69,7 @@ impl Promises {
             return;
         };
         let branch = answer.top_via().branch().unwrap_or_default().to_vec();
-        let Some(invite) = self.invites.get_mut(&[answer.call_id().to_vec(), branch]) else {
+        let Some(invite) = self.invites.get_mut(&branch) else {
             return;
         };
         if !answer.status().is_final() || answer.cseq_method() != b"INVITE" {
