@@ -1,7 +1,9 @@
 //! Callers who give up, and nodes that stop.
 
+use std::{cell::RefCell, rc::Rc};
+
 use engine::acd::Want;
-use sim::{Answer, CallPlan, Manner, Quirk};
+use sim::{Answer, CallPlan, Fate, Manner, Quirk};
 
 use super::{Bench, DIALLED, seconds};
 
@@ -63,6 +65,39 @@ fn what_is_left_at_the_drain_limit_is_ended() {
     bench.world.drain(node, seconds(5.0));
     insta::assert_snapshot!(bench.finish());
     assert_eq!(bench.outcomes(), ["answered", "failed"]);
+}
+
+/// A phone that answers 180 to a re-INVITE and vanishes holds it open for ever: what is left of it
+/// must go when the call does.
+#[test]
+fn a_re_invite_that_is_held_open_ends_with_its_call() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let (node, phones) = (bench.node, bench.phones);
+    let caught = Rc::new(RefCell::new(None));
+    let sink = caught.clone();
+    bench.world.set_filter(Box::new(move |datagram| {
+        let text = String::from_utf8_lossy(&datagram.bytes);
+        let is_it = text.starts_with("INVITE") && text.contains("CSeq: 2 INVITE");
+        if datagram.to != phones || !is_it {
+            return Fate::Passes;
+        }
+        *sink.borrow_mut() = Some(text.into_owned());
+        Fate::Lost
+    }));
+    bench.call(CallPlan::to(DIALLED).quirk(Quirk::Hold(seconds(1.0))));
+    bench.world.run_for(seconds(5.0));
+    let invite = caught.borrow_mut().take().expect("it is relayed");
+    let copied = |line: &&str| {
+        let names = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+        names.iter().any(|name| line.starts_with(name))
+    };
+    let lines: Vec<_> = invite.lines().filter(copied).collect();
+    let ringing = format!("SIP/2.0 180 Ringing\r\n{}\r\n\r\n", lines.join("\r\n"));
+    bench.world.send(phones, node, ringing);
+    bench.world.run_for(seconds(1.0));
+    bench.world.drain(node, seconds(1.0));
+    let ladder = bench.finish();
+    assert!(ladder.contains("CANCEL"), "{ladder}");
 }
 
 /// One line, this many agents, and these lines of `[timers]`.
