@@ -106,6 +106,7 @@ pub(crate) struct SentInvite {
     pub(crate) call: CallNumber,
     pub(crate) attempt: AttemptId,
     pub(crate) call_id: Bytes,
+    pub(crate) local_tag: Bytes,
     pub(crate) uri: Bytes,
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,

@@ -51,9 +51,11 @@ impl Calls {
         }
         let sent = self.agent_invite(call, target).and_then(|invite| {
             let call_id = Bytes::copy_from_slice(invite.call_id());
-            Some((layer.request(now, invite, target.flow).ok()?, call_id))
+            let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
+            let tx = layer.request(now, invite, target.flow).ok()?;
+            Some((tx, call_id, local_tag))
         });
-        let Some((tx, call_id)) = sent else {
+        let Some((tx, call_id, local_tag)) = sent else {
             self.emit(Event::AgentFailed {
                 call,
                 attempt,
@@ -65,6 +67,7 @@ impl Calls {
             call,
             attempt,
             call_id,
+            local_tag,
             uri: target.uri.clone(),
             flow: target.flow,
             peer: self.peer_of(target),
@@ -181,7 +184,9 @@ impl Calls {
         response: &Response,
     ) {
         let status = response.status();
-        if status.is_success() {
+        if status.is_success() && !self.answers_what_we_asked(tx, response) {
+            self.handle_refusal(tx, AgentFailure::Rejected(StatusCode::BAD_GATEWAY));
+        } else if status.is_success() {
             self.handle_answer(now, layer, tx, response);
         } else if status.is_final() {
             self.handle_refusal(tx, AgentFailure::of(status));
@@ -189,6 +194,17 @@ impl Calls {
             self.confirm(now, layer, tx, response);
             self.handle_ringing(now, layer, tx, response);
         }
+    }
+
+    /// Whether a 2xx has the Call-ID, the From tag and the CSeq of our INVITE. One that has our branch
+    /// and not those would make a dialog that only one side knows (RFC 3261 §12.1.2).
+    fn answers_what_we_asked(&self, tx: ClientTx, response: &Response) -> bool {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
+            return false;
+        };
+        *response.call_id() == *sent.call_id
+            && response.from_tag() == Some(&*sent.local_tag)
+            && response.cseq_number() == 1
     }
 
     fn handle_ringing(

@@ -6,7 +6,8 @@ use acd::{AgentId, LineId};
 use bytes::Bytes;
 use call::Routed;
 use sip::{
-    Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response, StatusCode,
+    Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response,
+    StatusCode, Uri,
 };
 use sip_proxy::{Aor, TrunkId};
 use sip_transaction::{Attempt, Flow, Merged, MessageKind, ServerTx};
@@ -222,6 +223,7 @@ impl Engine {
             return self.answer(now, tx, StatusCode::BAD_REQUEST);
         };
         let Some(agent) = self.agent_of_aor(&aor) else {
+            self.dropped(DropReason::UnknownSource);
             return self.answer(now, tx, StatusCode::NOT_FOUND);
         };
         let reply = self

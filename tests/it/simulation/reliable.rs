@@ -250,3 +250,26 @@ fn early_media_pass_and_end_with_the_phone_that_made_them() {
     });
     assert_eq!(offers.count(), 2);
 }
+
+#[test]
+fn an_answer_to_another_call_is_none() {
+    for (what, with) in [
+        ("Call-ID: ", "Call-ID: x"),
+        (";tag=", ";tag=x"),
+        ("CSeq: 1", "CSeq: 9"),
+    ] {
+        let mut wire = raw_phone();
+        let invite = rung(&mut wire);
+        let ok = phone_says(&invite, "200 OK", "", "");
+        let got = wire.ask(RAW_PHONE, &ok.replacen(what, with, 1));
+        assert!(got.iter().all(|one| !one.starts_with("ACK")), "{what}");
+        // The next agent's phone is rung.
+        let heard = wire
+            .bench
+            .world
+            .node(wire.bench.node)
+            .status(wire.bench.world.now());
+        assert_eq!((heard.ringing, heard.connected), (1, 0), "{what}");
+        assert_eq!(wire.bench.state("arm-2"), "offered", "{what}");
+    }
+}
