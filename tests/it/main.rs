@@ -1,5 +1,5 @@
 //! Tests of the whole: what `cargo metadata` says of the architecture, whole engines on virtual time,
-//! and SIPp against the real binary over loopback.
+//! SIPp against the real binary over loopback, and the real binary among Kamailio and baresip.
 //!
 //! `cargo xtask test --only sipp` runs the scenarios alone; their files lie in `sip-scenarios/`.
 
@@ -8,6 +8,7 @@
 mod architecture;
 mod hostile;
 mod operator;
+mod peers;
 mod scenarios;
 mod simulation;
 mod support;

@@ -1,10 +1,10 @@
 //! SIPp against the real binary: each folder of `sip-scenarios/` is one test.
 
-mod http;
-mod node;
+pub(crate) mod http;
+pub(crate) mod node;
 mod run;
-mod sipp;
-mod spec;
+pub(crate) mod sipp;
+pub(crate) mod spec;
 
 use std::{collections::BTreeSet, fmt, fs};
 
@@ -56,7 +56,7 @@ scenarios! {
 }
 
 /// A scenario that failed, told as a list of what lies behind what.
-struct Failed(anyhow::Error);
+pub(crate) struct Failed(pub(crate) anyhow::Error);
 
 impl fmt::Debug for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,19 +6,59 @@ use anyhow::{Context as _, bail};
 
 use crate::program::Program;
 
-/// SIPp, Debian's `sip-tester`: installed by apt when it is missing.
-pub(crate) fn sipp() -> anyhow::Result<()> {
-    if sipp_runs() {
+/// A program of Debian's that the tests run, and what shows that it is there.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    /// Its packages: the program's, and what it loads.
+    packages: &'static [&'static str],
+    program: &'static str,
+    /// Arguments with which it says something and ends at once.
+    proof: &'static [&'static str],
+}
+
+/// Whoever speaks SIP to the node in the tests.
+const TOOLS: [Tool; 3] = [
+    Tool {
+        packages: &["sip-tester"],
+        program: "sipp",
+        proof: &["-v"],
+    },
+    Tool {
+        packages: &["kamailio", "kamailio-tls-modules"],
+        program: "kamailio",
+        proof: &["-v"],
+    },
+    Tool {
+        packages: &["baresip-core"],
+        program: "baresip",
+        proof: &["-h"],
+    },
+];
+
+/// What the tests need from Debian: installed by apt when it is missing.
+pub(crate) fn peers() -> anyhow::Result<()> {
+    let missing: Vec<_> = TOOLS.iter().filter(|tool| !tool.runs()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
+    let packages: Vec<_> = missing
+        .iter()
+        .flat_map(|tool| tool.packages.iter().copied())
+        .collect();
     if !Program::new("apt-get", &["--version"]).exists() {
-        bail!("SIPp is missing and there is no apt-get here: install SIPp 3.6 or later as `sipp`");
+        bail!(
+            "there is no apt-get here: install what Debian has as {}",
+            packages.join(", ")
+        );
     }
-    package("sip-tester")?;
-    if sipp_runs() {
-        Ok(())
-    } else {
-        bail!("sip-tester is installed, but `sipp` does not run")
+    debian(&packages)?;
+    match missing.iter().find(|tool| !tool.runs()) {
+        None => Ok(()),
+        Some(tool) => bail!(
+            "{} is installed, but `{}` does not run",
+            tool.packages.join(" and "),
+            tool.program
+        ),
     }
 }
 
@@ -46,13 +86,13 @@ pub(crate) fn cpp() -> anyhow::Result<()> {
     if !Program::new("apt-get", &["--version"]).exists() {
         bail!("there is no C++ compiler, and no apt-get here: install one as `c++`");
     }
-    package("g++")
+    debian(&["g++"])
 }
 
-/// Installs a package of Debian.
-fn package(name: &str) -> anyhow::Result<()> {
+/// Installs packages of Debian.
+fn debian(packages: &[&str]) -> anyhow::Result<()> {
     let rights = Rights::here()?;
-    let install = ["install", "--yes", "--no-install-recommends", name];
+    let install = [&["install", "--yes", "--no-install-recommends"], packages].concat();
     // The package lists of a new machine may be missing or old: then they are fetched first.
     if rights.apt_get(&install).is_err() {
         rights.apt_get(&["update"])?;
@@ -61,9 +101,11 @@ fn package(name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `sipp -v` prints its version and ends with 99.
-fn sipp_runs() -> bool {
-    Program::new("sipp", &["-v"]).exists()
+impl Tool {
+    /// Whatever it ends with: SIPp says 99 after its version.
+    fn runs(&self) -> bool {
+        Program::new(self.program, self.proof).exists()
+    }
 }
 
 /// What we may do on this machine.
@@ -87,13 +129,30 @@ impl Rights {
         Ok(if may_sudo { Self::Sudo } else { Self::None })
     }
 
+    /// Debian's kamailio would start a service as soon as it is installed. That is refused here:
+    /// the tests start their own, and port 5060 of a developer's machine is not ours to take.
     fn apt_get(self, args: &[&str]) -> anyhow::Result<()> {
         match self {
-            Self::Root => Program::new("apt-get", args)
-                .env("DEBIAN_FRONTEND", "noninteractive")
+            Self::Root => QUIETLY
+                .iter()
+                .fold(Program::new("apt-get", args), |program, (name, value)| {
+                    program.env(name, value)
+                })
                 .run(),
             Self::Sudo => {
-                let args = [&["--non-interactive", "apt-get"], args].concat();
+                // sudo hands on no variables of ours, but those that `env` sets.
+                let quietly: Vec<_> = QUIETLY
+                    .iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect();
+                let quietly: Vec<_> = quietly.iter().map(String::as_str).collect();
+                let args = [
+                    &["--non-interactive", "env"],
+                    &quietly[..],
+                    &["apt-get"],
+                    args,
+                ]
+                .concat();
                 Program::new("sudo", &args).run()
             }
             Self::None => bail!(
@@ -104,3 +163,9 @@ impl Rights {
         }
     }
 }
+
+/// apt asks nothing, and `systemctl start` of a package's script does nothing (systemctl(1)).
+const QUIETLY: [(&str, &str); 2] = [
+    ("DEBIAN_FRONTEND", "noninteractive"),
+    ("SYSTEMD_OFFLINE", "1"),
+];

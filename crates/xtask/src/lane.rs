@@ -26,6 +26,8 @@ pub(crate) enum Lane {
         /// How long.
         seconds: u32,
     },
+    /// The binary among Kamailio and baresip.
+    Peers,
     /// `cargo fmt`.
     Format,
     /// `cargo clippy`.
@@ -44,12 +46,13 @@ impl Lane {
             Self::Install => "install: what the tests need",
             Self::Build => "build: the quinze binary",
             Self::Test => {
-                "test: all crates, architecture, simulation, SIPp scenarios, torture messages"
+                "test: all crates, architecture, simulation, SIPp scenarios, torture messages, peers"
             }
             Self::Unit => "test: all crates",
             Self::Architecture => "test: architecture",
             Self::Simulation => "test: simulation",
             Self::Scenarios => "test: SIPp scenarios, commands, signals, torture messages",
+            Self::Peers => "test: Kamailio as the operator's SBC, baresip as the agent's phone",
             Self::Fuzz { .. } => "fuzz: parser, framing, headers, the whole engine",
             Self::Format => "format",
             Self::Lint => "lint",
@@ -61,7 +64,7 @@ impl Lane {
 
     fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Install => install::sipp(),
+            Self::Install => install::peers(),
             Self::Build => Program::cargo(&["build", "--release", "--package", "quinze"]).run(),
             // Every failure is wanted, not the first one only.
             Self::Test => Program::cargo(&["test", "--workspace", "--no-fail-fast"]).run(),
@@ -76,6 +79,7 @@ impl Lane {
             Self::Architecture => of_the_whole(&["architecture::"]),
             Self::Simulation => of_the_whole(&["simulation::", "hostile::"]),
             Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "torture::"]),
+            Self::Peers => of_the_whole(&["peers::"]),
             Self::Fuzz { seconds } => fuzz::run(seconds),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[

@@ -57,6 +57,8 @@ enum Part {
     Sipp,
     /// Every fuzz target for ten seconds.
     Fuzz,
+    /// Kamailio as the operator's SBC and baresip as an agent's phone, with the real binary.
+    Peers,
 }
 
 /// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
@@ -81,6 +83,11 @@ impl Command {
                 only: Some(Part::Sipp),
             } => {
                 vec![Lane::Install, Lane::Build, Lane::Scenarios]
+            }
+            Self::Test {
+                only: Some(Part::Peers),
+            } => {
+                vec![Lane::Install, Lane::Build, Lane::Peers]
             }
             Self::Test {
                 only: Some(Part::Fuzz),

@@ -11,13 +11,13 @@ use super::spec::Condition;
 /// How long the node may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 
-pub(super) struct Api {
+pub(crate) struct Api {
     agent: Agent,
     base: String,
 }
 
 impl Api {
-    pub(super) fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         let agent = Agent::config_builder()
             .timeout_global(Some(ANSWER_MAX))
             .http_status_as_error(false)
@@ -30,12 +30,12 @@ impl Api {
     }
 
     /// Whether the node says that it takes calls.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.get("/readyz").is_ok_and(|(status, _)| status == 200)
     }
 
     /// Posts JSON, which must be accepted.
-    pub(super) fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> anyhow::Result<()> {
         let mut response = self
             .agent
             .post(format!("{}{path}", self.base))
@@ -62,7 +62,7 @@ impl Api {
     }
 
     /// What does not hold, in words; empty when everything does.
-    pub(super) fn unmet(&self, conditions: &[Condition]) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn unmet(&self, conditions: &[Condition]) -> anyhow::Result<Vec<String>> {
         let mut answers = BTreeMap::new();
         let mut unmet = Vec::new();
         for condition in conditions {

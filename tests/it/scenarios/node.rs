@@ -17,27 +17,39 @@ use crate::support::{
     process::Process,
 };
 
-pub(super) struct Node {
+pub(crate) struct Node {
     process: Process,
-    pub(super) api: Api,
+    pub(crate) api: Api,
 }
 
 impl Node {
-    /// Starts a node and waits until it takes calls.
-    pub(super) fn start(
+    /// Starts a node with the configuration of a scenario and waits until it takes calls.
+    pub(crate) fn start(
         scenario: &Scenario,
         ports: &BTreeMap<&str, u16>,
         folder: &Path,
         deadline: Instant,
     ) -> anyhow::Result<Self> {
+        let text = configuration(scenario, ports)?;
+        Self::serve(&text, ports["http"], folder, deadline)
+    }
+
+    /// Starts a node with a configuration whose API is on a port of loopback, and waits until it
+    /// takes calls.
+    pub(crate) fn serve(
+        configuration: &str,
+        http: u16,
+        folder: &Path,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
         let config = folder.join("node.toml");
-        fs::write(&config, configuration(scenario, ports)?)?;
+        fs::write(&config, configuration)?;
         let mut command = Command::new(binary::quinze()?);
         command.arg("serve").arg("--config").arg(&config);
         let process = Process::start("the node", &mut command, &folder.join("node.log"))?;
         let mut node = Self {
             process,
-            api: Api::new(ports["http"]),
+            api: Api::new(http),
         };
         poll::until(deadline, "the node's /readyz", || {
             node.check_runs()?;
@@ -51,7 +63,7 @@ impl Node {
     }
 
     /// A node that ends before it is told to has failed.
-    pub(super) fn check_runs(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check_runs(&mut self) -> anyhow::Result<()> {
         match self.process.ended()? {
             Some(status) => bail!("the node ended by itself: {status}; see node.log"),
             None => Ok(()),
@@ -59,9 +71,19 @@ impl Node {
     }
 
     /// Ends the node as an operator does, by SIGTERM: in peace, with exit code 0.
-    pub(super) fn stop(mut self, deadline: Instant) -> anyhow::Result<()> {
+    pub(crate) fn stop(mut self, deadline: Instant) -> anyhow::Result<()> {
+        self.drain()?;
+        self.await_end(deadline)
+    }
+
+    /// Tells it to take no new calls and to end after the last, by SIGTERM.
+    pub(crate) fn drain(&mut self) -> anyhow::Result<()> {
         self.check_runs()?;
-        self.process.signal(Signal::SIGTERM)?;
+        self.process.signal(Signal::SIGTERM)
+    }
+
+    /// Waits for the end of a node that drains.
+    pub(crate) fn await_end(mut self, deadline: Instant) -> anyhow::Result<()> {
         let status = poll::until(deadline, "the end of the node after SIGTERM", || {
             Ok(match self.process.ended()? {
                 Some(status) => Look::Done(status),

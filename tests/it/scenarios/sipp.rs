@@ -22,18 +22,18 @@ use crate::support::{
 /// From so many calls on SIPp writes no trace of every message: it would measure the disk.
 const TRACED_CALLS_MAX: u64 = 100;
 
-pub(super) struct Sipp<'a> {
+pub(crate) struct Sipp<'a> {
     spec: &'a SippSpec,
     port: u16,
     folder: PathBuf,
     process: Process,
     progress: Progress,
-    pub(super) started_at: Instant,
+    pub(crate) started_at: Instant,
 }
 
 impl<'a> Sipp<'a> {
     /// Starts one. `xml_folder` is the scenario's, `folder` that of this run.
-    pub(super) fn start(
+    pub(crate) fn start(
         spec: &'a SippSpec,
         ports: &BTreeMap<&str, u16>,
         xml_folder: &Path,
@@ -94,12 +94,12 @@ impl<'a> Sipp<'a> {
         })
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.process.name()
     }
 
     /// Waits until it listens.
-    pub(super) fn await_listening(&mut self, deadline: Instant) -> anyhow::Result<()> {
+    pub(crate) fn await_listening(&mut self, deadline: Instant) -> anyhow::Result<()> {
         let what = format!("{} to listen on port {}", self.spec.name, self.port);
         poll::until(deadline, &what, || {
             let ended = self.process.ended()?;
@@ -118,7 +118,7 @@ impl<'a> Sipp<'a> {
 
     /// Sends the INFO that its scenario waits for, as one more message of its first call: SIPp
     /// finds the call by its Call-ID, which is ours to choose.
-    pub(super) fn cue(&self) -> anyhow::Result<()> {
+    pub(crate) fn cue(&self) -> anyhow::Result<()> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let name = &self.spec.name;
         let from = socket.local_addr()?;
@@ -133,22 +133,22 @@ impl<'a> Sipp<'a> {
     }
 
     /// Whether it waits for the end of a number of calls. A phone that may get none does not.
-    pub(super) fn ends_by_itself(&self) -> bool {
+    pub(crate) fn ends_by_itself(&self) -> bool {
         self.spec.calls > 0
     }
 
     /// Tells it to end.
-    pub(super) fn stop(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn stop(&mut self) -> anyhow::Result<()> {
         self.process.signal(Signal::SIGUSR1)
     }
 
     /// Whether it runs, as [`Sipp::check`] has last seen it.
-    pub(super) fn runs(&self) -> bool {
+    pub(crate) fn runs(&self) -> bool {
         self.progress == Progress::Running
     }
 
     /// Looks whether it has ended: an error when it has, but not well.
-    pub(super) fn check(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
         if self.progress == Progress::Running
             && let Some(status) = self.process.ended()?
         {

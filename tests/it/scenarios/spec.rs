@@ -12,33 +12,33 @@ const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// One scenario.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Scenario {
+pub(crate) struct Scenario {
     /// What is shown, in one sentence.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// How long the whole may take.
     #[serde(default = "time_limit", deserialize_with = "duration")]
-    pub(super) time_limit: Duration,
+    pub(crate) time_limit: Duration,
     /// Whether other scenarios may run at the same time.
     #[serde(default)]
-    pub(super) company: Company,
+    pub(crate) company: Company,
     /// Phones that agents have and that nothing listens for.
     #[serde(default)]
-    pub(super) dead_phones: Vec<String>,
+    pub(crate) dead_phones: Vec<String>,
     /// What must be true when all processes have ended.
-    pub(super) expect: Vec<Condition>,
-    pub(super) node: NodeSpec,
+    pub(crate) expect: Vec<Condition>,
+    pub(crate) node: NodeSpec,
     #[serde(default, rename = "agent")]
-    pub(super) agents: Vec<AgentSpec>,
+    pub(crate) agents: Vec<AgentSpec>,
     #[serde(rename = "sipp")]
-    pub(super) sipps: Vec<SippSpec>,
+    pub(crate) sipps: Vec<SippSpec>,
     #[serde(rename = "step")]
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// Who else may use the machine meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Company {
+pub(crate) enum Company {
     /// Other scenarios.
     #[default]
     Others,
@@ -49,54 +49,54 @@ pub(super) enum Company {
 /// The node's configuration.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NodeSpec {
+pub(crate) struct NodeSpec {
     /// A template, relative to `sip-scenarios/`.
-    pub(super) config: String,
+    pub(crate) config: String,
     /// What its placeholders stand for, ports apart.
     #[serde(default)]
-    pub(super) values: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<String, String>,
 }
 
 /// One agent, or `count` of them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AgentSpec {
+pub(crate) struct AgentSpec {
     /// The agent's id; `{n}` in it is 1, 2, ... up to `count`.
-    pub(super) id: String,
-    pub(super) site: String,
+    pub(crate) id: String,
+    pub(crate) site: String,
     /// The SIPp that is the agent's phone, or a name from `dead_phones`; left out where the phone
     /// registers.
-    pub(super) phone: Option<String>,
+    pub(crate) phone: Option<String>,
     /// The transport that the agent's contact names, where it is not the phone's.
-    pub(super) contact_transport: Option<Transport>,
+    pub(crate) contact_transport: Option<Transport>,
     #[serde(default = "ready")]
-    pub(super) start: String,
+    pub(crate) start: String,
     #[serde(default = "one")]
-    pub(super) count: u32,
+    pub(crate) count: u32,
 }
 
 /// One SIPp process. One that dials is a caller, and is started by a step; one that does not is a
 /// phone, and listens before the node starts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SippSpec {
-    pub(super) name: String,
-    pub(super) play: Play,
+pub(crate) struct SippSpec {
+    pub(crate) name: String,
+    pub(crate) play: Play,
     #[serde(default)]
-    pub(super) transport: Transport,
+    pub(crate) transport: Transport,
     /// What the caller dials.
-    pub(super) dials: Option<String>,
+    pub(crate) dials: Option<String>,
     /// How many calls it makes or takes: exactly so many must succeed, and none may fail.
-    pub(super) calls: u64,
+    pub(crate) calls: u64,
     /// More arguments of SIPp's command line; `{NAME_port}` in one is the port of another SIPp.
     #[serde(default)]
-    pub(super) args: Vec<String>,
+    pub(crate) args: Vec<String>,
 }
 
 /// Over what a SIPp speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     #[default]
     Udp,
     /// One connection for all calls.
@@ -106,7 +106,7 @@ pub(super) enum Transport {
 /// What a SIPp process plays.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Play {
+pub(crate) enum Play {
     /// One of SIPp's own scenarios.
     Builtin {
         /// `uac`, `uas`, ...
@@ -120,7 +120,7 @@ pub(super) enum Play {
 /// What the runner does, one after the other.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Starts a caller.
     Start {
         /// Which.
@@ -155,17 +155,17 @@ pub(super) enum Step {
 /// A time before which something must not happen.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NotBefore {
+pub(crate) struct NotBefore {
     /// The caller from whose start the time counts.
-    pub(super) since: String,
+    pub(crate) since: String,
     #[serde(deserialize_with = "duration")]
-    pub(super) after: Duration,
+    pub(crate) after: Duration,
 }
 
 /// Something that the node's API or metrics can be asked.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-pub(super) enum Condition {
+pub(crate) enum Condition {
     /// A value in a JSON answer of the API.
     Api {
         /// The path.
@@ -185,7 +185,7 @@ pub(super) enum Condition {
 /// What a value must be.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-pub(super) enum Bound {
+pub(crate) enum Bound {
     /// At least this number.
     AtLeast {
         /// The number.
@@ -202,13 +202,13 @@ pub(super) enum Bound {
 
 impl Scenario {
     /// What a phone speaks; a dead one, UDP.
-    pub(super) fn transport_of(&self, phone: &str) -> Transport {
+    pub(crate) fn transport_of(&self, phone: &str) -> Transport {
         let phone = self.sipps.iter().find(|sipp| sipp.name == phone);
         phone.map_or(Transport::Udp, |sipp| sipp.transport)
     }
 
     /// Reads `scenario.toml` of a folder.
-    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("scenario.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("{}", path.display()))?;
         let scenario: Self =
@@ -278,7 +278,7 @@ impl Scenario {
 
 impl Bound {
     /// Whether a value, where there is one, is as it must be.
-    pub(super) fn holds(&self, value: Option<&Value>) -> bool {
+    pub(crate) fn holds(&self, value: Option<&Value>) -> bool {
         match (self, value) {
             (_, None) => false,
             (Self::Exactly(wanted), Some(value)) => match (wanted.as_f64(), value.as_f64()) {
