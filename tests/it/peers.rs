@@ -3,8 +3,11 @@
 //!
 //! `cargo xtask test --only peers` runs these alone and installs what they need.
 
+mod baresip;
 mod kamailio;
 mod sbc;
+mod telephone;
+mod tone;
 
 use std::{
     collections::BTreeMap,
@@ -216,6 +219,15 @@ impl Agent {
             id,
             start: "ready",
             phone: Some(phone),
+        }
+    }
+
+    /// One who is rung where the phone registers, and is not on duty yet.
+    const fn registering(id: &'static str) -> Self {
+        Self {
+            id,
+            start: "not-ready",
+            phone: None,
         }
     }
 
