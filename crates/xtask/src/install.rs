@@ -164,7 +164,9 @@ impl Rights {
     }
 }
 
-/// apt asks nothing, and `systemctl start` of a package's script does nothing (systemctl(1)).
+/// apt asks nothing, and the `systemctl start` of a package's script does not speak to systemd (its
+/// docs/ENVIRONMENT.md). Kamailio's script for other init systems starts nothing before it is told
+/// to in /etc/default.
 const QUIETLY: [(&str, &str); 2] = [
     ("DEBIAN_FRONTEND", "noninteractive"),
     ("SYSTEMD_OFFLINE", "1"),
