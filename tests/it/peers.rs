@@ -13,6 +13,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::{PoisonError, RwLockReadGuard},
     time::{Duration, Instant},
 };
 
@@ -21,6 +22,7 @@ use anyhow::Context as _;
 use crate::{
     scenarios::{
         node::Node,
+        run::MACHINE,
         sipp::Sipp,
         spec::{Bound, Condition, Play, SippSpec, Transport},
     },
@@ -38,6 +40,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 struct Lab {
     folder: PathBuf,
     deadline: Instant,
+    /// Not beside a scenario that measures.
+    _company: RwLockReadGuard<'static, ()>,
 }
 
 impl Lab {
@@ -51,8 +55,12 @@ impl Lab {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let deadline = Instant::now() + LIMIT;
-        Ok(Self { folder, deadline })
+        let company = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self {
+            folder,
+            deadline: Instant::now() + LIMIT,
+            _company: company,
+        })
     }
 
     /// A folder of one of the test's programs.

@@ -2,7 +2,7 @@
 
 pub(crate) mod http;
 pub(crate) mod node;
-mod run;
+pub(crate) mod run;
 pub(crate) mod sipp;
 pub(crate) mod spec;
 

@@ -22,7 +22,7 @@ use crate::support::{
 };
 
 /// Scenarios share the machine, but for those that want it alone.
-static MACHINE: RwLock<()> = RwLock::new(());
+pub(crate) static MACHINE: RwLock<()> = RwLock::new(());
 
 /// How long the node may take to stop once no call is left.
 const STOP_MAX: Duration = Duration::from_secs(10);
