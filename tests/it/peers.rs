@@ -113,16 +113,29 @@ struct LabNode {
 }
 
 impl LabNode {
-    /// Starts a node for one site, with these agents.
+    /// Starts a node for one site, with these agents, whose phones are believed by their address.
     fn start(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
+        Self::start_as(lab, name, "one-site.toml", agents)
+    }
+
+    /// Starts a node for one site where phones prove who they are.
+    fn start_with_passwords(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
+        Self::start_as(lab, name, "passwords.toml", agents)
+    }
+
+    fn start_as(lab: &Lab, name: &str, template: &str, agents: &[Agent]) -> anyhow::Result<Self> {
         let (sip, http) = (free_port(), free_port());
-        let template = binary::root().join("sip-scenarios/nodes/one-site.toml");
+        let scenarios = binary::root().join("sip-scenarios");
+        let template = scenarios.join("nodes").join(template);
         let mut configuration = fs::read_to_string(&template)
             .with_context(|| format!("{}", template.display()))?
             .replace("{sip_port}", &sip.to_string())
             .replace("{http_port}", &http.to_string())
             .replace("{ring_time}", "15s")
             .replace("{wrap_up}", "0s")
+            // Debian's baresip gives up at a challenge by anything else, even beside one by MD5.
+            .replace("{algorithms}", "\"MD5\"")
+            .replace("{scenarios}", &scenarios.to_string_lossy())
             .replace("scenario-1", name);
         configuration.extend(agents.iter().map(Agent::configured));
         let folder = lab.folder_of(name)?;

@@ -44,6 +44,9 @@ pub(super) struct Packets {
     pub(super) received: u64,
 }
 
+/// The password of every agent's phone, as `sip-scenarios/nodes/phones.credentials` has it.
+const PASSWORD: &str = "correct-horse";
+
 impl Baresip {
     /// A phone that registers as an agent at a node. Ask the node when it has: baresip may have
     /// told so before anybody was connected to hear it.
@@ -55,7 +58,7 @@ impl Baresip {
     ) -> anyhow::Result<Self> {
         let account = format!(
             "<sip:{agent}@samu67.example>;outbound=\"sip:127.0.0.1:{node};transport=udp\";\
-             regint=60;audio_codecs=PCMA\n"
+             regint=60;audio_codecs=PCMA;auth_user={agent};auth_pass={PASSWORD}\n"
         );
         Self::start(folder, &account, deadline)
     }

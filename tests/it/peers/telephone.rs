@@ -79,9 +79,9 @@ fn hold() -> anyhow::Result<()> {
     node.end_empty(&lab)
 }
 
-/// A node, and an agent who has logged in at a phone that has registered.
+/// A node, and an agent who has logged in at a phone that has registered by its password.
 fn on_duty(lab: &Lab) -> anyhow::Result<(LabNode, Baresip)> {
-    let mut node = LabNode::start(lab, "node", &[Agent::registering(AGENT)])?;
+    let mut node = LabNode::start_with_passwords(lab, "node", &[Agent::registering(AGENT)])?;
     let folder = lab.folder_of("agent")?;
     let phone = Baresip::registering(&folder, AGENT, node.sip, lab.deadline)?;
     node.wait(lab, "the registration", &[status("/registrations", 1)])?;
