@@ -35,6 +35,9 @@ const SCANS: u32 = 20_000;
 /// Agents, enough for all calls at a time.
 const AGENTS: u32 = 100;
 
+/// How long answers are waited for after the last call: a lost INVITE is sent again after 0.5 s.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How long each half is measured unless the command line says.
 const SECONDS: u64 = 15;
 
@@ -53,9 +56,9 @@ fn main() {
         thread::spawn(move || ring(&phones, &done))
     };
 
-    let calm = call(&callers, address, time);
+    let calm = call(&callers, 2, address, time);
     let scanner = Scanner::start(address);
-    let flooded = call(&callers, address, time);
+    let flooded = call(&callers, 3, address, time);
     let sent = scanner.stop();
     done.store(true, Ordering::Relaxed);
     phones.join().unwrap().unwrap();
@@ -63,7 +66,7 @@ fn main() {
 
     println!("from INVITE to 200, {CALLS} calls a second, {seconds} s each:");
     calm.print("nobody else");
-    flooded.print(&format!("{} scans a second", sent / seconds));
+    flooded.print(&format!("{} scans a second", sent / (seconds + 1)));
     let factor = flooded.at(0.99).as_secs_f64() / calm.at(0.99).as_secs_f64();
     println!("p99 with the scanner is {factor:.2} times the p99 without");
 }
@@ -144,29 +147,34 @@ fn ring(socket: &UdpSocket, done: &AtomicBool) -> io::Result<()> {
 }
 
 /// Calls for a time, and how long each answer took.
-fn call(socket: &UdpSocket, node: SocketAddr, time: Duration) -> Waits {
+fn call(socket: &UdpSocket, seed: u64, node: SocketAddr, time: Duration) -> Waits {
     let address = socket.local_addr().unwrap();
-    let mut callers = Peer::new(address, 2, Manner::answers_after(Duration::ZERO));
+    let mut callers = Peer::new(address, seed, Manner::answers_after(Duration::ZERO));
     let mut waits = Vec::new();
-    let mut lost = 0;
+    let (mut made, mut failed) = (0, 0);
     let began = Instant::now();
     let mut next = began;
-    while began.elapsed() < time + Duration::from_secs(1) {
+    while began.elapsed() < time + LINGER {
         if next <= Instant::now() && began.elapsed() < time {
             let plan = CallPlan::to(format!("sip:15@{node}")).talk(Duration::from_millis(300));
             callers.call(Instant::now(), node, plan);
+            made += 1;
             next += Duration::from_secs(1) / CALLS;
         }
         let until = next.min(Instant::now() + Duration::from_millis(50));
         drive(&mut callers, socket, until, |event| match event {
             PeerEvent::Connected { after, .. } => waits.push(*after),
-            PeerEvent::Failed { .. } => lost += 1,
+            PeerEvent::Failed { .. } => failed += 1,
             _ => {}
         })
         .unwrap();
     }
     waits.sort_unstable();
-    Waits { waits, lost }
+    Waits {
+        made,
+        waits,
+        failed,
+    }
 }
 
 /// Runs a peer until a time.
@@ -252,8 +260,9 @@ fn scan(node: SocketAddr, done: &AtomicBool, sent: &AtomicU64) {
 
 /// How long answers took, the shortest first.
 struct Waits {
+    made: usize,
     waits: Vec<Duration>,
-    lost: usize,
+    failed: usize,
 }
 
 impl Waits {
@@ -271,9 +280,10 @@ impl Waits {
     fn print(&self, what: &str) {
         let millis = |share| self.at(share).as_secs_f64() * 1e3;
         println!(
-            "  {what:<24} {} answered, {} failed, p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms",
+            "  {what:<24} {} calls, {} answered, {} failed, p50 {:.2} ms, p99 {:.2} ms, longest {:.2} ms",
+            self.made,
             self.waits.len(),
-            self.lost,
+            self.failed,
             millis(0.5),
             millis(0.99),
             millis(1.0)
