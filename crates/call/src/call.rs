@@ -50,6 +50,8 @@ pub(crate) struct EndingLeg {
     pub(crate) side: Side,
     pub(crate) dialog: Dialog,
     pub(crate) unacked: Unacked,
+    /// Why the other side hung up, for the BYE.
+    pub(crate) reason: Option<Bytes>,
 }
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sip::Message;
+use sip::{HeaderName, Message, Request};
 use sip_transaction::ServerTx;
 
 use crate::{dialog::Dialog, session::Session};
@@ -20,6 +20,25 @@ impl Side {
         match self {
             Self::Caller => Self::Agent,
             Self::Agent => Self::Caller,
+        }
+    }
+}
+
+/// Who hung up, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct HungUp {
+    pub(crate) side: Side,
+    /// The value of Reason (RFC 3326), for the other side.
+    pub(crate) reason: Option<Bytes>,
+}
+
+impl HungUp {
+    /// By this BYE or CANCEL of this side.
+    pub(crate) fn by(side: Side, request: &Request) -> Self {
+        let reason = request.header(HeaderName::Reason);
+        Self {
+            side,
+            reason: reason.map(Bytes::copy_from_slice),
         }
     }
 }

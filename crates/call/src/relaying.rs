@@ -12,7 +12,7 @@ use crate::{
     dialog::Sequence,
     event::{EndCause, Routed},
     ids::CallNumber,
-    leg::Side,
+    leg::{HungUp, Side},
     ringing::ALLOW,
 };
 
@@ -101,7 +101,8 @@ impl Calls {
             // RFC 3261 §15.1.2: a caller may end an early dialog by BYE.
             Method::Bye => {
                 self.answer(now, layer, tx, StatusCode::OK);
-                self.finish(now, layer, call, EndCause::Abandoned, Some(Side::Caller));
+                let by = HungUp::by(Side::Caller, request);
+                self.finish(now, layer, call, EndCause::Abandoned, Some(by));
                 None
             }
             Method::Options => Some(StatusCode::OK),
@@ -129,7 +130,7 @@ impl Calls {
                     Side::Caller => EndCause::CallerBye,
                     Side::Agent => EndCause::AgentBye,
                 };
-                self.finish(now, layer, call, cause, Some(side));
+                self.finish(now, layer, call, cause, Some(HungUp::by(side, request)));
                 return None;
             }
             Method::Invite if request.body_bytes().is_empty() => Relayed::LateOffer,

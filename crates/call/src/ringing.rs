@@ -392,7 +392,7 @@ impl Calls {
         response: &Response,
     ) {
         self.ack_answer(layer, tx, &dialog, response, &[]);
-        self.bye(now, layer, &mut dialog);
+        self.bye(now, layer, &mut dialog, None);
     }
 
     /// The call for which this transaction is the attempt that rings now.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sip::{Builder, HeaderName, Method, Request, Response, StatusCode};
+use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_transaction::{ClientTx, Failure, ServerTx, TransactionLayer};
 use smallvec::SmallVec;
 
@@ -12,12 +12,18 @@ use crate::{
     dialog::Dialog,
     event::{EndCause, Event},
     ids::CallNumber,
-    leg::{Side, Unacked},
+    leg::{HungUp, Side, Unacked},
 };
 
 impl Calls {
     /// Handles a CANCEL that the layer has matched and answered (RFC 3261 §9.2).
-    pub fn handle_cancelled(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ServerTx) {
+    pub fn handle_cancelled(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        cancel: &Request,
+    ) {
         let Some(&number) = self.server_uses.get(tx) else {
             return;
         };
@@ -26,7 +32,8 @@ impl Calls {
             .get(&number)
             .is_some_and(|call| matches!(&call.stage, Stage::Waiting(waiting) if waiting.tx == tx));
         if is_callers_invite {
-            self.finish(now, layer, number, EndCause::Abandoned, None);
+            let by = HungUp::by(Side::Caller, cancel);
+            self.finish(now, layer, number, EndCause::Abandoned, Some(by));
         } else {
             self.cancel_relay(now, layer, number, tx);
         }
@@ -87,7 +94,7 @@ impl Calls {
         layer: &mut TransactionLayer,
         number: CallNumber,
         cause: EndCause,
-        by: Option<Side>,
+        by: Option<HungUp>,
     ) {
         let Some(call) = self.table.remove(&number) else {
             return;
@@ -107,7 +114,7 @@ impl Calls {
             self.answer(now, layer, relay.server, StatusCode::REQUEST_TERMINATED);
         }
         match stage {
-            Stage::Waiting(waiting) => self.finish_waiting(now, layer, *waiting, cause),
+            Stage::Waiting(waiting) => self.finish_waiting(now, layer, *waiting, cause, by),
             Stage::Connected(connected) => {
                 if let Some(ending) = self.finish_connected(now, layer, *connected, by) {
                     let stage = Stage::Ending(Box::new(ending));
@@ -138,9 +145,11 @@ impl Calls {
         layer: &mut TransactionLayer,
         waiting: Waiting,
         cause: EndCause,
+        by: Option<HungUp>,
     ) {
         if let Some(ringing) = waiting.ringing {
-            layer.cancel(now, ringing.tx, None);
+            let reason = by.and_then(|by| by.reason);
+            layer.cancel(now, ringing.tx, reason.as_deref());
         }
         let status = match cause {
             EndCause::Refused(status) => status,
@@ -164,15 +173,17 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         connected: Connected,
-        by: Option<Side>,
+        by: Option<HungUp>,
     ) -> Option<Ending> {
+        let side_gone = by.as_ref().map(|by| by.side);
+        let reason = by.and_then(|by| by.reason);
         let Connected { caller, agent, .. } = connected;
         let mut legs = SmallVec::new();
         for (side, mut leg) in [(Side::Agent, agent), (Side::Caller, caller)] {
             if let Some(owed) = leg.owed_ack.take() {
                 self.pay_ack(layer, owed, &leg.dialog, None);
             }
-            if by == Some(side) {
+            if side_gone == Some(side) {
                 continue;
             }
             //= https://www.rfc-editor.org/rfc/rfc3261#section-15
@@ -184,8 +195,9 @@ impl Calls {
                     side,
                     dialog: leg.dialog,
                     unacked,
+                    reason: reason.clone(),
                 }),
-                None => self.bye(now, layer, &mut leg.dialog),
+                None => self.bye(now, layer, &mut leg.dialog, reason.as_deref()),
             }
         }
         (!legs.is_empty()).then_some(Ending { legs })
@@ -214,15 +226,24 @@ impl Calls {
             self.table.remove(&number);
         }
         for mut leg in over {
-            self.bye(now, layer, &mut leg.dialog);
+            self.bye(now, layer, &mut leg.dialog, leg.reason.as_deref());
         }
         self.rearm(number);
     }
 
     /// Sends BYE inside a dialog. Its transaction sees to the retransmissions.
-    pub(crate) fn bye(&mut self, now: Instant, layer: &mut TransactionLayer, dialog: &mut Dialog) {
+    pub(crate) fn bye(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        dialog: &mut Dialog,
+        reason: Option<&[u8]>,
+    ) {
         let (builder, flow) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
-        let bye: Option<Request> = Builder::finish_request(builder).ok();
+        let bye: Option<Request> = builder
+            .header_opt(HeaderName::Reason, reason)
+            .finish_request()
+            .ok();
         if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
             self.client_uses.insert(tx, ClientUse::Unwatched);
         }

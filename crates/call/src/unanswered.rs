@@ -99,7 +99,7 @@ impl Calls {
             flow,
         });
         let (call, attempt) = (sent.call, sent.attempt);
-        self.bye(now, layer, &mut dialog);
+        self.bye(now, layer, &mut dialog, None);
         self.emit(Event::LateAnswer { call, attempt });
         true
     }

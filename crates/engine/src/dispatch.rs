@@ -36,7 +36,8 @@ impl Engine {
                     .proxy
                     .handle_cancelled(now, &mut self.layer, tx, reason)
                 {
-                    self.calls.handle_cancelled(now, &mut self.layer, tx);
+                    self.calls
+                        .handle_cancelled(now, &mut self.layer, tx, &cancel);
                 }
             }
             Tx::Response { tx, response } => {

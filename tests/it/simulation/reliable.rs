@@ -273,3 +273,42 @@ fn an_answer_to_another_call_is_none() {
         assert_eq!(wire.bench.state("arm-2"), "offered", "{what}");
     }
 }
+
+#[test]
+fn the_reason_of_who_hangs_up_reaches_the_other_side() {
+    const REASON: &str = "Reason: Q.850;cause=16;text=\"bye\"\r\n";
+    let mut wire = raw_phone();
+    let invite = rung(&mut wire);
+    let ok = phone_says(&invite, "200 OK", "", "");
+    wire.ask(RAW_PHONE, &ok);
+    wire.bench.world.run_for(seconds(1.0));
+    let line = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_once(": ").unwrap().1.to_owned()
+    };
+    let bye = format!(
+        "BYE sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP {RAW_PHONE};branch=z9hG4bKbye\r\n\
+         From: {};tag=phone\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\n{REASON}\r\n",
+        line(&invite, "To:"),
+        line(&invite, "From:"),
+        line(&invite, "Call-ID:")
+    );
+    wire.ask(RAW_PHONE, &bye);
+    let heard = wire.got(super::OPERATOR);
+    let heard = heard.iter().find(|one| one.starts_with("BYE")).unwrap();
+    assert!(heard.contains(REASON), "{heard}");
+
+    // A caller who gives up while the phone rings.
+    let mut wire = raw_phone();
+    let call = request(RAW, "INVITE", LINE, "give-up", "");
+    wire.ask(RAW, &call);
+    let invite = wire.got(RAW_PHONE).remove(0);
+    wire.ask(RAW_PHONE, &phone_says(&invite, "180 Ringing", "", ""));
+    let cancel = call
+        .replace("INVITE", "CANCEL")
+        .replace("Contact:", &format!("{REASON}Contact:"));
+    wire.ask(RAW, &cancel);
+    let heard = wire.got(RAW_PHONE);
+    let heard = heard.iter().find(|one| one.starts_with("CANCEL")).unwrap();
+    assert!(heard.contains(REASON), "{heard}");
+}
