@@ -167,6 +167,7 @@ impl Engine {
 
     /// Takes one input. Nothing that comes from the network makes this fail.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.tell_load(now);
         match input {
             Input::Datagram { flow, bytes } | Input::StreamMessage { flow, bytes } => {
                 self.receive(now, flow, bytes);
@@ -179,6 +180,7 @@ impl Engine {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.tell_load(now);
         self.layer.handle_timeout(now);
         self.pump(now);
         self.calls.handle_timeout(now, &mut self.layer);

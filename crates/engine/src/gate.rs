@@ -4,9 +4,12 @@
 //! what is shed under load. Shed first is who is nobody, then registrations, subscriptions, agents'
 //! own calls, partners' lines; calls of emergency lines last of all, at the limits themselves.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
-use sip::{Builder, HeaderName, Method, Request, StatusCode};
+use sip::{Builder, HeaderName, Method, OverloadControl, Request, StatusCode};
 use sip_proxy::Offence;
 use sip_transaction::Flow;
 
@@ -15,6 +18,9 @@ use crate::{
     event::{BlockReason, DropReason, Event},
     identity::Source,
 };
+
+/// For how long what a neighbour is told holds (RFC 7339 §4.3 has half a second where nothing is said).
+const LOAD_HOLDS: Duration = Duration::from_secs(1);
 
 /// What a new request is for, the first to be shed first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +125,22 @@ impl Engine {
         true
     }
 
+    /// What neighbours that offer overload control are told: nothing below four fifths of a limit, and to
+    /// send nothing at the limit itself. They leave out emergencies last (RFC 7339 §5.10.1).
+    pub(crate) fn tell_load(&mut self, now: Instant) {
+        let live = self.layer.live();
+        let settings = &self.config.settings;
+        let used = |used: usize, max: usize| used.saturating_mul(100) / max.max(1);
+        let used = used(live.server + live.client, settings.transactions_max)
+            .max(used(self.calls.len(), settings.calls_max));
+        let loss = used.saturating_sub(80).saturating_mul(5).min(100);
+        self.layer.set_overload(Some(OverloadControl {
+            loss: u8::try_from(loss).unwrap_or(100),
+            validity: LOAD_HOLDS,
+            sequence: now - self.started_at,
+        }));
+    }
+
     /// Refuses a stranger.
     fn turn_away(&mut self, now: Instant, request: &Request, flow: Flow, status: StatusCode) {
         self.dropped(DropReason::UnknownSource);
@@ -172,7 +194,9 @@ impl Engine {
     ) {
         let tag = self.ids.token();
         let tag = Some(tag.as_bytes());
-        let response = Builder::response_to(request, status, status.reason(), tag, flow.remote);
+        let (reason, overload) = (status.reason(), self.layer.overload());
+        let response =
+            Builder::response_under_load(request, status, reason, tag, flow.remote, overload);
         let response = self.with_advice(response, status);
         self.layer.send(&add(response).finish(), flow);
     }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sip::{Builder, HeaderName, Message, Method, Request, Response, StatusCode};
+use sip::{Builder, HeaderName, Message, Method, OverloadControl, Request, Response, StatusCode};
 use slotmap::{KeyData, SlotMap, new_key_type};
 
 pub use self::large::StreamListener;
@@ -80,6 +80,8 @@ pub struct TransactionLayer {
     by_flow: BTreeSet<(Flow, ClientTx)>,
     /// Made at the first timer: the layer has no clock to take a base from.
     wheel: Option<TimerWheel<Due>>,
+    /// What clients that offer overload control are told.
+    overload: Option<OverloadControl>,
     outputs: VecDeque<Output>,
 }
 
@@ -123,6 +125,7 @@ impl TransactionLayer {
             merged_index: Index::new(),
             by_flow: BTreeSet::new(),
             wheel: None,
+            overload: None,
             outputs: VecDeque::new(),
         }
     }
@@ -160,6 +163,16 @@ impl TransactionLayer {
                 merged,
             });
         }
+    }
+
+    /// What clients that offer overload control are told from now on (RFC 7339).
+    pub const fn set_overload(&mut self, overload: Option<OverloadControl>) {
+        self.overload = overload;
+    }
+
+    /// What clients that offer overload control are told now.
+    pub const fn overload(&self) -> Option<OverloadControl> {
+        self.overload
     }
 
     /// Whether a request belongs to a transaction that exists: it is a repetition, the ACK of a failure,
@@ -243,12 +256,13 @@ impl TransactionLayer {
     ) -> Option<Builder> {
         let server = self.servers.get(tx)?;
         let source = server.source().remote;
-        Some(Builder::response_to(
+        Some(Builder::response_under_load(
             server.request()?,
             status,
             reason,
             to_tag,
             source,
+            self.overload,
         ))
     }
 
@@ -298,9 +312,13 @@ impl TransactionLayer {
     /// Answers 503 without keeping anything.
     fn refuse(&mut self, request: &Request, flow: Flow) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let response = Builder::response_to(request, status, status.reason(), None, flow.remote)
-            .header(HeaderName::RetryAfter, "5")
-            .finish();
+        let reason = status.reason();
+        let overload = self.overload;
+        let remote = flow.remote;
+        let response =
+            Builder::response_under_load(request, status, reason, None, remote, overload)
+                .header(HeaderName::RetryAfter, "5")
+                .finish();
         self.send(&response, flow);
         let kind = MessageKind::Request(request.method().label());
         self.emit(Event::Refused {

@@ -8,6 +8,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::{
     HeaderName, Limits, Method, StatusCode,
     message::Message,
+    overload::OverloadControl,
     print::{put_fmt, put_line, put_line_fmt, put_name},
     request::{Request, Response},
     via::Rport,
@@ -72,8 +73,21 @@ impl Builder {
         to_tag: Option<&[u8]>,
         source: SocketAddr,
     ) -> Self {
+        Self::response_under_load(request, status, reason, to_tag, source, None)
+    }
+
+    /// As [`Builder::response_to`]; a client that offers overload control is told how much less to send
+    /// (RFC 7339).
+    pub fn response_under_load(
+        request: &Request,
+        status: StatusCode,
+        reason: &str,
+        to_tag: Option<&[u8]>,
+        source: SocketAddr,
+        overload: Option<OverloadControl>,
+    ) -> Self {
         let mut builder = Self::response_with_reason(status, reason);
-        builder.put_vias(request, Some(source));
+        builder.put_vias(request, source, overload);
         builder.put(HeaderName::From, request.message_value(HeaderName::From));
         builder.put_to(request, to_tag);
         builder.put(HeaderName::CallId, request.call_id());
@@ -187,12 +201,18 @@ impl Builder {
     }
 
     /// Copies all Vias; the top one gains where the request really came from.
-    fn put_vias(&mut self, request: &Request, source: Option<SocketAddr>) {
+    fn put_vias(
+        &mut self,
+        request: &Request,
+        source: SocketAddr,
+        overload: Option<OverloadControl>,
+    ) {
         for (index, via) in request.elements(HeaderName::Via).enumerate() {
             self.buffer.extend_from_slice(b"Via: ");
-            match source.filter(|_| index == 0) {
-                Some(source) => self.put_received_via(request, via, source),
-                None => put_line(&mut self.buffer, via),
+            if index == 0 {
+                self.put_received_via(request, via, source, overload);
+            } else {
+                put_line(&mut self.buffer, via);
             }
             self.buffer.extend_from_slice(b"\r\n");
         }
@@ -209,12 +229,20 @@ impl Builder {
     //# value.  If this Via header field value contains an "rport" parameter
     //# with no value, it MUST set the value of the parameter to the source
     //# port of the request.
-    fn put_received_via(&mut self, request: &Request, raw: &[u8], source: SocketAddr) {
+    fn put_received_via(
+        &mut self,
+        request: &Request,
+        raw: &[u8],
+        source: SocketAddr,
+        overload: Option<OverloadControl>,
+    ) {
         let via = request.top_via();
+        let overload = overload.filter(|_| OverloadControl::is_offered(&via));
         let params = via.params.as_bytes();
         put_line(&mut self.buffer, &raw[..raw.len() - params.len()]);
         for param in via.params {
-            if param.name.eq_ignore_ascii_case(b"received") {
+            let is_answered = overload.is_some() && OverloadControl::answers(param.name);
+            if is_answered || param.name.eq_ignore_ascii_case(b"received") {
                 continue;
             }
             self.buffer.put_u8(b';');
@@ -228,6 +256,9 @@ impl Builder {
         }
         if via.rport() != Rport::Absent || via.host.ip() != Some(source.ip()) {
             put_fmt(&mut self.buffer, format_args!(";received={}", source.ip()));
+        }
+        if let Some(overload) = overload {
+            put_line(&mut self.buffer, overload.params().as_bytes());
         }
     }
 }
@@ -246,7 +277,7 @@ impl Request {
         let mut builder = Builder {
             buffer: BytesMut::with_capacity(raw.len() + 64),
         };
-        builder.put_received_via(self, raw, source);
+        builder.put_received_via(self, raw, source, None);
         builder.buffer.freeze()
     }
 

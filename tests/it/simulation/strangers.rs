@@ -229,3 +229,61 @@ fn a_flood_changes_nothing_for_a_call() {
     wire.bench.world.run_for(seconds(60.0));
     assert_eq!(wire.bench.outcomes(), ["answered"]);
 }
+
+/// What the answer to an operator's INVITE says of the load, in its Via.
+fn told(wire: &mut Wire, number: usize, offered: &str) -> String {
+    let call = request(RAW, "INVITE", LINE, &format!("oc{number}"), "");
+    let via = format!("branch=z9hG4bKoc{number}");
+    let answer = wire
+        .ask(RAW, &call.replace(&via, &format!("{via}{offered}")))
+        .remove(0);
+    let via = answer
+        .lines()
+        .find(|line| line.starts_with("Via:"))
+        .unwrap();
+    via.split(';')
+        .filter(|param| param.starts_with("oc"))
+        .collect::<Vec<_>>()
+        .join(";")
+}
+
+#[test]
+fn a_neighbour_that_offers_it_is_told_how_much_less_to_send() {
+    const OFFER: &str = ";oc;oc-algo=\"rate,loss\"";
+    let mut wire = small();
+    let first = told(&mut wire, 1, OFFER);
+    assert!(
+        first.starts_with("oc=0;oc-algo=\"loss\";oc-validity=1000;oc-seq="),
+        "{first}"
+    );
+    let losses: Vec<_> = (2..=40)
+        .map(|number| {
+            let told = told(&mut wire, number, OFFER);
+            let loss = told
+                .strip_prefix("oc=")
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned();
+            loss.parse::<u8>().unwrap()
+        })
+        .collect();
+    // More than four fifths are used beside the 34th.
+    assert!(losses[..32].iter().all(|loss| *loss == 0), "{losses:?}");
+    assert!(
+        losses[32..].iter().all(|loss| *loss > 0) && losses.is_sorted(),
+        "{losses:?}"
+    );
+    assert!(*losses.last().unwrap() > 80, "{losses:?}");
+    let refused = told(&mut wire, 41, OFFER);
+    assert!(
+        refused.starts_with("oc=100;"),
+        "a 503 says it too: {refused}"
+    );
+
+    // Who offers nothing, or another algorithm, finds its Via as it was.
+    assert_eq!(told(&mut wire, 42, ""), "");
+    let other = ";oc;oc-algo=\"rate\"";
+    assert_eq!(told(&mut wire, 43, other), other[1..]);
+}
