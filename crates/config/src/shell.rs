@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 use engine::{Config, Dialled, Listener, NumberRoute, Settings};
 use sip::Transport;
-use sip_proxy::{Trunk, TrunkId, Trunks};
+use sip_proxy::{Trunk, TrunkId, TrunkLimits, Trunks};
 use sip_transaction::ListenerId;
 
 use crate::{
@@ -206,6 +206,7 @@ fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames
     }
     for table in tables.iter().take(TRUNKS_MAX) {
         let name = table.required("name", "\"operator-a\"");
+        let limits = read_trunk_limits(table);
         let texts = table.strings("sources");
         if texts.is_empty() {
             table.missing("sources", "[\"192.0.2.0/24\"]");
@@ -233,6 +234,7 @@ fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames
         trunks.push(Trunk {
             name: name.value,
             sources,
+            limits,
         });
     }
     for overlap in Trunks::new(trunks.clone()).overlaps() {
@@ -247,6 +249,15 @@ fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames
         }
     }
     (trunks, names)
+}
+
+fn read_trunk_limits(table: &Table<'_>) -> TrunkLimits {
+    let calls_max = table.integer("calls_max", 1, 1_000_000);
+    let rate = table.integer("calls_per_second", 1, 1_000_000);
+    TrunkLimits {
+        calls_max: calls_max.and_then(|at| usize::try_from(at.value).ok()),
+        calls_per_second: rate.and_then(|at| u32::try_from(at.value).ok()),
+    }
 }
 
 type RawRoute = (Dialled, String, Vec<TrunkId>);

@@ -244,6 +244,9 @@ impl Engine {
         let Some(record) = self.records.remove(call) else {
             return;
         };
+        if let Some(trunk) = record.trunk {
+            self.trunk_loads.end(trunk);
+        }
         self.acd
             .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
         let answered_at = record.answered.map_or(now, |answered| answered.at);

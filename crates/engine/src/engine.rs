@@ -10,7 +10,7 @@ use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
-use sip_proxy::{Authentication, Guard, Proxy, ProxySettings, Registrar, Trunks};
+use sip_proxy::{Authentication, Guard, Proxy, ProxySettings, Registrar, TrunkLoads, Trunks};
 use sip_transaction::{
     ClientTx, Flow, IdSource, Local, Locals, StreamListener, TransactionLayer, Transmit,
 };
@@ -78,6 +78,7 @@ pub struct Engine {
     pub(crate) authentication: Option<Authentication>,
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
+    pub(crate) trunk_loads: TrunkLoads,
     pub(crate) calls: Calls,
     pub(crate) acd: Acd,
     pub(crate) locals: Locals,
@@ -121,6 +122,7 @@ impl Engine {
                 .collect(),
         );
         let [seed_a, seed_b, seed_c, seed_d] = config.seed;
+        let trunks = Trunks::new(config.trunks.clone());
         let layer = transaction_layer(&config, [seed_a, seed_b]);
         let call_settings = call_settings(&config);
         let acd_settings = acd::Settings {
@@ -140,7 +142,8 @@ impl Engine {
                 identity::authentication(now, settings, &config.directory, [seed_c, seed_a])
             }),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
-            trunks: Trunks::new(config.trunks.clone()),
+            trunk_loads: TrunkLoads::new(&trunks),
+            trunks,
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
             acd: Acd::new(now, config.directory.clone(), acd_settings),
             locals,

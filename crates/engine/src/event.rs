@@ -146,6 +146,10 @@ pub enum BlockReason {
     Draining,
     /// A partner's call, shed to keep room for emergencies.
     Shed,
+    /// Its trunk has as many calls as it may.
+    TrunkCalls,
+    /// Its trunk's calls come too fast.
+    TrunkRate,
 }
 
 impl BlockReason {
@@ -155,6 +159,8 @@ impl BlockReason {
             Self::CallsMax => "calls-max",
             Self::Draining => "draining",
             Self::Shed => "shed",
+            Self::TrunkCalls => "trunk-calls",
+            Self::TrunkRate => "trunk-rate",
         }
     }
 }

@@ -9,7 +9,7 @@ use sip::{
     Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response,
     StatusCode, Uri,
 };
-use sip_proxy::{Aor, TrunkId};
+use sip_proxy::{Aor, BeyondLimit, TrunkId};
 use sip_transaction::{Attempt, Flow, Merged, MessageKind, ServerTx};
 
 use crate::{
@@ -177,14 +177,7 @@ impl Engine {
         line: LineId,
         trunk: Option<TrunkId>,
     ) {
-        let blocked = if self.is_draining() {
-            Some(BlockReason::Draining)
-        } else if self.calls.len() >= self.config.settings.calls_max {
-            Some(BlockReason::CallsMax)
-        } else {
-            None
-        };
-        if let Some(reason) = blocked {
+        if let Err(reason) = self.has_room_for_call(now, trunk) {
             self.emit(Event::CallBlocked { line, reason });
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         }
@@ -201,6 +194,7 @@ impl Engine {
         let record = Record {
             id,
             line,
+            trunk,
             offered_at: now,
             answered: None,
             offer: None,
@@ -212,6 +206,25 @@ impl Engine {
             priority: None,
         };
         self.acd.handle_input(now, arrived);
+    }
+
+    /// Whether a call may begin. One of a trunk has been counted then.
+    fn has_room_for_call(
+        &mut self,
+        now: Instant,
+        trunk: Option<TrunkId>,
+    ) -> Result<(), BlockReason> {
+        if self.is_draining() {
+            return Err(BlockReason::Draining);
+        }
+        if self.calls.len() >= self.config.settings.calls_max {
+            return Err(BlockReason::CallsMax);
+        }
+        match trunk.map_or(Ok(()), |trunk| self.trunk_loads.begin(now, trunk)) {
+            Ok(()) => Ok(()),
+            Err(BeyondLimit::Calls) => Err(BlockReason::TrunkCalls),
+            Err(BeyondLimit::Rate) => Err(BlockReason::TrunkRate),
+        }
     }
 
     fn take_register(&mut self, now: Instant, tx: ServerTx, request: &Request, flow: Flow) {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use acd::{AgentId, LineId, OfferId};
 use call::{AttemptId, CallId, CallNumber};
+use sip_proxy::TrunkId;
 use sip_transaction::Target;
 
 /// One caller's journey, from the engine's side.
@@ -11,6 +12,8 @@ use sip_transaction::Target;
 pub(crate) struct Record {
     pub(crate) id: CallId,
     pub(crate) line: LineId,
+    /// The trunk that it came by.
+    pub(crate) trunk: Option<TrunkId>,
     pub(crate) offered_at: Instant,
     pub(crate) answered: Option<Answered>,
     pub(crate) offer: Option<LiveOffer>,

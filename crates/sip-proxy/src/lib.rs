@@ -54,6 +54,7 @@ mod registrar;
 mod registration;
 mod reply;
 mod trunk;
+mod trunk_load;
 
 pub use authentication::{
     Account, Authentication, AuthenticationSettings, ChallengeBy, Unproven, Verdict,
@@ -69,3 +70,4 @@ pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};
 pub use trunk::{Overlap, Trunk, TrunkId, Trunks};
+pub use trunk_load::{BeyondLimit, TrunkLimits, TrunkLoads};

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, net::IpAddr};
 
-use crate::cidr::Cidr;
+use crate::{cidr::Cidr, trunk_load::TrunkLimits};
 
 /// A trunk as the configuration has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Trunk {
     pub name: String,
     /// Where its messages come from.
     pub sources: Vec<Cidr>,
+    /// How much it may send.
+    pub limits: TrunkLimits,
 }
 
 /// A trunk, by its place in the list that [`Trunks::new`] was given.

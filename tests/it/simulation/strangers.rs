@@ -287,3 +287,45 @@ fn a_neighbour_that_offers_it_is_told_how_much_less_to_send() {
     let other = ";oc;oc-algo=\"rate\"";
     assert_eq!(told(&mut wire, 43, other), other[1..]);
 }
+
+#[test]
+fn a_trunk_sends_no_more_than_was_agreed() {
+    let blocked = |limit: &str| {
+        let site = Site {
+            id: "FR670",
+            neighbours: &[],
+            reserve: 0,
+            agents: &[],
+        };
+        let sources = "sources = [\"198.51.100.0/24\"]\n";
+        let text =
+            configuration(&[site], AFTER_20_S).replace(sources, &format!("{sources}{limit}\n"));
+        let mut wire = Wire::over(Bench::new(&text, 1, Weather::CALM));
+        for number in 0..15 {
+            let call = request(RAW, "INVITE", LINE, &format!("t{number}"), "");
+            wire.ask(RAW, &call);
+        }
+        let blocked: Vec<_> = wire
+            .bench
+            .world
+            .events()
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::CallBlocked { reason, .. } => Some(reason.label()),
+                _ => None,
+            })
+            .collect();
+        // When its callers have given up there is room again.
+        for number in 0..15 {
+            let cancel = request(RAW, "CANCEL", LINE, &format!("t{number}"), "");
+            wire.ask(RAW, &cancel);
+        }
+        let call = request(RAW, "INVITE", LINE, "again", "");
+        assert_eq!(status(&wire.ask(RAW, &call))[0], "100 Trying");
+        blocked
+    };
+    assert_eq!(blocked("calls_max = 10"), ["trunk-calls"; 5]);
+    // Five at once, and seven more in 1.4 s at five a second.
+    assert_eq!(blocked("calls_per_second = 5"), ["trunk-rate"; 3]);
+    assert!(blocked("").is_empty());
+}

@@ -14,4 +14,5 @@ mod next_hop;
 mod proxy;
 mod rules;
 mod support;
+mod trunk_load;
 mod trunks;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use sip_proxy::{Cidr, CidrError, Trunk, TrunkId, Trunks};
+use sip_proxy::{Cidr, CidrError, Trunk, TrunkId, TrunkLimits, Trunks};
 
 fn trunk(name: &str, sources: &[&str]) -> Trunk {
     Trunk {
@@ -12,6 +12,7 @@ fn trunk(name: &str, sources: &[&str]) -> Trunk {
             .iter()
             .map(|source| source.parse().unwrap())
             .collect(),
+        limits: TrunkLimits::default(),
     }
 }
 
@@ -189,7 +190,11 @@ proptest! {
     ) {
         let trunks: Vec<_> = sources
             .iter()
-            .map(|sources| Trunk { name: String::new(), sources: sources.clone() })
+            .map(|sources| Trunk {
+                name: String::new(),
+                sources: sources.clone(),
+                limits: TrunkLimits::default(),
+            })
             .collect();
         let trunks = Trunks::new(trunks);
         for address in sources.iter().flatten().flat_map(edges) {

@@ -1,0 +1,89 @@
+//! How much a trunk may send, and how much it does: calls at a time, and new calls a second.
+
+use std::time::{Duration, Instant};
+
+use crate::trunk::{TrunkId, Trunks};
+
+/// What an operator and we have agreed on; `None` where there is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrunkLimits {
+    /// Calls at a time.
+    pub calls_max: Option<usize>,
+    /// New calls a second. As many may come at once after a quiet second.
+    pub calls_per_second: Option<u32>,
+}
+
+/// Which limit a new call is beyond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BeyondLimit {
+    /// [`TrunkLimits::calls_max`].
+    #[error("the trunk has as many calls as it may")]
+    Calls,
+    /// [`TrunkLimits::calls_per_second`].
+    #[error("the trunk's calls come too fast")]
+    Rate,
+}
+
+/// The calls of each trunk.
+#[derive(Debug)]
+pub struct TrunkLoads {
+    loads: Vec<Load>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    limits: TrunkLimits,
+    calls: usize,
+    /// When the calls that were admitted would all have come at the agreed rate.
+    paid_until: Option<Instant>,
+}
+
+impl TrunkLoads {
+    /// No calls yet.
+    pub fn new(trunks: &Trunks) -> Self {
+        let loads = trunks.iter().map(|(_, trunk)| Load {
+            limits: trunk.limits,
+            calls: 0,
+            paid_until: None,
+        });
+        Self {
+            loads: loads.collect(),
+        }
+    }
+
+    /// Counts a new call of a trunk, if there is room for it. [`TrunkLoads::end`] takes it off again.
+    ///
+    /// # Errors
+    /// [`BeyondLimit`]: it was not counted.
+    pub fn begin(&mut self, now: Instant, trunk: TrunkId) -> Result<(), BeyondLimit> {
+        let Some(load) = self.loads.get_mut(trunk.index()) else {
+            return Ok(());
+        };
+        if load.limits.calls_max.is_some_and(|max| load.calls >= max) {
+            return Err(BeyondLimit::Calls);
+        }
+        if let Some(rate) = load.limits.calls_per_second {
+            let interval = Duration::from_secs(1) / rate.max(1);
+            let paid_until = load.paid_until.map_or(now, |until| until.max(now)) + interval;
+            if paid_until > now + Duration::from_secs(1) {
+                return Err(BeyondLimit::Rate);
+            }
+            load.paid_until = Some(paid_until);
+        }
+        load.calls += 1;
+        Ok(())
+    }
+
+    /// A call of a trunk is over.
+    pub fn end(&mut self, trunk: TrunkId) {
+        if let Some(load) = self.loads.get_mut(trunk.index()) {
+            debug_assert!(load.calls > 0, "each call ends once");
+            load.calls = load.calls.saturating_sub(1);
+        }
+    }
+
+    /// Calls of a trunk now.
+    pub fn calls(&self, trunk: TrunkId) -> usize {
+        self.loads.get(trunk.index()).map_or(0, |load| load.calls)
+    }
+}
