@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{fuzz, install, program::Program};
+use crate::{
+    fuzz::{self, Effort},
+    install,
+    program::Program,
+};
 
 /// One thing that is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +25,8 @@ pub(crate) enum Lane {
     Simulation,
     /// The SIPp scenarios, the binary as an operator meets it, and torture messages.
     Scenarios,
-    /// Every fuzz target, for so many seconds each.
-    Fuzz {
-        /// How long.
-        seconds: u32,
-    },
+    /// Every fuzz target.
+    Fuzz(Effort),
     /// The binary among Kamailio and baresip.
     Peers,
     /// `cargo fmt`.
@@ -53,7 +54,7 @@ impl Lane {
             Self::Simulation => "test: simulation",
             Self::Scenarios => "test: SIPp scenarios, commands, signals, torture messages",
             Self::Peers => "test: Kamailio as the operator's SBC, baresip as the agent's phone",
-            Self::Fuzz { .. } => "fuzz: parser, framing, headers, the whole engine",
+            Self::Fuzz(_) => "fuzz: parser, framing, headers, the whole engine",
             Self::Format => "format",
             Self::Lint => "lint",
             Self::Docs => "documentation",
@@ -80,7 +81,7 @@ impl Lane {
             Self::Simulation => of_the_whole(&["simulation::", "hostile::"]),
             Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "torture::"]),
             Self::Peers => of_the_whole(&["peers::"]),
-            Self::Fuzz { seconds } => fuzz::run(seconds),
+            Self::Fuzz(effort) => fuzz::run(effort),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[
                 "clippy",

@@ -12,7 +12,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::lane::{Lane, Report};
+use crate::{
+    fuzz::Effort,
+    lane::{Lane, Report},
+};
 
 /// Developer commands of Quinze.
 #[derive(Debug, Parser)]
@@ -55,14 +58,14 @@ enum Part {
     Simulation,
     /// SIPp against the real binary, the binary as an operator meets it, and torture messages.
     Sipp,
-    /// Every fuzz target for ten seconds.
+    /// Every fuzz target for about ten seconds: the same inputs each time.
     Fuzz,
     /// Kamailio as the operator's SBC and baresip as an agent's phone, with the real binary.
     Peers,
 }
 
 /// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
-const FUZZ_BRIEFLY: Lane = Lane::Fuzz { seconds: 10 };
+const FUZZ_BRIEFLY: Lane = Lane::Fuzz(Effort::Briefly);
 
 impl Command {
     fn lanes(&self) -> Vec<Lane> {
@@ -92,7 +95,7 @@ impl Command {
             Self::Test {
                 only: Some(Part::Fuzz),
             } => vec![FUZZ_BRIEFLY],
-            Self::Fuzz { seconds } => vec![Lane::Fuzz { seconds: *seconds }],
+            Self::Fuzz { seconds } => vec![Lane::Fuzz(Effort::Seconds(*seconds))],
             Self::Ci => vec![
                 Lane::Format,
                 Lane::Lint,
