@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sip::{Builder, HeaderName, Method, OverloadControl, Request, StatusCode};
+use sip::{Builder, Method, OverloadControl, Request, StatusCode};
 use sip_proxy::Offence;
 use sip_transaction::Flow;
 
@@ -96,8 +96,9 @@ impl Engine {
         }
         let is_inside = request.to_tag().is_some() || *request.method() == Method::Cancel;
         if is_inside {
-            let is_known = self.calls.owns(request) || request.header(HeaderName::Route).is_some();
-            let admits = is_known || !self.is_stranger(flow.remote.ip());
+            let admits = self.calls.owns(request)
+                || self.proxy.owns(request)
+                || !self.is_stranger(flow.remote.ip());
             if !admits {
                 self.turn_away(now, request, flow, StatusCode::CALL_DOES_NOT_EXIST);
             }

@@ -76,9 +76,17 @@ fn every_kind_of_nuisance_is_an_offence() {
             "To: <sip:+33300000000@192.0.2.1>;tag=x",
         )
     };
+    let routed = |number| {
+        let route = format!("Route: <sip:q0011223344556677@192.0.2.1;lr>, <sip:{STRANGER};lr>\r\n");
+        request(STRANGER, "MESSAGE", LINE, &format!("m{number}"), &route).replace(
+            "To: <sip:+33300000000@192.0.2.1>",
+            "To: <sip:+33300000000@192.0.2.1>;tag=x",
+        )
+    };
     let noise = |_| "noise".to_owned();
     let invalid = |number| scan(STRANGER, number).replace("CSeq: 1 INVITE", "CSeq: 1 BYE");
-    let kinds: [(&str, &dyn Fn(usize) -> String); 5] = [
+    let kinds: [(&str, &dyn Fn(usize) -> String); 6] = [
+        ("routed", &routed),
         ("register", &register),
         ("cancel", &cancel),
         ("bye", &bye),

@@ -140,6 +140,23 @@ impl Proxy {
         Ok(Received { request, way, hash })
     }
 
+    /// Whether a request belongs to a dialog that came about through us: one of our own routes, with
+    /// its seal, is on it.
+    pub fn owns(&self, request: &Request) -> bool {
+        let is_sealed = |uri: Uri<'_>| {
+            let own = uri
+                .as_sip()
+                .and_then(|uri| self.own_route(uri, request.call_id()));
+            own.is_some_and(|own| own.token.is_some())
+        };
+        let mut routes = request.elements(HeaderName::Route);
+        is_sealed(request.uri())
+            || routes.any(|raw| {
+                let route = NameAddr::parse(raw).ok();
+                route.is_some_and(|route| route.uri().is_ok_and(is_sealed))
+            })
+    }
+
     /// What a request must be to be forwarded (RFC 3261 §16.3).
     pub(super) fn check(&self, received: &Received) -> Result<(), Rejection> {
         let request = &received.request;

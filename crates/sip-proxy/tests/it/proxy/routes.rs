@@ -75,10 +75,11 @@ fn a_token_of_another_dialog_opens_nothing() {
     let routes = forwarded.values(HeaderName::RecordRoute);
     let received = |text: String| {
         let message = sip::Message::parse(text.into(), &sip::Limits::default()).unwrap();
-        bench
-            .proxy
-            .receive(sip::Request::new(message).unwrap())
-            .unwrap()
+        let request = sip::Request::new(message).unwrap();
+        let is_own = bench.proxy.owns(&request);
+        let received = bench.proxy.receive(request).unwrap();
+        assert_eq!(is_own, received.way().is_in_dialog());
+        received
     };
     let own = received(from_callee(&forwarded, "BYE", &routes));
     assert_eq!(own.way(), Way::InDialog { flow: None });
