@@ -49,12 +49,7 @@ impl Engine {
         if *request.method() != Method::Register
             && let Some(agent) = self.agent_of_aor(&uri)
         {
-            let phones = self.phones(agent);
-            return if phones.is_empty() {
-                Destination::Nowhere(StatusCode::TEMPORARILY_UNAVAILABLE)
-            } else {
-                Destination::Onward(phones)
-            };
+            return Destination::Onward(self.phones(agent));
         }
         if is_invite {
             Destination::Nowhere(StatusCode::NOT_FOUND)
@@ -63,12 +58,13 @@ impl Engine {
         }
     }
 
-    /// The line of a new call: that of its number, or for an operator's call that is for no agent's
-    /// phone either, the default line. A call that matches nothing is not lost.
+    /// The line of a new call: that of its number, or for an operator's call that no phone can take
+    /// either, the default line. A call that matches nothing is not lost.
     pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineId> {
         let trunk = source.trunk();
         self.dial_plan.line(uri, trunk).or_else(|| {
-            let is_default = trunk.is_some() && self.agent_of_aor(uri).is_none();
+            let rings = |agent| !self.phones(agent).is_empty();
+            let is_default = trunk.is_some() && !self.agent_of_aor(uri).is_some_and(rings);
             is_default.then_some(self.config.default_line)
         })
     }
@@ -142,7 +138,10 @@ impl Engine {
 
     /// Answers what the proxy will not forward.
     pub(crate) fn reject(&mut self, now: Instant, tx: ServerTx, rejection: &Rejection) {
-        self.dropped(DropReason::NotForwarded(rejection.label()));
+        // That nobody is there is no fault of anybody's.
+        if *rejection != Rejection::NoTarget {
+            self.dropped(DropReason::NotForwarded(rejection.label()));
+        }
         self.answer_with(now, tx, rejection.status(), |builder| match rejection {
             Rejection::ProxyRequire { unsupported } => {
                 builder.header(HeaderName::Unsupported, unsupported)

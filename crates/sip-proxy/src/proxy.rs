@@ -108,6 +108,9 @@ impl Proxy {
     ) -> Result<(), Rejection> {
         self.check(&received)?;
         let groups: VecDeque<_> = groups.into_iter().collect();
+        if groups.is_empty() {
+            return Err(Rejection::NoTarget);
+        }
         let is_invite = *received.request.method() == Method::Invite;
         let context = Context::new(server, received, source, groups);
         let id = self.contexts.insert(context);

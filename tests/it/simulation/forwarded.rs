@@ -1,9 +1,9 @@
 //! Calls that are for no line: from agent to agent, from an operator to an agent's phone. The proxy
 //! forwards them; no queue, no offer, no record.
 
-use sim::{CallPlan, Manner, PeerEvent};
+use sim::{CallPlan, Manner, PeerEvent, Weather};
 
-use super::{Bench, seconds};
+use super::{AFTER_20_S, Bench, Site, configuration, seconds};
 
 const ARM_1: &str = "sip:arm-1@samu.example";
 const ARM_2: &str = "sip:arm-2@samu.example";
@@ -88,4 +88,23 @@ fn whoever_is_busy_says_so() {
         })
         .collect();
     assert_eq!(heard, [486]);
+}
+
+#[test]
+fn a_call_to_an_agent_without_a_phone_goes_to_the_default_line() {
+    let contact = "contact = \"sip:arm-1@203.0.113.1:5060\"";
+    let text = configuration(
+        &[Site {
+            id: "FR670",
+            neighbours: &[],
+            reserve: 0,
+            agents: &["arm-1", "arm-2"],
+        }],
+        AFTER_20_S,
+    );
+    assert!(text.contains(contact));
+    let mut bench = Bench::new(&text.replace(contact, ""), 1, Weather::CALM);
+    bench.call(CallPlan::to(ARM_1).talk(seconds(5.0)));
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"], "by whoever serves the line");
 }

@@ -48,6 +48,9 @@ pub enum Rejection {
         /// The unknown option tags, comma-joined, for Unsupported.
         unsupported: Vec<u8>,
     },
+    /// 480: nobody is there to send it to (RFC 3261 §16.5).
+    #[error("there is no target")]
+    NoTarget,
     /// 500: there is no way to the next hop.
     #[error("the next hop cannot be found")]
     NoWay,
@@ -64,6 +67,7 @@ impl Rejection {
             Self::TooManyHops => StatusCode::TOO_MANY_HOPS,
             Self::Loop => StatusCode::LOOP_DETECTED,
             Self::ProxyRequire { .. } => StatusCode::BAD_EXTENSION,
+            Self::NoTarget => StatusCode::TEMPORARILY_UNAVAILABLE,
             // RFC 3261 §16.7 step 6: a 503 would say that we can serve nobody.
             Self::NoWay => StatusCode::SERVER_INTERNAL_ERROR,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
@@ -77,6 +81,7 @@ impl Rejection {
             Self::TooManyHops => "too-many-hops",
             Self::Loop => "loop",
             Self::ProxyRequire { .. } => "proxy-require",
+            Self::NoTarget => "no-target",
             Self::NoWay => "no-way",
             Self::Overloaded => "transactions-max",
         }

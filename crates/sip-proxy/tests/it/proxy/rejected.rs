@@ -12,6 +12,9 @@ fn bench() -> Bench {
 
 #[test]
 fn each_with_its_own_answer() {
+    let mut nobody = Bench::new().with_targets(URI, Vec::new());
+    let sent = nobody.receive(CALLER, &invite(URI));
+    assert_eq!(lines(&sent), [format!("480 {CALLER}")]);
     for (text, answer) in [
         (
             invite(URI).replace("Max-Forwards: 70", "Max-Forwards: 0"),
