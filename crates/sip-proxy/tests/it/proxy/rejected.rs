@@ -21,7 +21,7 @@ fn each_with_its_own_answer() {
             "483",
         ),
         (invite("http:whatever"), "416"),
-        (invite("sip:anne@unknown.example"), "500"),
+        (invite("sip:anne@unknown.example"), "480"),
         (request("INVITE", URI, "Proxy-Require: foo, bar\r\n"), "420"),
     ] {
         let mut bench = bench();
