@@ -19,6 +19,8 @@ mod people;
 mod report;
 mod shell;
 mod table;
+mod tls;
+mod trunks;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -26,6 +28,7 @@ use toml::de::DeTable;
 
 pub use authentication::Secret;
 pub use report::{Errors, Problem};
+pub use tls::TlsFiles;
 
 use crate::{report::Report, table::Table};
 
@@ -36,12 +39,37 @@ pub struct Loaded {
     pub engine: engine::Config,
     /// Where the API and the metrics are served.
     pub http: SocketAddr,
+    /// Where the certificates are; `None` where nothing speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// What TCP and TLS connections may cost.
+    pub connections: ConnectionLimits,
     /// How long calls may go on when the node is told to stop.
     pub drain_limit: Duration,
     /// How log lines look.
     pub log: LogFormat,
     /// What is legal but probably not meant, one printed line each.
     pub warnings: Vec<String>,
+}
+
+/// What TCP and TLS connections may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections that are taken in at a time, on all listeners. More are closed at once.
+    pub connections_max: usize,
+    /// Of these, how many may come from one address.
+    pub per_source_max: usize,
+    /// How long a connection may be silent.
+    pub idle_max: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            per_source_max: 1_000,
+            idle_max: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// How log lines look.

@@ -4,21 +4,20 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::D
 
 use engine::{Config, Dialled, Listener, NumberRoute, Settings};
 use sip::Transport;
-use sip_proxy::{Trunk, TrunkId, TrunkLimits, Trunks};
+use sip_proxy::TrunkId;
 use sip_transaction::ListenerId;
 
 use crate::{
-    Loaded, LogFormat, Secret, authentication,
+    ConnectionLimits, Loaded, LogFormat, Secret, authentication,
     people::{self, People},
     report::{Report, Span},
     table::{At, Table},
+    tls,
+    trunks::{self, TrunkNames},
 };
 
 /// Where HTTP is served when the file does not say.
 const HTTP: &str = "127.0.0.1:8015";
-
-/// Trunks of one node: each is looked at for each unknown source.
-const TRUNKS_MAX: usize = 1000;
 
 /// Listeners of one node: each is a socket of the core's thread.
 const LISTENERS_MAX: usize = 64;
@@ -28,9 +27,6 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The least interval of a session timer (RFC 4028 §4).
 const SESSION_MIN: Duration = Duration::from_secs(90);
-
-/// Names of trunks to their ids.
-type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
 
 /// Reads the whole file. `None` only where errors were reported.
 pub(crate) fn read(
@@ -56,7 +52,8 @@ pub(crate) fn read(
     node.iter().for_each(Table::finish);
     let listeners = read_listeners(root, report);
     let http = read_http(root);
-    let (trunks, trunk_names) = read_trunks(root, report);
+    let tls = tls::read(root, path, &listeners, report);
+    let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), report);
     let settings = read_settings(root, report);
     let drain_limit = read_drain(root);
     let log = read_log(root);
@@ -96,6 +93,8 @@ pub(crate) fn read(
             directory,
         },
         http,
+        tls,
+        connections: read_connections(root),
         drain_limit,
         log,
         warnings: Vec::new(),
@@ -154,10 +153,6 @@ fn read_listeners(root: &Table<'_>, report: &Report<'_>) -> Vec<Listener> {
         let (Some(transport), Some(address)) = (transport, address) else {
             continue;
         };
-        if transport.value == Transport::Tls {
-            let message = "transport \"tls\" is not supported yet; use \"udp\" or \"tcp\"";
-            report.error(&transport.span, message);
-        }
         if address.value.ip().is_unspecified() && advertised.is_none() {
             let message = format!(
                 "`address` {} is every address of the machine: write advertise = the address and \
@@ -194,70 +189,6 @@ fn read_http(root: &Table<'_>) -> SocketAddr {
     let address = table.parsed("address", "an address and port such as 127.0.0.1:8015");
     table.finish();
     address.map_or(default, |at| at.value)
-}
-
-fn read_trunks(root: &Table<'_>, report: &Report<'_>) -> (Vec<Trunk>, TrunkNames) {
-    let mut trunks = Vec::new();
-    let mut names = TrunkNames::new();
-    let tables = root.tables("trunk", "[[trunk]]");
-    if let Some(too_many) = tables.get(TRUNKS_MAX) {
-        let message = format!("there are more than {TRUNKS_MAX} trunks; merge their sources");
-        report.error(too_many.span(), message);
-    }
-    for table in tables.iter().take(TRUNKS_MAX) {
-        let name = table.required("name", "\"operator-a\"");
-        let limits = read_trunk_limits(table);
-        let texts = table.strings("sources");
-        if texts.is_empty() {
-            table.missing("sources", "[\"192.0.2.0/24\"]");
-        }
-        table.finish();
-        let mut sources = Vec::new();
-        for text in texts {
-            match text.value.parse() {
-                Ok(source) => sources.push(source),
-                Err(error) => {
-                    let error: sip_proxy::CidrError = error;
-                    report.error(&text.span, format!("`sources`: `{}`: {error}", text.value));
-                }
-            }
-        }
-        let Some(name) = name else { continue };
-        let id = TrunkId::new(u16::try_from(trunks.len()).unwrap_or(u16::MAX));
-        if let Some((_, before)) = names.insert(name.value.clone(), (id, name.span.clone())) {
-            let line = report.line_of(&before);
-            report.error(
-                &name.span,
-                format!("trunk `{}` is defined already ({line})", name.value),
-            );
-        }
-        trunks.push(Trunk {
-            name: name.value,
-            sources,
-            limits,
-        });
-    }
-    for overlap in Trunks::new(trunks.clone()).overlaps() {
-        let name = |id: TrunkId| &trunks[id.index()].name;
-        let (kept, ignored) = (name(overlap.kept), name(overlap.ignored));
-        if let Some((_, span)) = names.get(ignored) {
-            let source = overlap.source;
-            report.error(
-                span,
-                format!("`sources`: {source} belongs to trunk `{kept}` already"),
-            );
-        }
-    }
-    (trunks, names)
-}
-
-fn read_trunk_limits(table: &Table<'_>) -> TrunkLimits {
-    let calls_max = table.integer("calls_max", 1, 1_000_000);
-    let rate = table.integer("calls_per_second", 1, 1_000_000);
-    TrunkLimits {
-        calls_max: calls_max.and_then(|at| usize::try_from(at.value).ok()),
-        calls_per_second: rate.and_then(|at| u32::try_from(at.value).ok()),
-    }
 }
 
 type RawRoute = (Dialled, String, Vec<TrunkId>);
@@ -346,6 +277,23 @@ fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
         table.finish();
     }
     settings
+}
+
+/// `[connections]`: what TCP and TLS connections may cost.
+fn read_connections(root: &Table<'_>) -> ConnectionLimits {
+    let mut limits = ConnectionLimits::default();
+    if let Some(table) = root.table("connections", "[connections]") {
+        let count = |key| {
+            let count = table.integer(key, 1, 1_000_000);
+            count.and_then(|at| usize::try_from(at.value).ok())
+        };
+        set(&mut limits.connections_max, count("max"));
+        set(&mut limits.per_source_max, count("max_per_source"));
+        let idle = table.positive_duration("idle").map(|at| at.value);
+        set(&mut limits.idle_max, idle);
+        table.finish();
+    }
+    limits
 }
 
 fn read_session(table: &Table<'_>, report: &Report<'_>) -> Option<Duration> {

@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     event::{Direction, Event},
     identity::{self, Source},
+    proven::ProvenConnections,
     record::Records,
     routing::DialPlan,
 };
@@ -40,6 +41,14 @@ pub enum Input {
         flow: Flow,
         /// Its bytes.
         bytes: Bytes,
+    },
+    /// The peer of a TLS connection has proven that it has these names (RFC 5922 §7.1), before its
+    /// first message. They hold until the connection's [`Input::TransportFailed`].
+    PeerProven {
+        /// The connection.
+        flow: Flow,
+        /// The names of its certificate.
+        names: Vec<String>,
     },
     /// A stream holds something whose end cannot be found: the shell closes it. What waits for an
     /// answer over it is told by [`Input::TransportFailed`].
@@ -78,6 +87,7 @@ pub struct Engine {
     pub(crate) authentication: Option<Authentication>,
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
+    pub(crate) proven: ProvenConnections,
     pub(crate) trunk_loads: TrunkLoads,
     pub(crate) calls: Calls,
     pub(crate) acd: Acd,
@@ -142,6 +152,7 @@ impl Engine {
                 identity::authentication(now, settings, &config.directory, [seed_c, seed_a])
             }),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
+            proven: ProvenConnections::default(),
             trunk_loads: TrunkLoads::new(&trunks),
             trunks,
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
@@ -176,7 +187,25 @@ impl Engine {
                 self.receive(now, flow, bytes);
             }
             Input::StreamMalformed { error } => self.dropped(crate::DropReason::Framing(error)),
-            Input::TransportFailed { flow } => self.layer.handle_transport_error(now, flow),
+            Input::PeerProven { flow, names } => {
+                if let Some(trunk) = self.trunks.by_certificate(&names) {
+                    self.proven.insert(flow, trunk);
+                }
+            }
+            Input::TransportFailed { flow } => {
+                let alias = self.proven.remove(flow);
+                self.layer.handle_transport_error(now, flow);
+                if let Some(remote) = alias {
+                    for listener in self.tls_listeners() {
+                        let named = Flow {
+                            listener,
+                            remote,
+                            ..flow
+                        };
+                        self.layer.handle_transport_error(now, named);
+                    }
+                }
+            }
         }
         self.pump(now);
     }
@@ -304,7 +333,8 @@ impl Engine {
 
     fn take_from_layer(&mut self, now: Instant, output: sip_transaction::Output) {
         match output {
-            sip_transaction::Output::Transmit(transmit) => {
+            sip_transaction::Output::Transmit(mut transmit) => {
+                transmit.flow = self.proven.instead_of(transmit.flow);
                 self.emit(Event::Message {
                     direction: Direction::Out,
                     kind: transmit.kind,
@@ -314,6 +344,14 @@ impl Engine {
             }
             sip_transaction::Output::Event(event) => self.take_transaction_event(now, event),
         }
+    }
+
+    fn tls_listeners(&self) -> Vec<sip_transaction::ListenerId> {
+        let listeners = self.config.listeners.iter();
+        listeners
+            .filter(|listener| listener.transport == sip::Transport::Tls)
+            .map(|listener| listener.id)
+            .collect()
     }
 
     fn end_all(&mut self, now: Instant) {

@@ -4,10 +4,7 @@
 //! what is shed under load. Shed first is who is nobody, then registrations, subscriptions, agents'
 //! own calls, partners' lines; calls of emergency lines last of all, at the limits themselves.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use sip::{Builder, Method, OverloadControl, Request, StatusCode};
 use sip_proxy::Offence;
@@ -63,20 +60,22 @@ impl Class {
 
 impl Engine {
     /// Whether what comes from here is dropped unread.
-    pub(crate) fn is_shut_out(&self, now: Instant, from: IpAddr) -> bool {
-        self.guard.is_banned(now, from) && self.is_stranger(from)
+    pub(crate) fn is_shut_out(&self, now: Instant, flow: Flow) -> bool {
+        self.guard.is_banned(now, flow.remote.ip()) && self.is_stranger(flow)
     }
 
     /// Neither an operator nor where a phone is.
-    fn is_stranger(&self, from: IpAddr) -> bool {
-        self.trunks.by_source(from).is_none()
+    fn is_stranger(&self, flow: Flow) -> bool {
+        let from = flow.remote.ip();
+        self.trunk_of(flow).is_none()
             && !self.registrar.knows_source(from)
             && !self.contact_addresses.contains(&from.to_canonical())
     }
 
     /// Somebody has sent what only costs. Operators and phones may.
-    pub(crate) fn offend(&mut self, now: Instant, from: IpAddr) {
-        if self.is_stranger(from)
+    pub(crate) fn offend(&mut self, now: Instant, flow: Flow) {
+        let from = flow.remote.ip();
+        if self.is_stranger(flow)
             && let Offence::Banned { lasts } = self.guard.offend(now, from)
         {
             self.emit(Event::SourceBanned {
@@ -96,9 +95,8 @@ impl Engine {
         }
         let is_inside = request.to_tag().is_some() || *request.method() == Method::Cancel;
         if is_inside {
-            let admits = self.calls.owns(request)
-                || self.proxy.owns(request)
-                || !self.is_stranger(flow.remote.ip());
+            let admits =
+                self.calls.owns(request) || self.proxy.owns(request) || !self.is_stranger(flow);
             if !admits {
                 self.turn_away(now, request, flow, StatusCode::CALL_DOES_NOT_EXIST);
             }
@@ -145,7 +143,7 @@ impl Engine {
     /// Refuses a stranger.
     fn turn_away(&mut self, now: Instant, request: &Request, flow: Flow, status: StatusCode) {
         self.dropped(DropReason::UnknownSource);
-        self.offend(now, flow.remote.ip());
+        self.offend(now, flow);
         self.answer_at_the_door(request, flow, status, |builder| builder);
     }
 

@@ -61,13 +61,11 @@ impl Engine {
         flow: Flow,
     ) -> Option<Source> {
         let is_register = *request.method() == Method::Register;
-        let source = self.source_of(request, flow);
+        let trunk = self.trunk_of(flow).filter(|_| !is_register);
         let Some(authentication) = &mut self.authentication else {
-            return Some(source);
+            return Some(self.source_of(request, flow));
         };
-        if let Some(trunk) = self.trunks.by_source(flow.remote.ip())
-            && !is_register
-        {
+        if let Some(trunk) = trunk {
             return Some(Source::Trunk(trunk));
         }
         let by = if is_register {
@@ -85,7 +83,7 @@ impl Engine {
                 }
                 None => {
                     self.dropped(DropReason::OtherIdentity);
-                    self.offend(now, flow.remote.ip());
+                    self.offend(now, flow);
                     self.answer_at_the_door(request, flow, StatusCode::FORBIDDEN, |one| one);
                     None
                 }
@@ -109,7 +107,7 @@ impl Engine {
         by: ChallengeBy,
         why: Unproven,
     ) {
-        self.offend(now, flow.remote.ip());
+        self.offend(now, flow);
         if why != Unproven::NoCredentials {
             self.dropped(DropReason::Unproven(why));
         }
@@ -146,9 +144,13 @@ impl Engine {
         if let Some(agent) = claimed.filter(|&agent| self.is_phone_of(agent, flow)) {
             return Source::Agent(agent);
         }
-        self.trunks
-            .by_source(flow.remote.ip())
-            .map_or(Source::Unknown, Source::Trunk)
+        self.trunk_of(flow).map_or(Source::Unknown, Source::Trunk)
+    }
+
+    /// The trunk that a flow belongs to: by what its peer has proven, else by where it comes from.
+    pub(crate) fn trunk_of(&self, flow: Flow) -> Option<TrunkId> {
+        let proven = self.proven.trunk(flow);
+        proven.or_else(|| self.trunks.by_source(flow.remote.ip()))
     }
 
     /// Whether messages of this flow come from where the agent's phone is.

@@ -28,6 +28,7 @@ mod event;
 mod forwarding;
 mod gate;
 mod identity;
+mod proven;
 mod receive;
 mod record;
 mod routing;

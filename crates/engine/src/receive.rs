@@ -26,14 +26,14 @@ const RETRY_AFTER: &str = "5";
 impl Engine {
     /// Reads one message and hands it to the transactions.
     pub(crate) fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
-        if self.is_shut_out(now, flow.remote.ip()) {
+        if self.is_shut_out(now, flow) {
             return self.dropped(DropReason::Banned);
         }
         let message = match Message::parse(bytes, &self.config.settings.message) {
             Ok(message) => message,
             Err(ParseError::KeepAlive) => return,
             Err(error) => {
-                self.offend(now, flow.remote.ip());
+                self.offend(now, flow);
                 return self.dropped(DropReason::Parse(error));
             }
         };
@@ -41,12 +41,13 @@ impl Engine {
             match Request::new(message) {
                 Ok(request) => {
                     self.received(MessageKind::Request(request.method().label()));
+                    self.proven.learn(&request, flow);
                     if self.admits(now, &request, flow) {
                         self.layer.handle_request(now, request, flow);
                     }
                 }
                 Err(invalid) => {
-                    self.offend(now, flow.remote.ip());
+                    self.offend(now, flow);
                     self.answer_invalid(&invalid, flow);
                 }
             }

@@ -5,6 +5,7 @@
 //! ([`Metrics::render`]), so they cannot drift from what they show. Labels are ids from the
 //! configuration, states, methods and status codes: nothing from a message becomes a label.
 
+mod connection;
 mod names;
 
 use engine::{
@@ -14,6 +15,8 @@ use engine::{
     sip_transaction::{Attempt, MessageKind},
 };
 use prometheus::{Encoder as _, Histogram, IntCounter, Registry, TextEncoder};
+
+pub use connection::ConnectionRefusal;
 
 use crate::names::Series;
 
@@ -63,6 +66,11 @@ impl Metrics {
             .collect();
         let retransmissions =
             |way: Direction| series.retransmissions.with_label_values(&[way.label()]);
+        for refusal in ConnectionRefusal::ALL {
+            series
+                .connections_refused
+                .with_label_values(&[refusal.label()]);
+        }
         Self {
             retransmissions_in: retransmissions(Direction::In),
             retransmissions_out: retransmissions(Direction::Out),
@@ -164,6 +172,20 @@ impl Metrics {
         if count > 0 {
             self.series.datagrams_lost.inc_by(count as u64);
         }
+    }
+
+    /// A connection that a peer opened and that was closed before it carried anything.
+    pub fn connection_refused(&self, reason: ConnectionRefusal) {
+        self.series
+            .connections_refused
+            .with_label_values(&[reason.label()])
+            .inc();
+    }
+
+    /// When our certificate ends, in seconds since 1970.
+    pub fn certificate_expires_at(&self, seconds: u64) {
+        let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+        self.series.certificate_expiry.set(seconds);
     }
 
     /// Everything in the text format of Prometheus, with gauges as of `gauges`.

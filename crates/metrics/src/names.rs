@@ -31,6 +31,8 @@ pub(crate) struct Series {
     pub(crate) registrations: IntGauge,
     pub(crate) draining: IntGauge,
     pub(crate) datagrams_lost: prometheus::IntCounter,
+    pub(crate) connections_refused: IntCounterVec,
+    pub(crate) certificate_expiry: IntGauge,
     pub(crate) late_answers: prometheus::IntCounter,
     pub(crate) bans: prometheus::IntCounter,
 }
@@ -115,6 +117,15 @@ impl Series {
                 "quinze_datagrams_lost_total",
                 "Datagrams that the system did not take from us.",
             ),
+            connections_refused: counter(
+                "quinze_connections_refused_total",
+                "Connections that were closed before they carried a message, by reason.",
+                &["reason"],
+            ),
+            certificate_expiry: single(
+                "quinze_certificate_expiry_timestamp_seconds",
+                "When the certificate of this node ends, in seconds since 1970; 0 without TLS.",
+            ),
             late_answers: lone_counter(
                 "quinze_late_answers_total",
                 "Phones that answered when their offer was over, and were hung up.",
@@ -129,7 +140,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 20] = [
+        let all: [Box<dyn Collector>; 22] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -148,6 +159,8 @@ impl Series {
             Box::new(self.registrations.clone()),
             Box::new(self.draining.clone()),
             Box::new(self.datagrams_lost.clone()),
+            Box::new(self.connections_refused.clone()),
+            Box::new(self.certificate_expiry.clone()),
             Box::new(self.late_answers.clone()),
             Box::new(self.bans.clone()),
         ];

@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     log,
-    tcp::{Connections, Sent},
+    streams::{Connections, Sent},
     udp::UdpListener,
 };
 

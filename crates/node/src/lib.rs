@@ -1,7 +1,7 @@
 //! The shell around the engine: real sockets, real time, HTTP, signals.
 //!
 //! One thread owns the [`engine::Engine`] and the UDP sockets (`core`): it receives a batch, lets
-//! the engine decide, sends a batch. TCP connections (`tcp`) and the HTTP API are tasks on a
+//! the engine decide, sends a batch. TCP and TLS connections (`streams`) and the HTTP API are tasks on a
 //! runtime of their own; they speak to the core through bounded queues. Nothing is decided here.
 //!
 //! [`Node::start`] binds everything or nothing; [`Node::drain`] ends it in peace; [`run`] does both
@@ -11,12 +11,14 @@ mod core;
 mod log;
 mod node;
 mod signals;
-mod tcp;
+mod streams;
+mod tls;
 mod udp;
 
 pub use engine;
 pub use node::{End, Node, StartError};
 pub use signals::run;
+pub use tls::{CertificateError, check_certificates};
 
 /// Entropy for tags, branches, call ids and hash tables.
 ///

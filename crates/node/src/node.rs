@@ -19,7 +19,8 @@ use tokio::{
 
 use crate::{
     core::{Control, Core, udp_listeners},
-    tcp::Connections,
+    streams::Connections,
+    tls::{CertificateError, Certificates, Tls},
     udp::UdpListener,
 };
 
@@ -52,14 +53,9 @@ pub enum StartError {
     /// The system gave no thread or no event loop.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
-    /// A transport that this version does not speak.
-    #[error("{address}: transport {transport} is not supported")]
-    Transport {
-        /// The transport.
-        transport: &'static str,
-        /// The listener's address.
-        address: SocketAddr,
-    },
+    /// The files of `[tls]` are of no use.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
 }
 
 /// A running node. Dropping it stops it at once.
@@ -74,6 +70,7 @@ pub struct Node {
     drain_limit: Duration,
     requests: mpsc::Sender<api::Request>,
     events: broadcast::Sender<Arc<engine::Event>>,
+    certificates: Option<Certificates>,
 }
 
 /// How a node has ended.
@@ -88,7 +85,7 @@ pub enum End {
 /// What is bound before anything runs: a node starts whole or not at all.
 struct Bound {
     udp: Vec<(ListenerId, std::net::UdpSocket)>,
-    tcp: Vec<(ListenerId, std::net::TcpListener)>,
+    streams: Vec<(ListenerId, Transport, std::net::TcpListener)>,
     http: std::net::TcpListener,
 }
 
@@ -98,6 +95,7 @@ impl Node {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start(mut loaded: Loaded) -> Result<Self, StartError> {
+        let tls = loaded.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         let bound = Bound::bind(&mut loaded)?;
         let sip = loaded
             .engine
@@ -119,7 +117,9 @@ impl Node {
             ended,
             requests,
             events,
-        } = launch(&runtime, loaded, bound)?;
+            metrics,
+        } = launch(&runtime, loaded, bound, tls.clone())?;
+        let certificates = tls.map(|tls| Certificates::new(tls, metrics));
         Ok(Self {
             runtime: Some(runtime),
             core: Some(core),
@@ -130,6 +130,7 @@ impl Node {
             drain_limit,
             requests,
             events,
+            certificates,
         })
     }
 
@@ -151,6 +152,16 @@ impl Node {
     /// Node, sites and lines at this moment; `None` when the node has ended.
     pub async fn gauges(&self) -> Option<engine::GaugesView> {
         api::gauges(&self.requests).await
+    }
+
+    /// Reads the files of `[tls]` again: new connections have what is in them now.
+    ///
+    /// # Errors
+    /// They are of no use; everything stays as it was.
+    pub fn reload_certificates(&self) -> Result<(), CertificateError> {
+        self.certificates
+            .as_ref()
+            .map_or(Ok(()), Certificates::reload)
     }
 
     /// Takes no new calls; ends when those that are there have ended, or after the configured limit.
@@ -206,7 +217,7 @@ impl Bound {
         let http = bind_tcp("HTTP", loaded.http)?;
         let mut bound = Self {
             udp: Vec::new(),
-            tcp: Vec::new(),
+            streams: Vec::new(),
             http,
         };
         for listener in &mut loaded.engine.listeners {
@@ -222,15 +233,15 @@ impl Bound {
                     bound.udp.push((listener.id, socket));
                     real
                 }
-                Transport::Tcp => {
-                    let socket = bind_tcp("SIP over TCP", address)?;
+                transport @ (Transport::Tcp | Transport::Tls) => {
+                    let what = match transport {
+                        Transport::Tls => "SIP over TLS",
+                        _ => "SIP over TCP",
+                    };
+                    let socket = bind_tcp(what, address)?;
                     let real = local_address(&socket)?;
-                    bound.tcp.push((listener.id, socket));
+                    bound.streams.push((listener.id, transport, socket));
                     real
-                }
-                Transport::Tls => {
-                    let transport = listener.transport.as_str();
-                    return Err(StartError::Transport { transport, address });
                 }
             };
             note_real_port(listener, real);
@@ -277,20 +288,32 @@ struct Launched {
     ended: oneshot::Receiver<()>,
     requests: mpsc::Sender<api::Request>,
     events: broadcast::Sender<Arc<engine::Event>>,
+    metrics: Arc<Metrics>,
 }
 
 /// Starts the I/O tasks and the core's thread.
-fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, StartError> {
+fn launch(
+    runtime: &Runtime,
+    loaded: Loaded,
+    bound: Bound,
+    tls: Option<Arc<Tls>>,
+) -> Result<Launched, StartError> {
     let (control, control_queue) = mpsc::channel(8);
     let (inbox, streams) = mpsc::channel(STREAMS_MAX);
     let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let metrics = Arc::new(Metrics::new(&loaded.engine.directory, &loaded.engine.node));
-    let connections = Connections::new(inbox, loaded.engine.settings.message);
+    let connections = Connections::new(
+        inbox,
+        metrics.clone(),
+        tls,
+        loaded.connections,
+        loaded.engine.settings.message,
+    );
     let _inside = runtime.enter();
-    for (id, listener) in bound.tcp {
+    for (id, transport, listener) in bound.streams {
         let listener = TcpListener::from_std(listener).map_err(StartError::Runtime)?;
-        runtime.spawn(connections.clone().accept(listener, id));
+        runtime.spawn(connections.clone().accept(listener, id, transport));
     }
     let http = TcpListener::from_std(bound.http).map_err(StartError::Runtime)?;
     let router = api::router(
@@ -307,6 +330,7 @@ fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, S
     let shell = runtime.handle().clone();
     let udp = bound.udp;
     let core_events = events.clone();
+    let core_metrics = metrics.clone();
     let core = std::thread::Builder::new()
         .name("quinze-core".to_owned())
         .spawn(move || {
@@ -323,7 +347,7 @@ fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, S
                     streams,
                     requests: request_queue,
                     control: control_queue,
-                    metrics,
+                    metrics: core_metrics,
                     events: core_events,
                 };
                 core.run().await;
@@ -341,5 +365,6 @@ fn launch(runtime: &Runtime, loaded: Loaded, bound: Bound) -> Result<Launched, S
         ended,
         requests,
         events,
+        metrics,
     })
 }

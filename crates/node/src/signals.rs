@@ -1,9 +1,10 @@
-//! A node as a process: SIGTERM or Ctrl-C drains it, a second one stops it at once.
+//! A node as a process: SIGTERM or Ctrl-C drains it, a second one stops it at once; SIGHUP has it read
+//! its certificates again.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::node::{End, Node};
 
@@ -14,9 +15,13 @@ use crate::node::{End, Node};
 pub async fn run(mut node: Node) -> io::Result<End> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        end = node.ended() => return Ok(end),
-        () = either(&mut terminate, &mut interrupt) => {}
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            end = node.ended() => return Ok(end),
+            () = either(&mut terminate, &mut interrupt) => break,
+            _ = hang_up.recv() => reload_certificates(&node),
+        }
     }
     info!("draining; send the signal again to stop at once");
     node.drain();
@@ -30,6 +35,16 @@ pub async fn run(mut node: Node) -> io::Result<End> {
             node.stop();
             Ok(node.ended().await)
         }
+    }
+}
+
+fn reload_certificates(node: &Node) {
+    match node.reload_certificates() {
+        Ok(()) => info!("certificates were read again"),
+        Err(error) => error!(
+            error = &error as &dyn std::error::Error,
+            "certificates stay as they were"
+        ),
     }
 }
 

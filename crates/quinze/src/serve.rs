@@ -36,6 +36,9 @@ pub(crate) fn check(path: &Path) -> anyhow::Result<ExitCode> {
     let Some(loaded) = load(path)? else {
         return Ok(ExitCode::FAILURE);
     };
+    if let Some(files) = &loaded.tls {
+        node::check_certificates(files)?;
+    }
     let directory = &loaded.engine.directory;
     say(&format!(
         "{}: {} sites, {} lines, {} agents",

@@ -1,4 +1,4 @@
-//! Trunks: who may send calls, by source address.
+//! Trunks: who may send calls, by source address or by certificate.
 
 use std::{cmp::Reverse, net::IpAddr};
 
@@ -11,6 +11,9 @@ pub struct Trunk {
     pub name: String,
     /// Where its messages come from.
     pub sources: Vec<Cidr>,
+    /// The names that its certificates prove over TLS (RFC 5922 §7.1), in lower case. One name of one
+    /// certificate is enough, wherever the connection comes from.
+    pub certificates: Vec<String>,
     /// How much it may send.
     pub limits: TrunkLimits,
 }
@@ -103,6 +106,15 @@ impl Trunks {
             IpAddr::V4(v4) => self.v4.find(u128::from(v4.to_bits())),
             IpAddr::V6(v6) => self.v6.find(v6.to_bits()),
         }
+    }
+
+    /// The trunk that a peer belongs to whose certificate proves these names: the first that has one
+    /// of them.
+    pub fn by_certificate(&self, names: &[String]) -> Option<TrunkId> {
+        let proves = |name: &String| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+        self.iter()
+            .find(|(_, trunk)| trunk.certificates.iter().any(proves))
+            .map(|(id, _)| id)
     }
 
     /// The trunk of this id.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip::{Message, StatusCode, Transport};
+use sip::{Message, StatusCode, Transport, Uri};
 
 /// A listener of the node, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,8 +37,8 @@ pub struct Target {
 pub struct Transmit {
     /// Over which flow.
     pub flow: Flow,
-    /// Reliable transports only: where to connect when the flow's connection is gone
-    /// (RFC 3261 §18.2.2).
+    /// Reliable transports only: where to connect when the flow's connection is gone. For a response,
+    /// the address of the top Via (RFC 3261 §18.2.2); for a request, its next hop (§8.1.2).
     pub fallback: Option<SocketAddr>,
     /// The message.
     pub bytes: Bytes,
@@ -46,6 +46,26 @@ pub struct Transmit {
     pub kind: MessageKind,
     /// Whether it was sent before.
     pub attempt: Attempt,
+}
+
+impl Flow {
+    /// Where a connection for this request is to be opened when the flow's is gone: to its first
+    /// Route, if that is a loose router, else to its Request-URI, where that is an address.
+    pub(crate) fn next_hop(self, request: &Message) -> Option<SocketAddr> {
+        if !self.transport.is_reliable() {
+            return None;
+        }
+        let route = request.routes().next().and_then(Result::ok);
+        let route = route.and_then(|route| route.uri().ok());
+        let is_loose = |uri: &Uri<'_>| uri.as_sip().is_some_and(|uri| uri.is_loose_route());
+        let uri = match route.filter(is_loose) {
+            Some(route) => route,
+            None => Uri::parse(request.request_uri_bytes()?).ok()?,
+        };
+        let uri = uri.as_sip()?;
+        let port = uri.port.unwrap_or_else(|| self.transport.default_port());
+        Some(SocketAddr::new(uri.host.ip()?, port))
+    }
 }
 
 /// What a message is, for figures and logs.

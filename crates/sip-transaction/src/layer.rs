@@ -225,7 +225,8 @@ impl TransactionLayer {
     /// Sends a message outside any transaction: the ACK of a 2xx, or a response that nothing is
     /// kept of.
     pub fn send(&mut self, message: &Message, flow: Flow) {
-        self.transmit(flow, None, Kept::new(message), Attempt::First);
+        let next_hop = flow.next_hop(message);
+        self.transmit(flow, next_hop, Kept::new(message), Attempt::First);
     }
 
     /// Ends the transaction of a request without an answer: its sender has given up by itself, and

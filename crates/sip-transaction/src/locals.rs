@@ -73,11 +73,16 @@ impl Locals {
         })
     }
 
-    /// The Via value of a request that leaves over `flow`, with `rport` (RFC 3581 §3).
+    /// The Via value of a request that leaves over `flow`, with `rport` (RFC 3581 §3). Over TLS the
+    /// peer may send its own requests to us over the same connection (`alias`, RFC 5923 §5).
     pub fn via(&self, flow: Flow, branch: &str) -> String {
         let sent_by = self.advertised(flow);
+        let alias = match flow.transport {
+            Transport::Tls => ";alias",
+            Transport::Udp | Transport::Tcp => "",
+        };
         format!(
-            "SIP/2.0/{} {sent_by};branch={branch};rport",
+            "SIP/2.0/{} {sent_by};branch={branch};rport{alias}",
             flow.transport.as_str()
         )
     }

@@ -202,6 +202,14 @@ impl Message {
         }
     }
 
+    /// The Request-URI of a request, as written.
+    pub fn request_uri_bytes(&self) -> Option<&[u8]> {
+        match self.start {
+            StartLine::Request { uri, .. } => Some(self.bytes_at(uri)),
+            StartLine::Response { .. } => None,
+        }
+    }
+
     /// The status code of a response.
     pub const fn status(&self) -> Option<StatusCode> {
         match self.start {

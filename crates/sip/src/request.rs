@@ -232,10 +232,9 @@ impl Request {
 
     /// The Request-URI as written.
     pub fn uri_bytes(&self) -> &[u8] {
-        match self.message.start() {
-            StartLine::Request { uri, .. } => self.message.bytes_at(*uri),
-            StartLine::Response { .. } => unreachable!("Request::new takes requests only"),
-        }
+        self.message
+            .request_uri_bytes()
+            .expect("Request::new takes requests only")
     }
 
     /// The Request-URI.

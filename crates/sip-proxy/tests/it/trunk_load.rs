@@ -11,6 +11,7 @@ fn loads(limits: TrunkLimits) -> TrunkLoads {
     let trunk = |limits| Trunk {
         name: "operator".to_owned(),
         sources: Vec::new(),
+        certificates: Vec::new(),
         limits,
     };
     TrunkLoads::new(&Trunks::new(vec![

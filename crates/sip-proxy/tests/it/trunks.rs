@@ -12,6 +12,7 @@ fn trunk(name: &str, sources: &[&str]) -> Trunk {
             .iter()
             .map(|source| source.parse().unwrap())
             .collect(),
+        certificates: Vec::new(),
         limits: TrunkLimits::default(),
     }
 }
@@ -193,6 +194,7 @@ proptest! {
             .map(|sources| Trunk {
                 name: String::new(),
                 sources: sources.clone(),
+                certificates: Vec::new(),
                 limits: TrunkLimits::default(),
             })
             .collect();

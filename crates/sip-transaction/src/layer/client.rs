@@ -125,6 +125,7 @@ impl TransactionLayer {
             None => (request, flow, None),
         };
         let fingerprint = self.matcher.client(&request);
+        let next_hop = flow.next_hop(&request);
         let sent = Kept::new(&request);
         let is_invite = *request.method() == Method::Invite;
         let machine = if is_invite {
@@ -173,7 +174,7 @@ impl TransactionLayer {
             self.settings.timers.transaction_max(),
             Due::Client(tx, give_up),
         );
-        self.transmit(flow, None, sent, Attempt::First);
+        self.transmit(flow, next_hop, sent, Attempt::First);
         tx
     }
 

@@ -1,0 +1,122 @@
+//! One connection: frames what comes in, writes what is queued, and ends what takes too long.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use engine::{
+    Input,
+    sip::{Frame, StreamFramer, StreamSide},
+    sip_transaction::Flow,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::Connections;
+
+/// How long one write may take before the peer counts as gone.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+/// How long the first message of a connection may be awaited, and how long any message may take from
+/// its first byte to its last: who sends a byte a second keeps no place for an hour.
+const MESSAGE_MAX: Duration = Duration::from_secs(30);
+
+/// How much is read at a time.
+const READ_LEN: usize = 16 * 1024;
+
+impl Connections {
+    /// Reads and writes until either side ends it.
+    pub(super) async fn serve<S>(
+        self,
+        stream: S,
+        side: StreamSide,
+        flow: Flow,
+        queue: mpsc::Receiver<Bytes>,
+        entry: mpsc::WeakSender<Bytes>,
+    ) where
+        S: AsyncRead + AsyncWrite,
+    {
+        let (reader, writer) = tokio::io::split(stream);
+        let (pongs, pong_queue) = mpsc::channel(1);
+        tokio::select! {
+            () = self.read(reader, side, flow, pongs) => {}
+            () = write(writer, queue, pong_queue) => {}
+        }
+        self.leave(flow, &entry).await;
+    }
+
+    async fn read(
+        &self,
+        mut reader: impl AsyncRead + Unpin,
+        side: StreamSide,
+        flow: Flow,
+        pongs: mpsc::Sender<Bytes>,
+    ) {
+        let mut framer = StreamFramer::new(side, self.limits);
+        let mut buffer = BytesMut::with_capacity(READ_LEN);
+        // By when the message that is awaited or has begun must be whole.
+        let mut whole_by = match side {
+            StreamSide::Accepted => Some(Instant::now() + MESSAGE_MAX),
+            StreamSide::Opened => None,
+        };
+        loop {
+            buffer.reserve(READ_LEN);
+            let until = whole_by.unwrap_or_else(|| Instant::now() + self.idle_max);
+            match timeout_at(until, reader.read_buf(&mut buffer)).await {
+                Ok(Ok(len)) if len > 0 => framer.push(&buffer.split()),
+                _ => return,
+            }
+            loop {
+                match framer.next_frame() {
+                    Ok(Some(Frame::Message(bytes))) => {
+                        whole_by = None;
+                        let input = Input::StreamMessage { flow, bytes };
+                        if self.inbox.send(input).await.is_err() {
+                            return;
+                        }
+                    }
+                    // RFC 5626 §4.4.1: a ping (two line breaks) is answered by a pong (one).
+                    Ok(Some(Frame::Ping)) => {
+                        let _dropped_when_busy = pongs.try_send(Bytes::from_static(b"\r\n"));
+                    }
+                    Ok(Some(Frame::Pong)) => {}
+                    Ok(None) => break,
+                    // The end of this message cannot be found, so no later one can.
+                    Err(error) => {
+                        let malformed = Input::StreamMalformed { error };
+                        let _core_is_gone = self.inbox.send(malformed).await;
+                        return;
+                    }
+                }
+            }
+            if framer.buffered_len() > 0 {
+                whole_by.get_or_insert_with(|| Instant::now() + MESSAGE_MAX);
+            }
+        }
+    }
+}
+
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    mut queue: mpsc::Receiver<Bytes>,
+    mut pongs: mpsc::Receiver<Bytes>,
+) {
+    loop {
+        let next = tokio::select! {
+            next = queue.recv() => next,
+            Some(pong) = pongs.recv() => Some(pong),
+        };
+        let Some(bytes) = next else { return };
+        let written = async {
+            writer.write_all(&bytes).await?;
+            // TLS keeps what the socket did not take.
+            writer.flush().await
+        };
+        match timeout(WRITE_MAX, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return,
+        }
+    }
+}
