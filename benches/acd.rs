@@ -36,6 +36,7 @@ fn country(agents: usize, start: StartState) -> Arc<Directory> {
         selection: Selection::LongestIdle,
         ring_time: Duration::from_secs(15),
         wrap_up: Duration::ZERO,
+        transferred: acd::Age::New,
         overflow: None,
     };
     let agent = |index: usize| AgentSpec {

@@ -77,13 +77,20 @@ pub(crate) struct Call {
     pub(crate) phase: Phase,
     /// When the next step that waits for time is due, while the call waits.
     pub(crate) step_at: Option<Instant>,
+    /// Who is asked first when the call comes back to its place, once: the agent who sent it on.
+    pub(crate) came_from: Option<AgentId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     Waiting,
     Offered(OfferId),
-    Talking { agent: AgentId, since: Instant },
+    Talking {
+        agent: AgentId,
+        since: Instant,
+        /// The offer to the agent who is to have it next.
+        moving_to: Option<OfferId>,
+    },
 }
 
 #[derive(Debug)]
@@ -211,6 +218,9 @@ impl Acd {
                 priority,
             } => self.arrive(now, call, line, priority),
             Input::CallEnded { call } => self.end_call(now, call),
+            Input::CallMoved { call, to } => self.move_call(now, call, to),
+            Input::OfferTo { call, agent } => self.offer_to(now, call, agent),
+            Input::AgentReleased { call } => self.agent_released(now, call),
             Input::OfferRinging { offer } => self.offer_ringing(offer),
             Input::OfferAnswered { offer } => self.offer_answered(now, offer),
             Input::OfferFailed { offer, reason } => self.offer_failed(now, offer, reason),
@@ -354,6 +364,7 @@ impl Acd {
             steps: StepSet::default(),
             phase: Phase::Waiting,
             step_at: None,
+            came_from: None,
         };
         self.calls.insert(id, call);
         self.queue(id);
@@ -421,7 +432,14 @@ impl Acd {
                     while_offered: WhileOffered::Yes,
                 }
             }
-            Phase::Talking { agent, since } => {
+            Phase::Talking {
+                agent,
+                since,
+                moving_to,
+            } => {
+                if let Some(offer) = moving_to {
+                    self.withdraw_for_caller(now, offer);
+                }
                 self.end_talk(now, agent, line);
                 CallOutcome::Served {
                     agent,

@@ -10,7 +10,7 @@ use std::{
 pub use self::build::DirectoryError;
 use crate::{
     ids::{AgentId, Level, LineId, PlanId, Priority, ProfileId, SiteId, SkillId, StepIndex},
-    spec::{Condition, Selection, StartState},
+    spec::{Age, Condition, Selection, StartState},
 };
 
 /// Steps that a plan may have.
@@ -67,6 +67,8 @@ pub struct Line {
     pub ring_time: Duration,
     /// How long an agent has after a call.
     pub wrap_up: Duration,
+    /// Since when a call that is transferred to it counts as waiting.
+    pub transferred: Age,
     /// Its overflow plan.
     pub plan: Option<PlanId>,
     pub(crate) home_advantage: Duration,

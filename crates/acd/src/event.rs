@@ -24,6 +24,26 @@ pub enum Input {
         /// The call.
         call: CallId,
     },
+    /// The agent who has a call sends it on to another line. It waits there, with its priority.
+    CallMoved {
+        /// The call.
+        call: CallId,
+        /// The other line.
+        to: LineId,
+    },
+    /// A call that waits, or that an agent has, is for one agent now: for whom see
+    /// [`crate::Acd::can_be_asked`]. Who has it keeps it until the other has answered.
+    OfferTo {
+        /// The call.
+        call: CallId,
+        /// The agent who is to be asked.
+        agent: AgentId,
+    },
+    /// The agent who has a call is out of it, and the caller is not.
+    AgentReleased {
+        /// The call.
+        call: CallId,
+    },
     /// The phone of an offer rings: somebody may answer.
     OfferRinging {
         /// The offer.
@@ -216,6 +236,19 @@ pub enum Event {
         step: Option<StepIndex>,
         /// From arrival to answer.
         waited: Duration,
+    },
+    /// An agent has sent a call on to another line.
+    Moved {
+        /// The call.
+        call: CallId,
+        /// The line that it was on.
+        from: LineId,
+        /// The line that it is on now.
+        to: LineId,
+        /// The agent who had it.
+        agent: AgentId,
+        /// How long they had talked.
+        talked: Duration,
     },
     /// A call is gone. The last event of its call.
     Left {

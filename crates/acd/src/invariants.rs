@@ -46,7 +46,14 @@ impl Acd {
                         .expect("an offered call has its offer");
                     assert_eq!(offer.call, *id, "an offer is for one call");
                 }
-                Phase::Talking { agent, .. } => {
+                Phase::Talking {
+                    agent, moving_to, ..
+                } => {
+                    assert!(rank.is_none(), "{id:?} is with an agent and waits");
+                    if let Some(offer) = moving_to {
+                        let offer = self.offers.get(&offer).expect("a call moves by an offer");
+                        assert_eq!(offer.call, *id, "an offer is for one call");
+                    }
                     let state = &self.agents[agent.index()].state;
                     assert!(
                         matches!(state, AgentState::Talking { call, .. } if call == id),

@@ -35,7 +35,7 @@
 //!     id: "FR670-15".into(), site: "FR670".into(), skills: amu.clone(),
 //!     priority: Priority::new(2).unwrap(), service_level: Duration::from_secs(30),
 //!     selection: Selection::LongestIdle, ring_time: Duration::from_secs(15),
-//!     wrap_up: Duration::from_secs(5), overflow: None,
+//!     wrap_up: Duration::from_secs(5), transferred: Age::New, overflow: None,
 //! };
 //! let agent = AgentSpec {
 //!     id: "arm-1".into(), site: "FR670".into(), skills: amu, start: StartState::Ready,
@@ -60,6 +60,7 @@ mod ids;
 #[cfg(debug_assertions)]
 mod invariants;
 mod matching;
+mod moving;
 mod offers;
 mod order;
 mod overflow;
@@ -80,5 +81,5 @@ pub use ids::{
     SkillId, StepIndex,
 };
 pub use spec::{
-    AgentSpec, Condition, LineSpec, PlanSpec, Reach, Selection, SiteSpec, StartState, StepSpec,
+    Age, AgentSpec, Condition, LineSpec, PlanSpec, Reach, Selection, SiteSpec, StartState, StepSpec,
 };

@@ -17,8 +17,9 @@ pub(crate) struct LiveOffer {
     step: Option<StepIndex>,
     ring_until: Instant,
     sign_of_life: SignOfLife,
-    /// When the agent became free: the idle time goes on if the caller gives up first.
-    idle_since: Instant,
+    /// When the agent became free: the idle time goes on if the caller gives up first. `None` for
+    /// who was asked in person and was not free.
+    idle_since: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +48,33 @@ impl Acd {
         agent: AgentId,
         step: Option<StepIndex>,
     ) {
-        let AgentState::Ready { since } = self.agents[agent.index()].state else {
-            return;
+        if matches!(self.agents[agent.index()].state, AgentState::Ready { .. }) {
+            self.unqueue(id);
+            self.open_offer(now, id, agent, step);
+        }
+    }
+
+    /// Asks an agent for a call that is in no queue.
+    pub(crate) fn open_offer(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        agent: AgentId,
+        step: Option<StepIndex>,
+    ) {
+        let idle_since = match self.agents[agent.index()].state {
+            AgentState::Ready { since } => Some(since),
+            _ => None,
         };
-        self.unqueue(id);
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let offer = OfferId::new(self.next_offer);
         self.next_offer += 1;
-        call.phase = Phase::Offered(offer);
+        match &mut call.phase {
+            Phase::Talking { moving_to, .. } => *moving_to = Some(offer),
+            phase => *phase = Phase::Offered(offer),
+        }
         let (line, waited) = (call.line, now - call.key.arrival);
         let ring_until = now + self.directory.line_profile(line).ring_time;
         let live = LiveOffer {
@@ -65,7 +83,7 @@ impl Acd {
             step,
             ring_until,
             sign_of_life: SignOfLife::AwaitedUntil(now + self.settings.unreachable_after),
-            idle_since: since,
+            idle_since,
         };
         self.deadlines
             .insert((live.deadline(), Deadline::Offer(offer)));
@@ -121,8 +139,17 @@ impl Acd {
         let Some(answered) = self.calls.get_mut(&call) else {
             return;
         };
-        answered.phase = Phase::Talking { agent, since: now };
+        let before = answered.phase;
+        answered.phase = Phase::Talking {
+            agent,
+            since: now,
+            moving_to: None,
+        };
+        answered.came_from = None;
         let (line, waited) = (answered.line, now - answered.key.arrival);
+        if let Phase::Talking { agent: before, .. } = before {
+            self.end_talk(now, before, line);
+        }
         self.set_state(now, agent, AgentState::Talking { call, since: now });
         let site = self.directory.agent_profile(agent).site;
         self.emit(Event::Answered {
@@ -211,6 +238,11 @@ impl Acd {
     /// The state of an agent whose offer ended without an answer.
     fn release_agent(&mut self, now: Instant, offer: &LiveOffer, outcome: OfferOutcome) {
         let retry_at = now + self.settings.refusal_retry;
+        // Whoever was asked in person during a pause is still in it.
+        let is_paused = self.agents[offer.agent.index()].want != Want::Ready;
+        if is_paused && outcome != OfferOutcome::Unreachable {
+            return self.settle(now, offer.agent);
+        }
         let not_ready = |reason| AgentState::NotReady { reason, since: now };
         let state = match outcome {
             OfferOutcome::NoAnswer => {
@@ -229,22 +261,31 @@ impl Acd {
             OfferOutcome::Unreachable => AgentState::Unreachable {
                 retry_at: now + self.settings.unreachable_retry,
             },
-            OfferOutcome::Withdrawn => AgentState::Ready {
-                since: offer.idle_since,
-            },
             OfferOutcome::AgentLeft | OfferOutcome::Answered => {
                 return self.settle(now, offer.agent);
             }
+            OfferOutcome::Withdrawn => match offer.idle_since {
+                Some(since) => AgentState::Ready { since },
+                None => return self.settle(now, offer.agent),
+            },
         };
         self.set_state(now, offer.agent, state);
     }
 
-    /// Puts a call back at its place.
-    fn give_back(&mut self, now: Instant, id: CallId) {
-        self.queue(id);
-        let Some(line) = self.calls.get(&id).map(|call| call.line) else {
+    /// Puts a call back at its place, unless an agent has it. Who sent it on is asked first.
+    pub(crate) fn give_back(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
+        if let Phase::Talking { moving_to, .. } = &mut call.phase {
+            *moving_to = None;
+            return;
+        }
+        let (line, came_from) = (call.line, call.came_from.take());
+        if let Some(agent) = came_from.filter(|&agent| self.can_be_asked(agent)) {
+            return self.open_offer(now, id, agent, None);
+        }
+        self.queue(id);
         let place = self.place(id).expect("it has just been queued");
         self.emit(Event::Returned {
             call: id,

@@ -40,8 +40,19 @@ pub struct LineSpec {
     pub ring_time: Duration,
     /// How long an agent has after a call before the next.
     pub wrap_up: Duration,
+    /// Since when a call that is transferred to it counts as waiting.
+    pub transferred: Age,
     /// The name of its overflow plan.
     pub overflow: Option<String>,
+}
+
+/// Since when a call that is sent on to another line counts as waiting there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Age {
+    /// Since it arrived on its first line.
+    Kept,
+    /// Since it was sent on.
+    New,
 }
 
 /// An agent.

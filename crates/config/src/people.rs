@@ -291,6 +291,11 @@ impl Reader<'_> {
         let selection = table.word("selection", &SELECTIONS).map(|at| at.value);
         let ring_time = table.positive_duration("ring_time").map(|at| at.value);
         let wrap_up = table.duration("wrap_up").map(|at| at.value);
+        let ages = [
+            ("since-transfer", acd::Age::New),
+            ("since-arrival", acd::Age::Kept),
+        ];
+        let transferred = table.word("transferred_waits", &ages);
         let overflow = table.string("overflow");
         let service = table.word("service", &SERVICES).map(|at| at.value);
         table.finish();
@@ -309,6 +314,7 @@ impl Reader<'_> {
                 selection: selection.unwrap_or(Selection::LongestIdle),
                 ring_time: ring_time.unwrap_or(Duration::from_secs(15)),
                 wrap_up: wrap_up.unwrap_or(Duration::from_secs(5)),
+                transferred: transferred.map_or(acd::Age::New, |at| at.value),
                 overflow: overflow.map(|at| at.value),
             },
             numbers,

@@ -152,6 +152,7 @@ impl Directory {
                 selection: spec.selection,
                 ring_time: spec.ring_time,
                 wrap_up: spec.wrap_up,
+                transferred: spec.transferred,
                 plan,
                 home_advantage: plan_spec.map_or(Duration::ZERO, |plan| plan.home_advantage),
                 steps,

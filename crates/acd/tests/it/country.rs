@@ -37,6 +37,7 @@ pub(crate) fn line(id: &str, site: &str) -> LineSpec {
         selection: Selection::LongestIdle,
         ring_time: seconds(15),
         wrap_up: seconds(5),
+        transferred: acd::Age::New,
         overflow: None,
     }
 }

@@ -10,3 +10,4 @@ mod overflow;
 mod referee;
 mod rules;
 mod scale;
+mod transfers;

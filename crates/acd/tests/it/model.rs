@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use acd::{
-    AgentSpec, CallId, CallPhase, Condition, Input, LineSpec, OfferFailure, PauseReason, PlanSpec,
-    Priority, Reach, Selection, SiteSpec, StartState, StepSpec, Want,
+    Age, AgentSpec, CallId, CallPhase, Condition, Input, LineSpec, OfferFailure, PauseReason,
+    PlanSpec, Priority, Reach, Selection, SiteSpec, StartState, StepSpec, Want,
 };
 use proptest::{prelude::*, sample::Index};
 
@@ -74,6 +74,7 @@ type DrawnLine = (
     u8,
     Selection,
     u64,
+    Age,
     Option<usize>,
 );
 
@@ -90,12 +91,14 @@ fn a_line() -> impl Strategy<Value = DrawnLine> {
         (1..4_u8, 1..4_u8).prop_map(|(amu, de)| vec![("amu", amu), ("de", de)]),
     ];
     let wrap_up = prop_oneof![Just(0), Just(5)];
+    let transferred = prop_oneof![Just(Age::New), Just(Age::Kept)];
     (
         0..4_usize,
         skills,
         0..3_u8,
         selection,
         wrap_up,
+        transferred,
         prop::option::of(0..2_usize),
     )
 }
@@ -124,7 +127,7 @@ fn country() -> impl Strategy<Value = Country> {
             }
             let site_of = |index: usize| sites[index % sites.len()].id.clone();
             let line = |(index, drawn): (usize, DrawnLine)| {
-                let (site, asked, priority, selection, wrap_up, plan) = drawn;
+                let (site, asked, priority, selection, wrap_up, transferred, plan) = drawn;
                 LineSpec {
                     id: format!("L{index}"),
                     site: site_of(site),
@@ -134,6 +137,7 @@ fn country() -> impl Strategy<Value = Country> {
                     selection,
                     ring_time: seconds(15),
                     wrap_up: seconds(wrap_up),
+                    transferred,
                     overflow: plan.map(|plan| format!("plan{plan}")),
                 }
             };
@@ -168,6 +172,9 @@ enum Deed {
     Fail(Index, OfferFailure),
     Want(Index, u8),
     Reachable(Index),
+    Move(Index, Index),
+    Ask(Index, Index),
+    Release(Index),
     Wait(u64),
 }
 
@@ -187,6 +194,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => (index(), failure).prop_map(|(at, reason)| Deed::Fail(at, reason)),
         4 => (index(), 0..4_u8).prop_map(|(at, want)| Deed::Want(at, want)),
         1 => index().prop_map(Deed::Reachable),
+        1 => (index(), index()).prop_map(|(call, line)| Deed::Move(call, line)),
+        2 => (index(), index()).prop_map(|(call, agent)| Deed::Ask(call, agent)),
+        1 => index().prop_map(Deed::Release),
         5 => (1..25_000_u64).prop_map(Deed::Wait),
     ]
 }
@@ -207,6 +217,7 @@ fn want(number: u8) -> Want {
 
 fn perform(desk: &mut Desk, deed: &Deed) {
     let offers: Vec<_> = desk.offers().iter().map(|offer| offer.offer).collect();
+    let calls: Vec<CallId> = desk.acd.calls().collect();
     let agents: Vec<_> = desk.acd.directory().agents().collect();
     match *deed {
         Deed::Arrive(at, priority) => {
@@ -215,7 +226,6 @@ fn perform(desk: &mut Desk, deed: &Deed) {
             desk.call_on(line, priority.and_then(Priority::new));
         }
         Deed::End(at) => {
-            let calls: Vec<CallId> = desk.acd.calls().collect();
             if let Some(call) = pick(&calls, at) {
                 desk.end(call);
             }
@@ -246,6 +256,23 @@ fn perform(desk: &mut Desk, deed: &Deed) {
         Deed::Reachable(at) => {
             if let Some(agent) = pick(&agents, at) {
                 desk.input(Input::AgentReachable { agent });
+            }
+        }
+        Deed::Move(at, line) => {
+            let lines: Vec<_> = desk.acd.directory().lines().collect();
+            let to = pick(&lines, line).expect("there is a line");
+            if let Some(call) = pick(&calls, at) {
+                desk.input(Input::CallMoved { call, to });
+            }
+        }
+        Deed::Ask(at, agent) => {
+            if let (Some(call), Some(agent)) = (pick(&calls, at), pick(&agents, agent)) {
+                desk.input(Input::OfferTo { call, agent });
+            }
+        }
+        Deed::Release(at) => {
+            if let Some(call) = pick(&calls, at) {
+                desk.input(Input::AgentReleased { call });
             }
         }
         Deed::Wait(millis) => desk.wait(Duration::from_millis(millis)),

@@ -30,6 +30,17 @@ struct BookedCall {
     arrival: Instant,
     steps: BTreeSet<usize>,
     phase: Phase,
+    /// Who has it, or had it last.
+    agent: Option<AgentId>,
+    /// Who sent it on and is asked first if it comes back.
+    came_from: Option<AgentId>,
+}
+
+#[derive(Debug)]
+struct BookedOffer {
+    call: CallId,
+    agent: AgentId,
+    was_free: bool,
 }
 
 #[derive(Debug)]
@@ -48,7 +59,11 @@ pub(crate) struct Referee {
     directory: Arc<Directory>,
     calls: BTreeMap<CallId, BookedCall>,
     agents: Vec<BookedAgent>,
-    offers: BTreeMap<OfferId, (CallId, AgentId)>,
+    offers: BTreeMap<OfferId, BookedOffer>,
+    /// Who is to be asked in person.
+    asked: Option<(CallId, AgentId)>,
+    /// The arrival of a call that is sent on, where its next line counts from there.
+    arrival_kept: Option<Instant>,
     ended: BTreeSet<CallId>,
     /// The agent whose offer has just been withdrawn because of the caller: keeps the idle time.
     keeps_idle_time: Option<AgentId>,
@@ -77,6 +92,8 @@ impl Referee {
             directory,
             calls: BTreeMap::new(),
             offers: BTreeMap::new(),
+            asked: None,
+            arrival_kept: None,
             ended: BTreeSet::new(),
             keeps_idle_time: None,
         }
@@ -84,10 +101,29 @@ impl Referee {
 
     /// Hears an input before the distributor does.
     pub(crate) fn hear(&mut self, input: &Input) {
-        if let Input::AgentWants { agent, want } = input
-            && let Some(agent) = self.agents.get_mut(agent.index())
+        match *input {
+            Input::AgentWants { agent, ref want } => {
+                if let Some(agent) = self.agents.get_mut(agent.index()) {
+                    agent.wants_calls = *want == Want::Ready;
+                }
+            }
+            Input::OfferTo { call, agent } => self.asked = Some((call, agent)),
+            Input::AgentReleased { call } => self.release(call),
+            _ => {}
+        }
+    }
+
+    fn release(&mut self, id: CallId) {
+        let is_offered = self.offers.values().any(|offer| offer.call == id);
+        if let Some(call) = self.calls.get_mut(&id)
+            && call.phase == Phase::Talking
         {
-            agent.wants_calls = *want == Want::Ready;
+            call.came_from = call.agent;
+            call.phase = if is_offered {
+                Phase::Offered
+            } else {
+                Phase::Waiting
+            };
         }
     }
 
@@ -100,18 +136,21 @@ impl Referee {
                 line,
                 priority,
                 place,
-            } => {
-                let booked = BookedCall {
-                    line,
-                    priority,
-                    arrival: now,
-                    steps: BTreeSet::new(),
-                    phase: Phase::Waiting,
-                };
-                assert!(self.calls.insert(call, booked).is_none(), "queued twice");
-                assert_eq!(place, self.place(call), "place of {call:?}");
+            } => self.queued(now, call, line, priority, place),
+            // It is queued next, as a call that has just come.
+            Event::Moved { call, from, to, .. } => {
+                let moved = self.calls.remove(&call).expect("it is known");
+                assert_eq!(moved.line, from);
+                assert_eq!(moved.phase, Phase::Talking, "only an agent sends a call on");
+                let age = self.directory.line_profile(to).transferred;
+                self.arrival_kept = (age == acd::Age::Kept).then_some(moved.arrival);
             }
             Event::Returned { call, place, .. } => {
+                let came_from = self.book(call).came_from.take();
+                assert!(
+                    came_from.is_none_or(|agent| !self.can_be_asked(agent)),
+                    "{came_from:?} was not asked before {call:?} went back"
+                );
                 self.book(call).phase = Phase::Waiting;
                 assert_eq!(place, self.place(call), "place of {call:?}");
             }
@@ -134,28 +173,78 @@ impl Referee {
                 agent,
                 waited,
                 ..
-            } => {
-                self.check_offer(now, call, agent);
-                assert_eq!(waited, now - self.calls[&call].arrival);
-                self.book(call).phase = Phase::Offered;
-                self.agents[agent.index()].state = AgentStateKind::Offered;
-                self.offers.insert(offer, (call, agent));
+            } => self.offered(now, offer, call, agent, waited),
+            Event::OfferEnded { offer, outcome, .. } => self.offer_ended(offer, outcome),
+            Event::Answered { call, agent, .. } => {
+                let booked = self.book(call);
+                booked.phase = Phase::Talking;
+                booked.agent = Some(agent);
+                booked.came_from = None;
             }
-            Event::OfferEnded { offer, outcome, .. } => {
-                let (_, agent) = self.offers.remove(&offer).expect("an offer ends once");
-                if outcome == OfferOutcome::Withdrawn {
-                    self.keeps_idle_time = Some(agent);
-                }
-                if outcome == OfferOutcome::NoAnswer {
-                    self.agents[agent.index()].wants_calls = false;
-                }
-            }
-            Event::Answered { call, .. } => self.book(call).phase = Phase::Talking,
             Event::Left { call, .. } => {
                 assert!(self.calls.remove(&call).is_some(), "{call:?} left twice");
                 assert!(self.ended.insert(call), "{call:?} ended twice");
             }
             Event::Refused { .. } | Event::Ignored { .. } => {}
+        }
+    }
+
+    fn queued(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        line: LineId,
+        priority: Priority,
+        place: usize,
+    ) {
+        let booked = BookedCall {
+            line,
+            priority,
+            arrival: self.arrival_kept.take().unwrap_or(now),
+            steps: BTreeSet::new(),
+            phase: Phase::Waiting,
+            agent: None,
+            came_from: None,
+        };
+        assert!(self.calls.insert(call, booked).is_none(), "queued twice");
+        assert_eq!(place, self.place(call), "place of {call:?}");
+    }
+
+    fn offered(
+        &mut self,
+        now: Instant,
+        offer: OfferId,
+        call: CallId,
+        agent: AgentId,
+        waited: Duration,
+    ) {
+        if self.is_in_person(call, agent) {
+            assert!(self.can_be_asked(agent), "{agent:?} may not be asked");
+        } else {
+            self.check_offer(now, call, agent);
+        }
+        let booked = self.book(call);
+        assert_eq!(waited, now - booked.arrival);
+        if booked.phase != Phase::Talking {
+            booked.phase = Phase::Offered;
+        }
+        let state = &mut self.agents[agent.index()].state;
+        let before = std::mem::replace(state, AgentStateKind::Offered);
+        let booked = BookedOffer {
+            call,
+            agent,
+            was_free: before == AgentStateKind::Ready,
+        };
+        self.offers.insert(offer, booked);
+    }
+
+    fn offer_ended(&mut self, offer: OfferId, outcome: OfferOutcome) {
+        let offer = self.offers.remove(&offer).expect("an offer ends once");
+        if outcome == OfferOutcome::Withdrawn && offer.was_free {
+            self.keeps_idle_time = Some(offer.agent);
+        }
+        if outcome == OfferOutcome::NoAnswer {
+            self.agents[offer.agent.index()].wants_calls = false;
         }
     }
 
@@ -211,6 +300,21 @@ impl Referee {
             let oldest = waiting.iter().map(|call| self.calls[call].arrival).min();
             assert_eq!(acd.oldest_arrival(line), oldest);
         }
+    }
+
+    /// Whether this offer is one to a person: asked for, or because the call came from there.
+    fn is_in_person(&mut self, call: CallId, agent: AgentId) -> bool {
+        let is_asked = self
+            .asked
+            .take_if(|asked| *asked == (call, agent))
+            .is_some();
+        let came_from = self.book(call).came_from.take_if(|from| *from == agent);
+        is_asked || came_from.is_some()
+    }
+
+    fn can_be_asked(&self, agent: AgentId) -> bool {
+        use AgentStateKind::{NotReady, Ready, WrapUp};
+        matches!(self.agents[agent.index()].state, Ready | NotReady | WrapUp)
     }
 
     fn book(&mut self, call: CallId) -> &mut BookedCall {
