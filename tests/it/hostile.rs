@@ -54,6 +54,7 @@ fn scripts_of_random_bytes_keep_the_laws_and_go_deep() {
         sum.abandoned += report.abandoned;
         sum.failed += report.failed;
         sum.late_answers += report.late_answers;
+        sum.transferred += report.transferred;
         sum.registered += report.registered;
         sum.relayed += report.relayed;
         sum.dropped += report.dropped;

@@ -77,8 +77,19 @@ pub(crate) struct Call {
     pub(crate) phase: Phase,
     /// When the next step that waits for time is due, while the call waits.
     pub(crate) step_at: Option<Instant>,
+    /// When it came to its line.
+    pub(crate) line_since: Instant,
+    /// Whether an agent of its line has answered it: a wait is told once.
+    pub(crate) told: Told,
     /// Who is asked first when the call comes back to its place, once: the agent who sent it on.
     pub(crate) came_from: Option<AgentId>,
+}
+
+/// Whether the wait of a call on its line has been told ([`Event::Answered`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    No,
+    Yes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -364,6 +375,8 @@ impl Acd {
             steps: StepSet::default(),
             phase: Phase::Waiting,
             step_at: None,
+            line_since: now,
+            told: Told::No,
             came_from: None,
         };
         self.calls.insert(id, call);
@@ -416,7 +429,7 @@ impl Acd {
             });
         };
         let (line, phase) = (call.line, call.phase);
-        let waited = now - call.key.arrival;
+        let waited = now - call.line_since;
         let outcome = match phase {
             Phase::Waiting => {
                 self.unqueue(id);

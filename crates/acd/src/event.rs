@@ -222,7 +222,7 @@ pub enum Event {
         /// Its place, 1 being next.
         place: usize,
     },
-    /// An agent has the call.
+    /// An agent has the call: the first on its line.
     Answered {
         /// The call.
         call: CallId,
@@ -234,8 +234,17 @@ pub enum Event {
         site: SiteId,
         /// The step that brought the agent within reach; `None` at the home site.
         step: Option<StepIndex>,
-        /// From arrival to answer.
+        /// From the arrival on the line to the answer.
         waited: Duration,
+    },
+    /// Another agent has the call, which one of its line had before.
+    HandedOver {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// Who has it now.
+        agent: AgentId,
     },
     /// An agent has sent a call on to another line.
     Moved {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    acd::{Acd, Phase},
+    acd::{Acd, Phase, Told},
     agent::AgentState,
     event::{Event, Ignored},
     ids::{AgentId, CallId, LineId},
@@ -83,6 +83,8 @@ impl Acd {
         let from = std::mem::replace(&mut call.line, to);
         call.steps = StepSet::default();
         call.came_from = None;
+        call.line_since = now;
+        call.told = Told::No;
         call.key = OrderKey {
             arrival: match self.directory.line_profile(to).transferred {
                 Age::Kept => call.key.arrival,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    acd::{Acd, Deadline, Phase},
+    acd::{Acd, Deadline, Phase, Told},
     agent::{AgentState, NotReadyReason, Want},
     event::{Event, Ignored, Offer, OfferFailure, OfferOutcome, Output, WithdrawReason},
     ids::{AgentId, CallId, OfferId, PauseReason, StepIndex},
@@ -146,19 +146,23 @@ impl Acd {
             moving_to: None,
         };
         answered.came_from = None;
-        let (line, waited) = (answered.line, now - answered.key.arrival);
+        let (line, waited) = (answered.line, now - answered.line_since);
+        let told = std::mem::replace(&mut answered.told, Told::Yes);
         if let Phase::Talking { agent: before, .. } = before {
             self.end_talk(now, before, line);
         }
         self.set_state(now, agent, AgentState::Talking { call, since: now });
         let site = self.directory.agent_profile(agent).site;
-        self.emit(Event::Answered {
-            call,
-            line,
-            agent,
-            site,
-            step,
-            waited,
+        self.emit(match told {
+            Told::No => Event::Answered {
+                call,
+                line,
+                agent,
+                site,
+                step,
+                waited,
+            },
+            Told::Yes => Event::HandedOver { call, line, agent },
         });
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::{
-    AgentView, CallView, Event, LineView, SiteView, StatusView,
+    AgentView, CallView, Event, LineView, SiteView, StatusView, Transferred,
     acd::{AgentState, Directory, Event as Acd, StepIndex, Want},
     call::StageView,
 };
@@ -213,6 +213,21 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
             "call-started",
             json!({ "call": call.as_str(), "line": line_id(*line) }),
         ),
+        Event::CallTransferred { call, agent, to } => {
+            let (line, to) = match to {
+                Transferred::Line { to, .. } => (Some(line_id(*to)), None),
+                Transferred::Agent(to) => (None, Some(agent_id(*to))),
+            };
+            (
+                "call-transferred",
+                json!({
+                    "call": call.as_str(),
+                    "by": agent_id(*agent),
+                    "line": line,
+                    "agent": to,
+                }),
+            )
+        }
         Event::CallBlocked { line, reason } => (
             "call-blocked",
             json!({ "line": line_id(*line), "reason": reason.label() }),

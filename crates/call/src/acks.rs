@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use sip::{Message, Request, Response};
-use sip_transaction::{ClientTx, TransactionLayer};
+use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use crate::{
     call::{EndingLeg, Relay, Relayed, Stage},
@@ -14,6 +14,7 @@ use crate::{
     dialog::Dialog,
     ids::CallNumber,
     leg::{OwedAck, Side, Unacked},
+    transfer::Transfer,
 };
 
 impl Calls {
@@ -30,7 +31,9 @@ impl Calls {
         let Some(connected) = self.connected_mut(number) else {
             return;
         };
-        let leg = connected.leg_mut(answering);
+        let Some(leg) = connected.leg_mut(answering) else {
+            return;
+        };
         leg.session.answered(now, response);
         if let Ok(target) = response.remote_target() {
             leg.dialog.refresh_target(target);
@@ -69,8 +72,7 @@ impl Calls {
             .is_some_and(|call| match &call.stage {
                 Stage::Connected(connected) => connected
                     .leg(sent.from.other())
-                    .owed_ack
-                    .as_ref()
+                    .and_then(|leg| leg.owed_ack.as_ref())
                     .is_some_and(|ack| ack.tx == tx),
                 Stage::Waiting(_) | Stage::Ending(_) => false,
             });
@@ -81,22 +83,26 @@ impl Calls {
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
+    /// A 2xx of ours to a side's INVITE has gone out.
     pub(crate) fn await_ack(
         &mut self,
         now: Instant,
         number: CallNumber,
-        relay: &Relay,
+        side: Side,
+        (tx, cseq): (ServerTx, u32),
         ok: Message,
     ) {
         let (t1, ack_max) = (self.settings.t1, self.settings.ack_max());
         let Some(connected) = self.connected_mut(number) else {
             return;
         };
-        let leg = connected.leg_mut(relay.from);
+        let Some(leg) = connected.leg_mut(side) else {
+            return;
+        };
         leg.unacked = Some(Unacked {
             ok,
-            tx: relay.server,
-            cseq: relay.cseq,
+            tx,
+            cseq,
             interval: t1,
             resend_at: now + t1,
             give_up_at: now + ack_max,
@@ -119,12 +125,9 @@ impl Calls {
         };
         match &mut call.stage {
             Stage::Connected(connected) => {
-                let leg = connected.leg_mut(side);
-                if leg
-                    .unacked
-                    .take_if(|unacked| unacked.cseq == ack.cseq_number())
-                    .is_some()
-                {
+                let unacked = connected.leg_mut(side).map(|leg| &mut leg.unacked);
+                let is_it = |unacked: &mut Unacked| unacked.cseq == ack.cseq_number();
+                if unacked.is_some_and(|unacked| unacked.take_if(is_it).is_some()) {
                     self.pay_owed_ack(layer, number, side.other(), ack);
                 }
             }
@@ -147,12 +150,9 @@ impl Calls {
         side: Side,
         answer: &Request,
     ) {
-        let Some(Stage::Connected(connected)) =
-            self.table.get_mut(&number).map(|call| &mut call.stage)
-        else {
+        let Some(leg) = self.leg_mut(number, side) else {
             return;
         };
-        let leg = connected.leg_mut(side);
         let Some(owed) = leg.owed_ack.take() else {
             return;
         };
@@ -167,7 +167,7 @@ impl Calls {
         layer: &mut TransactionLayer,
         owed: OwedAck,
         dialog: &Dialog,
-        answer: Option<&Request>,
+        answer: Option<&Message>,
     ) {
         let (builder, flow) = dialog.ack(owed.cseq, &mut self.ids, &self.locals);
         let ack = match answer {
@@ -214,6 +214,7 @@ impl Calls {
             Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
             Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
             Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
+            Some(ClientUse::Join(join)) => join.ack = Some(ack),
             Some(ClientUse::Unwatched) | None => {}
         }
     }
@@ -223,10 +224,11 @@ impl Calls {
         else {
             return false;
         };
-        connected
-            .agent
-            .owed_ack
-            .as_ref()
-            .is_some_and(|owed| owed.tx == tx && *owed.remote_tag == *tag)
+        let joining = connected.transfer().and_then(Transfer::joining_leg);
+        let mut legs = connected.leg(Side::Agent).into_iter().chain(joining);
+        legs.any(|leg| {
+            let owed = leg.owed_ack.as_ref();
+            owed.is_some_and(|owed| owed.tx == tx && *owed.remote_tag == *tag)
+        })
     }
 }

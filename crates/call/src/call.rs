@@ -12,6 +12,7 @@ use crate::{
     ids::{AttemptId, CallId},
     leg::{Leg, Side, Unacked},
     reliable::Reliable,
+    transfer::Transfer,
 };
 
 /// Requests that may be on their way from one side to the other at a time. More are answered 500
@@ -101,9 +102,24 @@ pub(crate) enum Rang {
 
 #[derive(Debug)]
 pub(crate) struct Connected {
+    /// The INVITE that opened the call: whoever is rung later learns from it who calls.
+    pub(crate) invite: Request,
     pub(crate) caller: Leg,
-    pub(crate) agent: Leg,
+    pub(crate) company: Company,
     pub(crate) ends_at: Instant,
+}
+
+/// Who is with the caller.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every call has an agent, and is in a box already"
+)]
+#[derive(Debug)]
+pub(crate) enum Company {
+    /// An agent, or whoever the call was transferred to.
+    Agent(Leg),
+    /// The call is on its way to somebody else.
+    Transfer(Box<Transfer>),
 }
 
 impl Call {
@@ -116,13 +132,7 @@ impl Call {
                 .next_deadline()
                 .into_iter()
                 .fold(waiting.announce_at.min(waiting.gives_up_at), Instant::min),
-            Stage::Connected(connected) => [&connected.caller, &connected.agent]
-                .into_iter()
-                .flat_map(|leg| {
-                    let unacked = leg.unacked.as_ref().map(Unacked::next_deadline);
-                    unacked.into_iter().chain([leg.session.next_deadline()])
-                })
-                .fold(connected.ends_at, Instant::min),
+            Stage::Connected(connected) => connected.next_deadline(),
             Stage::Ending(ending) => ending
                 .legs
                 .iter()
@@ -138,17 +148,69 @@ impl Call {
 }
 
 impl Connected {
-    pub(crate) const fn leg(&self, side: Side) -> &Leg {
-        match side {
-            Side::Caller => &self.caller,
-            Side::Agent => &self.agent,
+    fn next_deadline(&self) -> Instant {
+        let legs = self.legs().flat_map(|leg| {
+            let unacked = leg.unacked.as_ref().map(Unacked::next_deadline);
+            unacked.into_iter().chain([leg.session.next_deadline()])
+        });
+        let transfer = self.transfer().map(Transfer::next_deadline);
+        legs.chain(transfer).fold(self.ends_at, Instant::min)
+    }
+
+    /// The leg of a side. An agent who transfers has one until the call has gone on.
+    pub(crate) fn leg(&self, side: Side) -> Option<&Leg> {
+        match (side, &self.company) {
+            (Side::Caller, _) => Some(&self.caller),
+            (Side::Agent, Company::Agent(leg)) => Some(leg),
+            (Side::Agent, Company::Transfer(transfer)) => transfer
+                .transferor
+                .as_ref()
+                .map(|transferor| &transferor.leg),
+            (Side::Target, Company::Transfer(transfer)) => transfer.joining_leg(),
+            (Side::Target, Company::Agent(_)) => None,
         }
     }
 
-    pub(crate) const fn leg_mut(&mut self, side: Side) -> &mut Leg {
-        match side {
-            Side::Caller => &mut self.caller,
-            Side::Agent => &mut self.agent,
+    pub(crate) fn leg_mut(&mut self, side: Side) -> Option<&mut Leg> {
+        match (side, &mut self.company) {
+            (Side::Caller, _) => Some(&mut self.caller),
+            (Side::Agent, Company::Agent(leg)) => Some(leg),
+            (Side::Agent, Company::Transfer(transfer)) => transfer
+                .transferor
+                .as_mut()
+                .map(|transferor| &mut transferor.leg),
+            (Side::Target, Company::Transfer(transfer)) => {
+                transfer.joining.as_mut().map(|joining| &mut joining.leg)
+            }
+            (Side::Target, Company::Agent(_)) => None,
+        }
+    }
+
+    /// The legs of those who talk.
+    pub(crate) fn legs(&self) -> impl Iterator<Item = &Leg> {
+        [Side::Caller, Side::Agent]
+            .into_iter()
+            .filter_map(|side| self.leg(side))
+    }
+
+    /// Whether a re-INVITE of ours, or our answer to one, is open.
+    pub(crate) fn is_inviting(&self) -> bool {
+        let mut legs = self.legs();
+        legs.any(|leg| leg.unacked.is_some() || leg.session.is_inviting())
+            || self.transfer().is_some_and(Transfer::is_inviting)
+    }
+
+    pub(crate) const fn transfer(&self) -> Option<&Transfer> {
+        match &self.company {
+            Company::Transfer(transfer) => Some(transfer),
+            Company::Agent(_) => None,
+        }
+    }
+
+    pub(crate) const fn transfer_mut(&mut self) -> Option<&mut Transfer> {
+        match &mut self.company {
+            Company::Transfer(transfer) => Some(transfer),
+            Company::Agent(_) => None,
         }
     }
 }

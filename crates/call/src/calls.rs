@@ -20,6 +20,7 @@ use crate::{
     leg::Side,
     reliable::{Early, Reliable},
     session::AskBy,
+    transfer::Transfer,
     unanswered::Unanswered,
 };
 
@@ -97,7 +98,9 @@ pub(crate) enum ClientUse {
     Relay(Box<SentRelay>),
     /// A request by which we ask whether a side is there.
     Ask(Box<SentAsk>),
-    /// A BYE or a PRACK: nothing depends on its answer.
+    /// A re-INVITE that brings a caller together with whom the call was transferred to.
+    Join(Box<SentJoin>),
+    /// A BYE, a PRACK or a NOTIFY: nothing depends on its answer.
     Unwatched,
 }
 
@@ -136,6 +139,14 @@ pub(crate) struct SentAsk {
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,
     /// The ACK of a re-INVITE's 2xx.
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentJoin {
+    pub(crate) call: CallNumber,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
     pub(crate) ack: Option<SentAck>,
 }
 
@@ -357,6 +368,7 @@ impl Calls {
                 self.resend_answers(now, layer, number);
                 self.give_up_relays(now, layer, number);
                 self.keep_sessions(now, layer, number);
+                self.carry_on_transfer(now, layer, number);
             }
             Stage::Ending(_) => self.resend_ending(now, layer, number),
         }
@@ -393,7 +405,10 @@ impl Calls {
             stage: match &call.stage {
                 Stage::Waiting(waiting) if waiting.ringing.is_none() => StageView::Waiting,
                 Stage::Waiting(_) => StageView::Ringing,
-                Stage::Connected(_) => StageView::Connected,
+                Stage::Connected(connected) => match connected.transfer() {
+                    Some(transfer) if transfer.transferor.is_none() => transfer.view(),
+                    _ => StageView::Connected,
+                },
                 Stage::Ending(_) => StageView::Ending,
             },
         })
@@ -409,7 +424,10 @@ impl Calls {
         self.table
             .values()
             .map(|call| match call.stage {
-                Stage::Connected(_) => 2,
+                Stage::Connected(ref connected) => {
+                    let target = connected.transfer().map_or(0, Transfer::target_legs);
+                    connected.legs().count() + target
+                }
                 Stage::Waiting(ref waiting) => 1 + usize::from(waiting.ringing.is_some()),
                 Stage::Ending(ref ending) => ending.legs.len(),
             })

@@ -2,7 +2,7 @@
 //! each leg; what identifies the caller, places them and describes the content must not be lost on
 //! the way.
 
-use sip::{Builder, HeaderName, Message};
+use sip::{Builder, HeaderName, Limits, Message};
 
 use crate::ids::CallId;
 
@@ -64,6 +64,43 @@ fn carry(mut builder: Builder, from: &Message, names: &[HeaderName]) -> Builder 
 /// What an INVITE carries over, its content headers included.
 pub(crate) fn invite(builder: Builder, from: &Message) -> Builder {
     content(carry(builder, from, INVITE), from)
+}
+
+/// An INVITE that carries over all but the caller's session description.
+pub(crate) fn invite_without_offer(builder: Builder, from: &Message) -> Message {
+    let builder = carry(builder, from, INVITE);
+    match without_description(from) {
+        Some(body) => content(builder, from).finish_with_body(&body),
+        None => builder.finish(),
+    }
+}
+
+/// The body without its session description, if anything is left.
+fn without_description(message: &Message) -> Option<Vec<u8>> {
+    let content_type = message.content_type()?;
+    if !content_type.is_multipart() {
+        let is_other = !content_type.is("application", "sdp") && !message.body_bytes().is_empty();
+        return is_other.then(|| message.body_bytes().to_vec());
+    }
+    let limits = Limits::default();
+    let boundary = content_type.params.value("boundary")?;
+    let boundary = boundary.strip_prefix(b"\"").unwrap_or(boundary);
+    let boundary = boundary.strip_suffix(b"\"").unwrap_or(boundary);
+    let mut body = Vec::new();
+    for part in message.parts(&limits).ok()?.map_while(Result::ok) {
+        let is_description = part
+            .content_type()
+            .is_some_and(|kind| kind.is("application", "sdp"));
+        if !is_description {
+            let (head, content) = part.as_written();
+            body.extend([b"--", boundary, b"\r\n", head, content, b"\r\n"].concat());
+        }
+    }
+    if body.is_empty() {
+        return None;
+    }
+    body.extend([b"--", boundary, b"--\r\n"].concat());
+    Some(body)
 }
 
 /// What a request inside a dialog carries over, its content headers included.

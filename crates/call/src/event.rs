@@ -43,6 +43,20 @@ pub enum Event {
         /// Why.
         cause: AgentFailure,
     },
+    /// The agent asks to send the call on (REFER). The request is
+    /// [`sip_transaction::TransactionLayer::server_request`] of `tx`; it is answered with
+    /// [`crate::Calls::accept_transfer`] or [`crate::Calls::refuse_transfer`].
+    TransferAsked {
+        /// The call.
+        call: CallNumber,
+        /// The transaction of the REFER.
+        tx: ServerTx,
+    },
+    /// The agent who sends the call on has hung up; the call goes on without one.
+    AgentLeft {
+        /// The call.
+        call: CallNumber,
+    },
     /// A phone answered an attempt that was over already: its call has been ended (ACK, then BYE).
     LateAnswer {
         /// The call that it had been rung for.

@@ -28,18 +28,16 @@ impl Calls {
         for side in [Side::Caller, Side::Agent] {
             let due = self
                 .connected_mut(number)
-                .and_then(|call| call.leg(side).session.due(now));
+                .and_then(|call| call.leg(side)?.session.due(now));
             match due {
-                Some(Due::Gone) => {
-                    return self.finish(now, layer, number, EndCause::PeerLost, None);
-                }
+                Some(Due::Gone) => self.lose(now, layer, number, side),
                 Some(Due::Ask(by)) => self.ask(now, layer, number, side, by),
                 None => {}
             }
         }
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
@@ -54,7 +52,9 @@ impl Calls {
         let Stage::Connected(connected) = &mut call.stage else {
             return;
         };
-        let leg = connected.leg_mut(side);
+        let Some(leg) = connected.leg_mut(side) else {
+            return;
+        };
         if by == AskBy::Invite && is_busy {
             return leg.session.ask_again(now, None);
         }
@@ -101,11 +101,9 @@ impl Calls {
             .table
             .get(&number)
             .is_some_and(|call| call.relays.iter().any(|relay| relay.what.is_invite()));
-        let legs = self.connected_mut(number).is_some_and(|call| {
-            [&call.caller, &call.agent]
-                .iter()
-                .any(|leg| leg.unacked.is_some() || leg.session.is_inviting())
-        });
+        let legs = self
+            .connected_mut(number)
+            .is_some_and(|call| call.is_inviting());
         relays || legs
     }
 
@@ -133,7 +131,7 @@ impl Calls {
         };
         match status {
             StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
-                self.finish(now, layer, number, EndCause::PeerLost, None);
+                self.lose(now, layer, number, side);
             }
             _ if by == AskBy::Options => leg.session.put_off(now),
             status if status.is_success() => {
@@ -166,7 +164,7 @@ impl Calls {
         let (number, side) = (sent.call, sent.side);
         match cause {
             Failure::Timeout if self.connected_mut(number).is_some() => {
-                self.finish(now, layer, number, EndCause::PeerLost, None);
+                self.lose(now, layer, number, side);
             }
             Failure::Timeout | Failure::Transport => {
                 if let Some(leg) = self.leg_mut(number, side) {
@@ -194,7 +192,25 @@ impl Calls {
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
-    fn leg_mut(&mut self, number: CallNumber, side: Side) -> Option<&mut Leg> {
-        self.connected_mut(number).map(|call| call.leg_mut(side))
+    /// A side is gone, and with it the call; but not with an agent whose call goes on to somebody else.
+    pub(crate) fn lose(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        side: Side,
+    ) {
+        let goes_on = self
+            .connected_mut(number)
+            .is_some_and(|call| call.transfer().is_some());
+        if side == Side::Agent && goes_on {
+            self.agent_left(now, layer, number);
+        } else {
+            self.finish(now, layer, number, EndCause::PeerLost, None);
+        }
+    }
+
+    pub(crate) fn leg_mut(&mut self, number: CallNumber, side: Side) -> Option<&mut Leg> {
+        self.connected_mut(number)?.leg_mut(side)
     }
 }

@@ -8,18 +8,21 @@ use sip_transaction::ServerTx;
 
 use crate::{dialog::Dialog, session::Session};
 
-/// The two sides of a call.
+/// The sides of a call: two, and in a transfer a third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Side {
     Caller,
+    /// Who talks with the caller.
     Agent,
+    /// Who has answered a transfer and is not with the caller yet.
+    Target,
 }
 
 impl Side {
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Agent,
-            Self::Agent => Self::Caller,
+            Self::Agent | Self::Target => Self::Caller,
         }
     }
 }
@@ -60,17 +63,23 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    /// A side with this dialog that was given the description in `message`, if it has one.
-    pub(crate) fn new(dialog: Dialog, session: Session, message: &Message) -> Self {
-        let mut leg = Self {
+    /// A side with this dialog.
+    pub(crate) const fn new(dialog: Dialog, session: Session) -> Self {
+        Self {
             dialog,
             unacked: None,
             owed_ack: None,
             session,
             description: None,
-        };
-        leg.describe(message);
-        leg
+        }
+    }
+
+    /// The side sent a target refresh: it lives, and may have another Contact or another timer.
+    pub(crate) fn heard(&mut self, now: Instant, request: &Request) {
+        if let Ok(target) = request.remote_target() {
+            self.dialog.refresh_target(target);
+        }
+        self.session.heard(now, request);
     }
 
     /// Notes that the side has been given the description in a message, if it has one.

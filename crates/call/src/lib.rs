@@ -8,8 +8,9 @@
 //! again until the caller's ACK. Any other end of an attempt ([`Event::AgentFailed`]) leaves the
 //! call waiting, for the next attempt. [`Calls::withdraw`] stops ringing by CANCEL; a phone that
 //! answers all the same is acknowledged and hung up ([`Event::LateAnswer`]).
-//! While both talk, re-INVITE, UPDATE, INFO and MESSAGE are relayed. [`Event::Ended`] comes
-//! exactly once.
+//! While both talk, re-INVITE, UPDATE, INFO and MESSAGE are relayed. The agent may send the call on
+//! by REFER ([`Event::TransferAsked`]): the call is rung for once more, or waits in a queue without
+//! an agent, and is the agent's again when that fails. [`Event::Ended`] comes exactly once.
 //!
 //! # What it does not do
 //! It does not choose agents, hold queues or know what a number means: its owner does. It has no
@@ -21,12 +22,14 @@
 //! be left without somebody who will look at it again.
 
 mod acks;
+mod alone;
 mod call;
 mod calls;
 mod carry;
 mod dialog;
 mod event;
 mod ids;
+mod joining;
 mod keeping;
 mod leg;
 mod relaying;
@@ -34,6 +37,7 @@ mod reliable;
 mod ringing;
 mod session;
 mod teardown;
+mod transfer;
 mod unanswered;
 
 pub use calls::{CallView, Calls, Settings, StageView};

@@ -36,9 +36,15 @@ impl Calls {
         self.server_uses.insert(tx, call);
         let answer = match self.table.get_mut(&call).map(|call| &mut call.stage) {
             Some(Stage::Connected(connected)) => {
-                match connected.leg_mut(side).dialog.receive(&request) {
-                    Sequence::OutOfOrder => Some(StatusCode::SERVER_INTERNAL_ERROR),
-                    Sequence::Next => self.handle_in_call(now, layer, call, side, tx, &request),
+                let sequence = connected
+                    .leg_mut(side)
+                    .map(|leg| leg.dialog.receive(&request));
+                match sequence {
+                    Some(Sequence::Next) => {
+                        self.handle_in_call(now, layer, call, side, tx, &request)
+                    }
+                    Some(Sequence::OutOfOrder) => Some(StatusCode::SERVER_INTERNAL_ERROR),
+                    None => Some(StatusCode::CALL_DOES_NOT_EXIST),
                 }
             }
             Some(Stage::Waiting(_)) => self.handle_early(now, layer, call, tx, &request),
@@ -68,9 +74,15 @@ impl Calls {
     pub(crate) fn owner(&self, request: &Request) -> Option<(CallNumber, Side)> {
         let number = CallNumber::of_tag(request.to_tag()?)?;
         let side = match &self.table.get(&number)?.stage {
-            Stage::Connected(connected) if connected.caller.dialog.owns(request) => Side::Caller,
-            Stage::Connected(connected) if connected.agent.dialog.owns(request) => Side::Agent,
-            Stage::Connected(_) => return None,
+            Stage::Connected(connected) => {
+                let owns = |side: &Side| {
+                    let leg = connected.leg(*side);
+                    leg.is_some_and(|leg| leg.dialog.owns(request))
+                };
+                [Side::Caller, Side::Agent, Side::Target]
+                    .into_iter()
+                    .find(owns)?
+            }
             Stage::Ending(ending) => {
                 ending
                     .legs
@@ -124,11 +136,21 @@ impl Calls {
         request: &Request,
     ) -> Option<StatusCode> {
         let what = match request.method() {
+            Method::Bye if side == Side::Target => {
+                self.answer(now, layer, tx, StatusCode::OK);
+                self.target_hung_up(now, layer, call);
+                return None;
+            }
+            Method::Bye if side == Side::Agent && self.is_in_transfer(call) => {
+                self.answer(now, layer, tx, StatusCode::OK);
+                self.agent_left(now, layer, call);
+                return None;
+            }
             Method::Bye => {
                 self.answer(now, layer, tx, StatusCode::OK);
                 let cause = match side {
                     Side::Caller => EndCause::CallerBye,
-                    Side::Agent => EndCause::AgentBye,
+                    Side::Agent | Side::Target => EndCause::AgentBye,
                 };
                 self.finish(now, layer, call, cause, Some(HungUp::by(side, request)));
                 return None;
@@ -142,10 +164,17 @@ impl Calls {
             Method::Update => Relayed::Update,
             Method::Info | Method::Message => Relayed::Other,
             Method::Options => return Some(StatusCode::OK),
+            Method::Refer => return self.handle_refer(call, side, tx, request),
             // It confirms what was said before the answer, and crossed it.
             Method::Prack if side == Side::Caller => return Some(StatusCode::OK),
             _ => return Some(StatusCode::METHOD_NOT_ALLOWED),
         };
+        if side == Side::Target {
+            return Some(StatusCode::REQUEST_PENDING);
+        }
+        if self.leg_mut(call, side.other()).is_none() {
+            return self.answer_alone(now, layer, call, tx, request, what);
+        }
         self.relay(now, layer, call, side, tx, request, what)
     }
 
@@ -159,7 +188,7 @@ impl Calls {
         tx: ServerTx,
         update: &Request,
     ) -> Option<StatusCode> {
-        let leg = self.connected_mut(number)?.leg_mut(side);
+        let leg = self.leg_mut(number, side)?;
         if let Ok(target) = update.remote_target() {
             leg.dialog.refresh_target(target);
         }
@@ -196,15 +225,10 @@ impl Calls {
         if let Some(refusal) = refusal(&call.relays, connected, from, what) {
             return Some(refusal);
         }
-        if what.refreshes_target()
-            && let Ok(target) = request.remote_target()
-        {
-            connected.leg_mut(from).dialog.refresh_target(target);
-        }
         if what.refreshes_target() {
-            connected.leg_mut(from).session.heard(now, request);
+            connected.leg_mut(from)?.heard(now, request);
         }
-        let leg = connected.leg_mut(from.other());
+        let leg = connected.leg_mut(from.other())?;
         let to = &mut leg.dialog;
         let peer = to.peer();
         let (builder, flow) = to.request(request.method(), &mut self.ids, &self.locals);
@@ -283,7 +307,7 @@ impl Calls {
         //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
         //# SHOULD terminate the dialog.
         if lost {
-            self.finish(now, layer, number, EndCause::PeerLost, None);
+            self.lose(now, layer, number, relay.from.other());
         }
         self.rearm(number);
     }
@@ -305,10 +329,7 @@ impl Calls {
         let Some(builder) = layer.response_builder(relay.server, status, &reason, None) else {
             return;
         };
-        let Some(asking) = self
-            .connected_mut(number)
-            .map(|call| call.leg_mut(relay.from))
-        else {
+        let Some(asking) = self.leg_mut(number, relay.from) else {
             return;
         };
         let mut builder = builder.header(HeaderName::Allow, ALLOW);
@@ -321,7 +342,8 @@ impl Calls {
         let message = carry::response(builder, response).finish_with_body(response.body_bytes());
         layer.respond(now, relay.server, message.clone());
         if status.is_success() && relay.what.is_invite() {
-            self.await_ack(now, number, relay, message);
+            let invite = (relay.server, relay.cseq);
+            self.await_ack(now, number, relay.from, invite, message);
         }
     }
 
@@ -343,7 +365,7 @@ impl Calls {
         match cause {
             Failure::Timeout => {
                 self.answer(now, layer, relay.server, StatusCode::REQUEST_TIMEOUT);
-                self.finish(now, layer, number, EndCause::PeerLost, None);
+                self.lose(now, layer, number, relay.from.other());
             }
             Failure::Transport => {
                 self.answer(now, layer, relay.server, StatusCode::SERVICE_UNAVAILABLE);
@@ -426,13 +448,12 @@ fn refusal(
         return None;
     }
     let open = relays.iter().find(|relay| relay.what.is_invite());
-    let is_unfinished = [&connected.caller, &connected.agent]
-        .iter()
-        .any(|leg| leg.unacked.is_some() || leg.session.is_inviting());
     match open {
         // RFC 3261 §14.2: the same side asks again before it had its answer; or both ask.
         Some(relay) if relay.from == from => Some(StatusCode::SERVER_INTERNAL_ERROR),
         Some(_) => Some(StatusCode::REQUEST_PENDING),
-        None => is_unfinished.then_some(StatusCode::REQUEST_PENDING),
+        None => connected
+            .is_inviting()
+            .then_some(StatusCode::REQUEST_PENDING),
     }
 }

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::{Builder, HeaderName, Method, NameAddr, Request, Response, StatusCode};
+use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, Response, StatusCode};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
-    call::{Announced, Attempt, Call, Connected, Rang, Stage, Waiting},
+    call::{Announced, Attempt, Call, Company, Connected, Rang, Stage, Waiting},
     calls::{Calls, ClientUse, SentInvite},
     carry,
     dialog::{Dialog, Peer},
@@ -21,7 +21,8 @@ use crate::{
 };
 
 /// Methods that a peer may use towards us.
-pub const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REGISTER";
+pub const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, MESSAGE, REFER, REGISTER";
 
 /// Extensions that a peer may require of us.
 pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
@@ -30,11 +31,12 @@ pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
 const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
 impl Calls {
-    /// Sends the caller's INVITE to an agent's phone. How it ends is told by
-    /// [`Event::AgentAnswered`] or [`Event::AgentFailed`], once, unless the attempt is withdrawn or
-    /// the call ends before.
+    /// Sends the caller's INVITE to an agent's phone; in a transfer without an offer, which the phone
+    /// makes then. How it ends is told by [`Event::AgentAnswered`] or [`Event::AgentFailed`], once,
+    /// unless the attempt is withdrawn or the call ends before.
     ///
-    /// An attempt for a call that is not waiting, or that already rings a phone, is ignored.
+    /// An attempt for a call that neither waits nor is being transferred, or that already rings a
+    /// phone, is ignored.
     pub fn ring(
         &mut self,
         now: Instant,
@@ -43,10 +45,10 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) {
-        let waits = self
-            .waiting_mut(call)
-            .is_some_and(|waiting| waiting.ringing.is_none());
-        if !waits {
+        let may_ring = self
+            .ringing_mut(call)
+            .is_some_and(|ringing| ringing.is_none());
+        if !may_ring {
             return;
         }
         let sent = self.agent_invite(call, target).and_then(|invite| {
@@ -76,8 +78,8 @@ impl Calls {
         };
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
-        if let Some(waiting) = self.waiting_mut(call) {
-            waiting.ringing = Some(Attempt {
+        if let Some(ringing) = self.ringing_mut(call) {
+            *ringing = Some(Attempt {
                 id: attempt,
                 tx,
                 rang: Rang::No,
@@ -109,13 +111,16 @@ impl Calls {
         call: CallNumber,
         attempt: AttemptId,
     ) {
-        let Some(waiting) = self.waiting_mut(call) else {
-            return;
-        };
-        if let Some(ringing) = waiting.ringing.take_if(|ringing| ringing.id == attempt) {
+        let ringing = self
+            .ringing_mut(call)
+            .and_then(|ringing| ringing.take_if(|ringing| ringing.id == attempt));
+        if let Some(ringing) = ringing {
             layer.cancel(now, ringing.tx, None);
             self.end_early_media(call, attempt);
+        } else {
+            self.withdraw_joining(now, layer, call, attempt);
         }
+        self.rearm(call);
     }
 
     /// A phone whose early media the caller heard rings no more: what is said from now on belongs to
@@ -131,15 +136,12 @@ impl Calls {
 
     fn agent_invite(&mut self, call: CallNumber, target: &Target) -> Option<Request> {
         let from_tag = call.tag(&mut self.ids);
-        let Some(Call {
-            stage: Stage::Waiting(waiting),
-            id,
-            ..
-        }) = self.table.get(&call)
-        else {
-            return None;
+        let Call { id, stage, .. } = self.table.get(&call)?;
+        let (caller, transfer) = match stage {
+            Stage::Waiting(waiting) => (&waiting.invite, None),
+            Stage::Connected(connected) => (&connected.invite, Some(connected.transfer()?)),
+            Stage::Ending(_) => return None,
         };
-        let caller = &waiting.invite;
         // RFC 3261 §16.6 step 3, kept over a back-to-back user agent so that a loop ends.
         let max_forwards = caller
             .max_forwards()
@@ -163,6 +165,18 @@ impl Calls {
             .header(HeaderName::Contact, self.locals.contact(target.flow))
             .header(HeaderName::Allow, ALLOW);
         let builder = session::propose(builder, self.settings.session_interval);
+        let builder = carry::call_id(builder, id, &self.settings.domain);
+        let Some(transfer) = transfer else {
+            return Request::new(Self::with_offer(builder, caller)).ok();
+        };
+        let builder = transfer.headers().fold(builder, |builder, (name, value)| {
+            builder.header(name, value)
+        });
+        Request::new(carry::invite_without_offer(builder, caller)).ok()
+    }
+
+    /// A waiting caller's INVITE, to a phone.
+    fn with_offer(builder: Builder, caller: &Request) -> Message {
         // Without an offer of ours a reliable response would bring one, and its PRACK the answer that
         // only the caller can give.
         let builder = if caller.body_bytes().is_empty() {
@@ -170,9 +184,7 @@ impl Calls {
         } else {
             builder.header(HeaderName::Supported, OPTION_100REL)
         };
-        let builder = carry::call_id(builder, id, &self.settings.domain);
-        let builder = carry::invite(builder, caller);
-        Request::new(builder.finish_with_body(caller.body_bytes())).ok()
+        carry::invite(builder, caller).finish_with_body(caller.body_bytes())
     }
 
     /// Handles a response to an INVITE of an agent's leg.
@@ -217,11 +229,7 @@ impl Calls {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
-        let Some(waiting) = self.waiting_mut(call) else {
-            return;
-        };
-        waiting.announced = Announced::Ringing;
-        let Some(ringing) = waiting.ringing.as_mut() else {
+        let Some(Some(ringing)) = self.ringing_mut(call) else {
             return;
         };
         let attempt = ringing.id;
@@ -230,11 +238,18 @@ impl Calls {
             !response.body_bytes().is_empty() && *ringing.described != *response.body_bytes();
         if is_described {
             ringing.described = response.body();
-            waiting.early_media = Some(attempt);
-            let (status, reason) = (response.status(), response.status().reason());
-            self.say(now, layer, call, status, reason, Some(response));
+        }
+        if let Some(waiting) = self.waiting_mut(call) {
+            waiting.announced = Announced::Ringing;
+            if is_described {
+                waiting.early_media = Some(attempt);
+                let (status, reason) = (response.status(), response.status().reason());
+                self.say(now, layer, call, status, reason, Some(response));
+            } else if is_first {
+                self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
+            }
         } else if is_first {
-            self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
+            self.tell_ringing(now, layer, call);
         }
         if is_first {
             self.emit(Event::AgentRinging { call, attempt });
@@ -246,10 +261,7 @@ impl Calls {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
-        let Some(attempt) = self
-            .waiting_mut(call)
-            .and_then(|waiting| waiting.ringing.take())
-        else {
+        let Some(attempt) = self.ringing_mut(call).and_then(Option::take) else {
             return;
         };
         self.end_early_media(call, attempt.id);
@@ -291,7 +303,9 @@ impl Calls {
             dialog.continue_after(&early.dialog);
         }
         let (call, attempt) = (sent.call, sent.attempt);
-        if self.call_ringing(tx) == Some(call) {
+        if self.call_ringing(tx) == Some(call) && self.is_in_transfer(call) {
+            self.join(now, layer, call, tx, dialog, response);
+        } else if self.call_ringing(tx) == Some(call) {
             self.connect(now, layer, call, tx, dialog, response);
         } else {
             self.hang_up_late_answer(now, layer, tx, dialog, response);
@@ -342,7 +356,8 @@ impl Calls {
         let ok = carry::response(ok, response).finish_with_body(response.body_bytes());
 
         let answered = Session::calling(now, response, usual);
-        let mut agent = Leg::new(agent, answered, &invite);
+        let mut agent = Leg::new(agent, answered);
+        agent.describe(&invite);
         if offers {
             self.ack_answer(layer, tx, &agent.dialog, response, &[]);
         } else {
@@ -362,11 +377,13 @@ impl Calls {
             resend_at: now + self.settings.t1,
             give_up_at: now + self.settings.ack_max(),
         };
-        let mut caller = Leg::new(caller, session, &unacked.ok);
+        let mut caller = Leg::new(caller, session);
+        caller.describe(&unacked.ok);
         caller.unacked = Some(unacked);
         let connected = Connected {
+            invite,
             caller,
-            agent,
+            company: Company::Agent(agent),
             ends_at: now + self.settings.call_max,
         };
         if let Some(call) = self.table.get_mut(&number) {
@@ -400,16 +417,13 @@ impl Calls {
         let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
             return None;
         };
-        match &self.table.get(&sent.call)?.stage {
-            Stage::Waiting(waiting) => {
-                let is_ringing = waiting
-                    .ringing
-                    .as_ref()
-                    .is_some_and(|ringing| ringing.tx == tx);
-                is_ringing.then_some(sent.call)
-            }
-            _ => None,
-        }
+        let ringing = self.table.get(&sent.call)?.ringing()?;
+        (ringing.tx == tx).then_some(sent.call)
+    }
+
+    /// Where the phone that is being rung for a call is noted; `None` when none may be rung.
+    fn ringing_mut(&mut self, call: CallNumber) -> Option<&mut Option<Attempt>> {
+        self.table.get_mut(&call)?.ringing_mut()
     }
 
     pub(crate) fn waiting_mut(&mut self, call: CallNumber) -> Option<&mut Waiting> {

@@ -7,7 +7,7 @@ use sip_transaction::{ClientTx, Failure, ServerTx, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
-    call::{Call, Connected, Ending, EndingLeg, Stage, Waiting},
+    call::{Call, Company, Connected, Ending, EndingLeg, Relay, Stage, Waiting},
     calls::{Calls, ClientUse},
     dialog::Dialog,
     event::{EndCause, Event},
@@ -51,6 +51,7 @@ impl Calls {
             Some(ClientUse::Invite(_)) => self.handle_invite_response(now, layer, tx, response),
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
             Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
+            Some(ClientUse::Join(_)) => self.handle_join_response(now, layer, tx, response),
             Some(ClientUse::Unwatched) | None => {}
         }
     }
@@ -72,6 +73,7 @@ impl Calls {
             Some(ClientUse::Invite(_)) => self.handle_invite_failed(now, tx),
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
             Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
+            Some(ClientUse::Join(_)) => self.handle_join_failed(now, layer, tx, cause),
             Some(ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);
@@ -104,15 +106,7 @@ impl Calls {
             return;
         }
         let Call { id, stage, relays } = call;
-        for relay in relays {
-            // A re-INVITE that a 1xx holds open has no timer of its own: without a CANCEL it would
-            // stay for ever where the other side is gone.
-            if relay.what.is_invite() {
-                layer.cancel(now, relay.client, None);
-            }
-            // RFC 3261 §15.1.2: what is pending in the dialog is answered 487.
-            self.answer(now, layer, relay.server, StatusCode::REQUEST_TERMINATED);
-        }
+        self.end_relays(now, layer, relays);
         match stage {
             Stage::Waiting(waiting) => self.finish_waiting(now, layer, *waiting, cause, by),
             Stage::Connected(connected) => {
@@ -137,6 +131,24 @@ impl Calls {
             id,
             cause,
         });
+    }
+
+    /// Ends what one side had asked of the other.
+    pub(crate) fn end_relays(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        relays: impl IntoIterator<Item = Relay>,
+    ) {
+        for relay in relays {
+            // A re-INVITE that a 1xx holds open has no timer of its own: without a CANCEL it would
+            // stay for ever where the other side is gone.
+            if relay.what.is_invite() {
+                layer.cancel(now, relay.client, None);
+            }
+            // RFC 3261 §15.1.2: what is pending in the dialog is answered 487.
+            self.answer(now, layer, relay.server, StatusCode::REQUEST_TERMINATED);
+        }
     }
 
     fn finish_waiting(
@@ -177,9 +189,16 @@ impl Calls {
     ) -> Option<Ending> {
         let side_gone = by.as_ref().map(|by| by.side);
         let reason = by.and_then(|by| by.reason);
-        let Connected { caller, agent, .. } = connected;
+        let Connected {
+            caller, company, ..
+        } = connected;
+        let agent = match company {
+            Company::Agent(leg) => Some(leg),
+            Company::Transfer(transfer) => self.end_transfer(now, layer, *transfer),
+        };
+        let agent = agent.map(|leg| (Side::Agent, leg));
         let mut legs = SmallVec::new();
-        for (side, mut leg) in [(Side::Agent, agent), (Side::Caller, caller)] {
+        for (side, mut leg) in agent.into_iter().chain([(Side::Caller, caller)]) {
             if let Some(owed) = leg.owed_ack.take() {
                 self.pay_ack(layer, owed, &leg.dialog, None);
             }
@@ -261,12 +280,11 @@ impl Calls {
             let Some(connected) = self.connected_mut(number) else {
                 return;
             };
-            let leg = connected.leg_mut(side);
-            match leg
-                .unacked
-                .as_mut()
-                .map(|unacked| unacked.resend(now, layer, t2))
-            {
+            let Some(leg) = connected.leg_mut(side) else {
+                continue;
+            };
+            let unacked = leg.unacked.as_mut();
+            match unacked.map(|unacked| unacked.resend(now, layer, t2)) {
                 Some(Acknowledged::Never) => {
                     //= https://www.rfc-editor.org/rfc/rfc3261#section-13.3.1.4
                     //# If the server retransmits the 2xx response for 64*T1 seconds without

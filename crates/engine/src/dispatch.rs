@@ -10,7 +10,8 @@ use sip_transaction::{ClientTx, Failure, Target};
 use crate::{
     engine::Engine,
     event::{DropReason, Event, Outcome},
-    record::{Answered, LiveOffer, acd_id},
+    record::{LiveOffer, acd_id},
+    transfers::{offer_failure, told_of},
 };
 
 impl Engine {
@@ -101,6 +102,7 @@ impl Engine {
                 {
                     self.calls
                         .withdraw(now, &mut self.layer, number, offer.attempt);
+                    self.transfer_failed(now, number, StatusCode::TEMPORARILY_UNAVAILABLE);
                 }
             }
             acd::Output::Probe { agent } => self.probe(now, agent),
@@ -145,7 +147,11 @@ impl Engine {
             return;
         };
         if targets.is_empty() {
-            return self.offer_failed(now, offer.offer, OfferFailure::Unreachable);
+            self.offer_failed(now, offer.offer, OfferFailure::Unreachable);
+            if let Some(number) = number {
+                self.transfer_failed(now, number, StatusCode::TEMPORARILY_UNAVAILABLE);
+            }
+            return;
         }
         let first = targets.remove(0);
         let live = LiveOffer {
@@ -183,14 +189,7 @@ impl Engine {
             }
             call::Event::AgentAnswered { call, .. } => {
                 if let Some(live) = self.take_offer(call) {
-                    if let Some(record) = self.records.get_mut(call) {
-                        record.answered = Some(Answered {
-                            at: now,
-                            agent: live.agent,
-                        });
-                    }
-                    self.acd
-                        .handle_input(now, acd::Input::OfferAnswered { offer: live.offer });
+                    self.call_answered(now, call, &live);
                 }
             }
             call::Event::AgentFailed {
@@ -200,6 +199,8 @@ impl Engine {
             } => {
                 self.attempt_failed(now, call, attempt, cause);
             }
+            call::Event::TransferAsked { call, tx } => self.take_transfer(now, call, tx),
+            call::Event::AgentLeft { call } => self.agent_left(now, call),
             call::Event::LateAnswer { call, .. } => {
                 let call = self.records.get(call).map(|record| record.id.clone());
                 self.emit(Event::LateAnswer { call });
@@ -237,6 +238,7 @@ impl Engine {
         }
         if let Some(live) = self.take_offer(call) {
             self.offer_failed(now, live.offer, offer_failure(cause));
+            self.transfer_failed(now, call, told_of(cause));
         }
     }
 
@@ -252,7 +254,8 @@ impl Engine {
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         let outcome = match (record.answered, cause) {
             (Some(_), _) => Outcome::Answered,
-            (None, EndCause::Abandoned) => Outcome::Abandoned,
+            // Who was sent on to another line hangs up a call that had been answered on the first.
+            (None, EndCause::Abandoned | EndCause::CallerBye) => Outcome::Abandoned,
             (None, _) => Outcome::Failed,
         };
         self.emit(Event::CallEnded {
@@ -345,14 +348,5 @@ impl Engine {
             self.acd
                 .handle_input(now, acd::Input::AgentReachable { agent });
         }
-    }
-}
-
-const fn offer_failure(cause: AgentFailure) -> OfferFailure {
-    match cause {
-        AgentFailure::Busy => OfferFailure::Busy,
-        AgentFailure::Declined | AgentFailure::Rejected(_) => OfferFailure::Declined,
-        AgentFailure::NoAnswer => OfferFailure::NoAnswer,
-        AgentFailure::Unreachable => OfferFailure::Unreachable,
     }
 }

@@ -51,6 +51,20 @@ pub enum Event {
         /// Which limit.
         reason: BlockReason,
     },
+    /// An agent has sent a call on: from now on it is another line's, or another agent's.
+    CallTransferred {
+        /// The call.
+        call: CallId,
+        /// The agent who sent it on.
+        agent: AgentId,
+        /// Who has it now.
+        to: Transferred,
+    },
+    /// A transfer that an agent asked for is over.
+    TransferEnded {
+        /// How.
+        outcome: TransferOutcome,
+    },
     /// A call is over. The last event of its call.
     CallEnded {
         /// The call.
@@ -61,9 +75,9 @@ pub enum Event {
         outcome: Outcome,
         /// Why it ended.
         cause: EndCause,
-        /// From the INVITE to the agent's answer, or to the end where there was none.
+        /// From the arrival on the line to the first answer there, or to the end where there was none.
         waited: Duration,
-        /// From the answer to the end; zero without an answer.
+        /// From that answer to the end; zero without one.
         talked: Duration,
         /// The agent who had it last.
         agent: Option<AgentId>,
@@ -111,6 +125,44 @@ impl Direction {
         match self {
             Self::In => "in",
             Self::Out => "out",
+        }
+    }
+}
+
+/// Where an agent has sent a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transferred {
+    /// Into the queue of another line. On the first one it counts as answered.
+    Line {
+        /// The line that it was on.
+        from: LineId,
+        /// The line that it waits on now.
+        to: LineId,
+        /// How long it had waited on the first line.
+        waited: Duration,
+    },
+    /// To another agent, who has answered.
+    Agent(AgentId),
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransferOutcome {
+    /// The call is somebody else's.
+    Done,
+    /// Nobody took it: it is the agent's as before.
+    Failed,
+    /// It was not tried: the target does not exist or cannot be asked now.
+    Refused,
+}
+
+impl TransferOutcome {
+    /// For metric labels.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
         }
     }
 }

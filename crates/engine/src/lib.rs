@@ -33,11 +33,12 @@ mod receive;
 mod record;
 mod routing;
 mod status;
+mod transfers;
 mod view;
 
 pub use config::{Authentication, Config, Listener, NumberRoute, Settings};
 pub use engine::{Engine, Input, Output};
-pub use event::{BlockReason, Direction, DropReason, Event, Outcome};
+pub use event::{BlockReason, Direction, DropReason, Event, Outcome, TransferOutcome, Transferred};
 pub use gate::Class;
 pub use routing::{Dialled, DialledError};
 pub use view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView};

@@ -9,7 +9,7 @@ mod connection;
 mod names;
 
 use engine::{
-    Direction, Event, GaugesView, Outcome,
+    Direction, Event, GaugesView, Outcome, Transferred,
     acd::{self, AgentStateKind, Directory, LineId, OfferOutcome, SiteId},
     sip::StatusCode,
     sip_transaction::{Attempt, MessageKind},
@@ -100,6 +100,15 @@ impl Metrics {
                 self.series.drops.with_label_values(&[reason.label()]).inc();
             }
             Event::CallBlocked { line, .. } => self.line(*line).blocked.inc(),
+            // For the line that it leaves the call is over: a person has answered it there.
+            Event::CallTransferred {
+                to: Transferred::Line { from, .. },
+                ..
+            } => self.line(*from).answered.inc(),
+            Event::TransferEnded { outcome } => {
+                let label = [outcome.label()];
+                self.series.transfers.with_label_values(&label).inc();
+            }
             Event::CallEnded {
                 line,
                 outcome,

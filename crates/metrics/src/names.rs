@@ -34,6 +34,7 @@ pub(crate) struct Series {
     pub(crate) connections_refused: IntCounterVec,
     pub(crate) certificate_expiry: IntGauge,
     pub(crate) late_answers: prometheus::IntCounter,
+    pub(crate) transfers: IntCounterVec,
     pub(crate) bans: prometheus::IntCounter,
 }
 
@@ -130,6 +131,12 @@ impl Series {
                 "quinze_late_answers_total",
                 "Phones that answered when their offer was over, and were hung up.",
             ),
+            transfers: counter(
+                "quinze_transfers_total",
+                "Transfers that agents asked for, by how they ended: done, failed (the call came back \
+                 to the agent), refused (not tried).",
+                &["outcome"],
+            ),
             bans: lone_counter(
                 "quinze_bans_total",
                 "Bans of sources that nobody knows and that cost too much.",
@@ -140,7 +147,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 22] = [
+        let all: [Box<dyn Collector>; 23] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -162,6 +169,7 @@ impl Series {
             Box::new(self.connections_refused.clone()),
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.late_answers.clone()),
+            Box::new(self.transfers.clone()),
             Box::new(self.bans.clone()),
         ];
         for collector in all {

@@ -1,6 +1,10 @@
 //! Log lines: a few for each call, none with personal data (the events hold none).
 
-use engine::{Event, acd, acd::Directory};
+use engine::{
+    Event, Transferred,
+    acd::{self, AgentId, Directory},
+    call::CallId,
+};
 use tracing::{debug, info, warn};
 
 /// Writes what an operations team follows at the default level, and the rest below it.
@@ -29,6 +33,7 @@ pub(crate) fn event(directory: &Directory, event: &Event) {
                 "call ended"
             );
         }
+        Event::CallTransferred { call, agent, to } => transferred(directory, call, *agent, *to),
         Event::CallBlocked { line, reason } => {
             let line = &directory.line_profile(*line).id;
             warn!(line, reason = reason.label(), "call blocked");
@@ -68,6 +73,15 @@ pub(crate) fn event(directory: &Directory, event: &Event) {
         }
         _ => {}
     }
+}
+
+fn transferred(directory: &Directory, call: &CallId, by: AgentId, to: Transferred) {
+    let agent_id = |agent| directory.agent_profile(agent).id.as_str();
+    let (line, agent) = match to {
+        Transferred::Line { to, .. } => (Some(directory.line_profile(to).id.as_str()), None),
+        Transferred::Agent(to) => (None, Some(agent_id(to))),
+    };
+    info!(%call, by = agent_id(by), line, agent, "call transferred");
 }
 
 fn millis(duration: std::time::Duration) -> u64 {

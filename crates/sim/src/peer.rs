@@ -115,6 +115,7 @@ enum Timer {
     HangUp,
     Hold,
     Resume,
+    Transfer,
 }
 
 #[derive(Debug)]
@@ -215,6 +216,15 @@ impl Peer {
     /// Sessions that are not over.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// The session that the phone of this user has, if any.
+    pub fn session_of_user(&self, user: &str) -> Option<SessionId> {
+        let local = format!("<sip:{user}@");
+        let mut sessions = self.sessions.iter();
+        sessions
+            .find(|(_, one)| one.dialog.local.starts_with(&local))
+            .map(|(&session, _)| session)
     }
 
     /// Live transactions of both kinds.

@@ -91,6 +91,8 @@ pub struct Manner {
     /// How long after the answer its owner puts the caller on hold, and takes the call back as long
     /// after.
     pub hold: Option<Duration>,
+    /// How long after the answer its owner sends the call on, and to which URI (REFER).
+    pub transfer: Option<(Duration, &'static str)>,
 }
 
 /// What a phone answers to an INVITE.
@@ -117,6 +119,7 @@ impl Manner {
             answer: Answer::After(ring),
             talk: None,
             hold: None,
+            transfer: None,
         }
     }
 
@@ -126,6 +129,7 @@ impl Manner {
             answer,
             talk: None,
             hold: None,
+            transfer: None,
         }
     }
 
@@ -133,6 +137,13 @@ impl Manner {
     #[must_use]
     pub const fn talks(mut self, talk: Duration) -> Self {
         self.talk = Some(talk);
+        self
+    }
+
+    /// The owner sends the call on to this URI this long after the answer.
+    #[must_use]
+    pub const fn transfers(mut self, after: Duration, to: &'static str) -> Self {
+        self.transfer = Some((after, to));
         self
     }
 

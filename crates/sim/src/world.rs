@@ -115,6 +115,17 @@ impl World {
         self.drain_peer(peer);
     }
 
+    /// Makes the phone of a user hang up, if it is connected.
+    pub fn hang_up_phone(&mut self, peer: SocketAddr, user: &str) {
+        let session = self
+            .peers
+            .get(&peer)
+            .and_then(|one| one.session_of_user(user));
+        if let Some(session) = session {
+            self.hang_up(peer, session);
+        }
+    }
+
     /// Makes a phone register.
     pub fn register(&mut self, peer: SocketAddr, node: SocketAddr, user: &str, domain: &str) {
         if let Some(one) = self.peers.get_mut(&peer) {

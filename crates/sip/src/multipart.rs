@@ -180,6 +180,11 @@ impl<'a> Iterator for Multipart<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// The headers with the empty line after them, and the content: what a copy of the part needs.
+    pub const fn as_written(&self) -> (&'a [u8], &'a [u8]) {
+        (self.head, self.body)
+    }
+
     /// The part's content.
     pub const fn body(&self) -> &'a [u8] {
         self.body

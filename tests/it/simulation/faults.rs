@@ -8,7 +8,7 @@ use sim::{Answer, CallPlan, Fate, Manner, Quirk, Weather};
 
 use super::{AFTER_20_S, Bench, DIALLED, Site, configuration, seconds};
 
-const STORM: Weather = Weather {
+pub(crate) const STORM: Weather = Weather {
     latency: Duration::from_millis(5),
     jitter: Duration::from_millis(400),
     loss: 0.15,

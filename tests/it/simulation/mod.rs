@@ -12,6 +12,7 @@ mod reliable;
 mod requests;
 mod sessions;
 mod strangers;
+mod transfers;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -277,10 +277,12 @@ fn what_concerns_one_leg_is_answered_on_it() {
         ["500 Server Internal Error"],
         "CSeq goes back"
     );
+    // Who has the caller is the centre's to say.
+    assert_eq!(status(&call.ask(4, "REFER", "")), ["403 Forbidden"]);
     assert_eq!(call.wire.got(PHONES), Vec::<String>::new());
-    assert_eq!(status(&call.ask(4, "BYE", "")), ["200 OK"]);
+    assert_eq!(status(&call.ask(5, "BYE", "")), ["200 OK"]);
     assert_eq!(
-        status(&call.ask(5, "BYE", "")),
+        status(&call.ask(6, "BYE", "")),
         ["481 Call/Transaction Does Not Exist"]
     );
 }

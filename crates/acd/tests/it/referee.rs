@@ -175,7 +175,7 @@ impl Referee {
                 ..
             } => self.offered(now, offer, call, agent, waited),
             Event::OfferEnded { offer, outcome, .. } => self.offer_ended(offer, outcome),
-            Event::Answered { call, agent, .. } => {
+            Event::Answered { call, agent, .. } | Event::HandedOver { call, agent, .. } => {
                 let booked = self.book(call);
                 booked.phase = Phase::Talking;
                 booked.agent = Some(agent);

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use engine::{
-    Engine, Event, Input, Outcome, Output,
+    Engine, Event, Input, Outcome, Output, TransferOutcome,
     acd::{PauseReason, Want},
     call::CallId,
     sip::{FramingError, Limits, Message, ParseError, Request, Response, Transport},
@@ -42,6 +42,8 @@ pub struct Report {
     pub failed: u32,
     /// Phones that answered when their offer was over.
     pub late_answers: u32,
+    /// Calls that were sent on, to a line or to a colleague.
+    pub transferred: u32,
     /// Phones that got a first binding.
     pub registered: u32,
     /// Requests that the engine sent inside a dialog, hanging up not counted.
@@ -423,6 +425,9 @@ impl<'a> Bench<'a> {
                     Outcome::Failed => report.failed += 1,
                 }
             }
+            Event::TransferEnded {
+                outcome: TransferOutcome::Done,
+            } => report.transferred += 1,
             Event::LateAnswer { .. } => report.late_answers += 1,
             Event::PhoneRegistered { .. } => report.registered += 1,
             Event::Dropped { .. } => report.dropped += 1,

@@ -85,9 +85,11 @@ impl Manners {
         let branch = answer.top_via().branch().unwrap_or_default();
         let via = answer.elements(HeaderName::Via).next().unwrap_or_default();
         let key = [via, answer.cseq_method()].join(&b' ');
-        // Without the cookie more than Via says which request it is (RFC 3261 §17.2.3). 400 and 505
-        // are answers of nobody, and a 503 may be: nothing is kept of them.
-        if !branch.starts_with(b"z9hG4bK") || matches!(status.value(), 400 | 505) {
+        // Without the cookie more than Via says which request it is (RFC 3261 §17.2.3). 400, 403 and
+        // 505 are answers of the door, and so is 481 to a CANCEL; a 503 may be: nothing is kept of them.
+        let is_of_the_door = matches!(status.value(), 400 | 403 | 505)
+            || (status == StatusCode::CALL_DOES_NOT_EXIST && answer.cseq_method() == b"CANCEL");
+        if !branch.starts_with(b"z9hG4bK") || is_of_the_door {
             return;
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {

@@ -75,9 +75,24 @@ const STATUSES: [&str; 24] = [
     "699 Odd",
 ];
 
-const IN_DIALOG: [&str; 11] = [
+const CALLER_ASKS: [&str; 11] = [
     "BYE", "INVITE", "INFO", "UPDATE", "MESSAGE", "PRACK", "REFER", "OPTIONS", "NOTIFY", "ACK",
     "UNHEARD",
+];
+
+/// An agent sends calls on more often than anything else.
+const PHONE_ASKS: [&str; 11] = [
+    "BYE", "INVITE", "REFER", "UPDATE", "REFER", "PRACK", "REFER", "OPTIONS", "REFER", "ACK",
+    "UNHEARD",
+];
+
+/// Where a call is sent on to: another line, colleagues, nobody.
+const REFERRED: [&str; 5] = [
+    "Refer-To: <sip:+33300000002@192.0.2.1>\r\n",
+    "Refer-To: <sip:a1@samu.example>\r\nReferred-By: <sip:a2@samu.example>\r\n",
+    "Refer-To: <sip:a2@203.0.113.1:5060?Replaces=1%3Bto-tag%3D2%3Bfrom-tag%3D3>\r\n",
+    "Refer-To: <sip:a1@samu.example>\r\nRefer-Sub: false\r\n",
+    "Refer-To: <sip:nobody@samu.example>\r\n",
 ];
 
 const OUTSIDE: [&str; 12] = [
@@ -237,7 +252,7 @@ impl Writer {
         script: &mut Script<'_>,
     ) -> Vec<u8> {
         let dialog = dialog_of(answer);
-        self.in_dialog(&dialog, flow, script)
+        self.in_dialog(&dialog, flow, &CALLER_ASKS, script)
     }
 
     /// A phone's request inside the dialog of an INVITE of the engine.
@@ -255,11 +270,17 @@ impl Writer {
             text(invite.header(HeaderName::From)),
             text(invite.header(HeaderName::CallId)),
         );
-        self.in_dialog(&dialog, flow, script)
+        self.in_dialog(&dialog, flow, &PHONE_ASKS, script)
     }
 
-    fn in_dialog(&mut self, dialog: &str, flow: Flow, script: &mut Script<'_>) -> Vec<u8> {
-        let method = script.one_of(&IN_DIALOG);
+    fn in_dialog(
+        &mut self,
+        dialog: &str,
+        flow: Flow,
+        methods: &[&'static str],
+        script: &mut Script<'_>,
+    ) -> Vec<u8> {
+        let method = script.one_of(methods);
         let via = self.via(flow, script);
         let cseq = match script.byte() {
             odd @ 232.. => [0, 1, 2, 2_147_483_647][usize::from(odd % 4)],
@@ -267,7 +288,7 @@ impl Writer {
         };
         let us = flow.remote;
         let extra = match method {
-            "REFER" => "Refer-To: <sip:+33300000002@192.0.2.1>\r\n",
+            "REFER" => REFERRED[usize::try_from(cseq).unwrap_or(0) % REFERRED.len()],
             "PRACK" => "RAck: 1 1 INVITE\r\n",
             "NOTIFY" => "Event: refer\r\nSubscription-State: active\r\n",
             _ => "",

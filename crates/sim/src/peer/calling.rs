@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use engine::{
-    sip::{HeaderName, Method, Request, Response, StatusCode},
+    sip::{Builder, HeaderName, Message, Method, Request, Response, StatusCode},
     sip_transaction::{ClientTx, IdSource},
 };
 
@@ -126,12 +126,15 @@ impl Peer {
             Timer::ResendAnswer => self.resend_answer(now, session),
             // RFC 3261 §15: the callee must not send a BYE before the ACK to its 2xx has come; a
             // re-INVITE neither.
-            Timer::HangUp | Timer::Hold | Timer::Resume if self.waits_for_ack(session) => {
+            Timer::HangUp | Timer::Hold | Timer::Resume | Timer::Transfer
+                if self.waits_for_ack(session) =>
+            {
                 self.timers.insert((now + T1, session, timer));
             }
             Timer::HangUp => self.hang_up(now, session),
             Timer::Hold => self.reinvite(now, session, HOLD),
             Timer::Resume => self.reinvite(now, session, OFFER),
+            Timer::Transfer => self.refer(now, session),
         }
     }
 
@@ -174,7 +177,7 @@ impl Peer {
             self.layer.cancel(now, tx, None);
         }
         one.dialog.cseq += 1;
-        self.send_in_dialog(now, session, &one, &Method::Bye, "");
+        self.send_in_dialog(now, session, &one, &Method::Bye, Builder::finish);
         self.emit(PeerEvent::Ended {
             session,
             by: HungUpBy::Us,
@@ -183,12 +186,38 @@ impl Peer {
     }
 
     fn reinvite(&mut self, now: Instant, session: SessionId, body: &str) {
+        self.ask_in_dialog(now, session, &Method::Invite, |builder| {
+            with_sdp(builder, body)
+        });
+    }
+
+    /// The owner of a phone sends the call on.
+    fn refer(&mut self, now: Instant, session: SessionId) {
+        let to = self.sessions.get(&session).and_then(|one| match one.role {
+            Role::Phone(manner) => manner.transfer,
+            Role::Caller(_) => None,
+        });
+        if let Some((_, to)) = to {
+            self.ask_in_dialog(now, session, &Method::Refer, |builder| {
+                let refer_to = format!("<{to}>");
+                builder.header(HeaderName::ReferTo, refer_to).finish()
+            });
+        }
+    }
+
+    fn ask_in_dialog(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        method: &Method,
+        write: impl FnOnce(Builder) -> Message,
+    ) {
         let Some(mut one) = self.sessions.remove(&session) else {
             return;
         };
         if let State::Connected { .. } = one.state {
             one.dialog.cseq += 1;
-            self.send_in_dialog(now, session, &one, &Method::Invite, body);
+            self.send_in_dialog(now, session, &one, method, write);
         }
         self.sessions.insert(session, one);
     }
@@ -199,9 +228,9 @@ impl Peer {
         session: SessionId,
         one: &Session,
         method: &Method,
-        body: &str,
+        write: impl FnOnce(Builder) -> Message,
     ) {
-        let request = with_sdp(self.start(method, &one.dialog), body);
+        let request = write(self.start(method, &one.dialog));
         let flow = one.dialog.flow;
         let sent = Request::new(request).ok().zip(flow);
         if let Some(tx) =

@@ -27,7 +27,7 @@ impl Peer {
     ) {
         match request.method() {
             Method::Invite if request.to_tag().is_none() => self.ring(now, tx, request, flow),
-            Method::Invite | Method::Info | Method::Update | Method::Message => {
+            Method::Invite | Method::Info | Method::Update | Method::Message | Method::Notify => {
                 self.handle_in_session(now, tx, request);
             }
             Method::Bye => self.handle_bye(now, tx, request),
@@ -135,6 +135,9 @@ impl Peer {
         if let Some(hold) = manner.hold {
             self.timers.insert((now + hold, session, Timer::Hold));
             self.timers.insert((now + 2 * hold, session, Timer::Resume));
+        }
+        if let Some((after, _)) = manner.transfer {
+            self.timers.insert((now + after, session, Timer::Transfer));
         }
         if let Some(talk) = manner.talk {
             self.timers.insert((now + talk, session, Timer::HangUp));

@@ -1,0 +1,408 @@
+//! Bringing the caller together with whom the call was transferred to.
+//!
+//! The target was called without an offer, so its 2xx brings one (RFC 3725 §4.1). The caller gets it
+//! in a re-INVITE, and what the caller answers goes to the target in the ACK. Until then the target
+//! hears nothing, for a round trip; the agent who transfers stays.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sip::{HeaderName, Method, Request, Response, StatusCode};
+use sip_transaction::{ClientTx, Failure, TransactionLayer};
+
+use crate::{
+    call::{Company, Connected, Stage},
+    calls::{Calls, ClientUse, SentJoin},
+    carry,
+    dialog::Dialog,
+    event::{AgentFailure, EndCause, Event},
+    ids::{AttemptId, CallNumber},
+    leg::{Leg, OwedAck, Side},
+    ringing::ALLOW,
+    session::{AskBy, Session},
+};
+
+/// After how long a re-INVITE that met another one is tried again. RFC 3261 §14.1 gives whoever did
+/// not choose the Call-ID up to two seconds.
+const GLARE_RETRY: Duration = Duration::from_secs(1);
+
+/// How soon it is tried again when something else was open in the call.
+const BUSY_RETRY: Duration = Duration::from_millis(250);
+
+/// The target has answered, and its offer is for the caller.
+#[derive(Debug)]
+pub(crate) struct Joining {
+    pub(crate) attempt: AttemptId,
+    pub(crate) leg: Leg,
+    /// The target's 2xx: its offer.
+    offer: Response,
+    asked: Asked,
+    /// The target does not wait longer for its ACK (RFC 3261 §13.3.1.4).
+    gives_up_at: Instant,
+}
+
+/// Whether the caller has been asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Not yet, or again from then on.
+    Due(Instant),
+    /// By this re-INVITE.
+    By(ClientTx),
+}
+
+impl Joining {
+    pub(crate) fn next_deadline(&self) -> Instant {
+        match self.asked {
+            Asked::Due(at) => at.min(self.gives_up_at),
+            Asked::By(_) => self.gives_up_at,
+        }
+    }
+
+    pub(crate) const fn is_asked(&self) -> bool {
+        matches!(self.asked, Asked::By(_))
+    }
+}
+
+impl Calls {
+    /// The target has answered: the caller is asked to take its offer.
+    pub(crate) fn join(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        tx: ClientTx,
+        dialog: Dialog,
+        response: &Response,
+    ) {
+        let (usual, gives_up_at) = (
+            self.settings.session_interval,
+            now + self.settings.ack_max(),
+        );
+        let Some(transfer) = self.transfer_mut(number) else {
+            return;
+        };
+        let Some(attempt) = transfer.ringing.take().map(|ringing| ringing.id) else {
+            return;
+        };
+        let mut leg = Leg::new(dialog, Session::calling(now, response, usual));
+        leg.owed_ack = Some(OwedAck {
+            cseq: response.cseq_number(),
+            tx,
+            remote_tag: Bytes::copy_from_slice(response.to_tag().unwrap_or_default()),
+        });
+        transfer.joining = Some(Joining {
+            attempt,
+            leg,
+            offer: response.clone(),
+            asked: Asked::Due(now),
+            gives_up_at,
+        });
+        if response.body_bytes().is_empty() {
+            let cause = AgentFailure::Rejected(StatusCode::NOT_ACCEPTABLE_HERE);
+            self.give_up_joining(now, layer, number, cause);
+        } else {
+            self.carry_on_joining(now, layer, number);
+        }
+        self.rearm(number);
+    }
+
+    /// Asks the caller, or gives the target up.
+    pub(crate) fn carry_on_joining(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        let is_busy = self.is_renegotiating(number);
+        let Some(joining) = self.joining_mut(number) else {
+            return;
+        };
+        match joining.asked {
+            _ if joining.gives_up_at <= now => {
+                self.give_up_joining(now, layer, number, AgentFailure::NoAnswer);
+            }
+            Asked::Due(at) if at <= now && is_busy => {
+                joining.asked = Asked::Due(now + BUSY_RETRY);
+            }
+            Asked::Due(at) if at <= now => self.ask_to_join(now, layer, number),
+            Asked::Due(_) | Asked::By(_) => {}
+        }
+    }
+
+    fn ask_to_join(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
+        let Some(Stage::Connected(connected)) =
+            self.table.get_mut(&number).map(|call| &mut call.stage)
+        else {
+            return;
+        };
+        let Connected {
+            caller, company, ..
+        } = &mut **connected;
+        let Company::Transfer(transfer) = company else {
+            return;
+        };
+        let Some(joining) = transfer.joining.as_mut() else {
+            return;
+        };
+        let (builder, flow) = caller
+            .dialog
+            .request(&Method::Invite, &mut self.ids, &self.locals);
+        let builder = caller
+            .session
+            .write_request(builder)
+            .header(
+                HeaderName::Contact,
+                self.locals.contact(caller.dialog.flow()),
+            )
+            .header(HeaderName::Allow, ALLOW);
+        let offer = &joining.offer;
+        let invite = carry::content(builder, offer).finish_with_body(offer.body_bytes());
+        let tx = Request::new(invite)
+            .ok()
+            .and_then(|invite| layer.request(now, invite, flow).ok());
+        joining.asked = tx.map_or(Asked::Due(now + BUSY_RETRY), Asked::By);
+        let sent = SentJoin {
+            call: number,
+            flow,
+            peer: caller.dialog.peer(),
+            ack: None,
+        };
+        if let Some(tx) = tx {
+            self.client_uses.insert(tx, ClientUse::Join(Box::new(sent)));
+        }
+    }
+
+    /// The caller's answer to the target's offer.
+    pub(crate) fn handle_join_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let (number, status) = (sent.call, response.status());
+        if let Some(ack) = &sent.ack
+            && status.is_success()
+        {
+            return layer.send(&ack.ack, ack.flow);
+        }
+        if status.is_provisional() {
+            return;
+        }
+        let is_awaited = self
+            .joining_mut(number)
+            .is_some_and(|joining| joining.asked == Asked::By(tx));
+        match status {
+            status if status.is_success() => {
+                self.ack_join(layer, tx, response);
+                if is_awaited {
+                    self.joined(now, layer, number, response);
+                } else {
+                    self.describe_agent_again(now, layer, number);
+                }
+            }
+            _ if !is_awaited => {}
+            //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
+            //# If the response for a request within a dialog is a 481
+            //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
+            //# SHOULD terminate the dialog.
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
+                self.finish(now, layer, number, EndCause::PeerLost, None);
+            }
+            StatusCode::REQUEST_PENDING
+            | StatusCode::SERVER_INTERNAL_ERROR
+            | StatusCode::SERVICE_UNAVAILABLE => self.ask_to_join_at(number, now + GLARE_RETRY),
+            _ => self.give_up_joining(now, layer, number, AgentFailure::Rejected(status)),
+        }
+        self.rearm(number);
+    }
+
+    /// The caller did not answer: it is gone, or its connection is.
+    pub(crate) fn handle_join_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        cause: Failure,
+    ) {
+        let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let number = sent.call;
+        let is_awaited = self
+            .joining_mut(number)
+            .is_some_and(|joining| joining.asked == Asked::By(tx));
+        match cause {
+            _ if !is_awaited => {}
+            Failure::Timeout => self.finish(now, layer, number, EndCause::PeerLost, None),
+            Failure::Transport => self.ask_to_join_at(number, now + GLARE_RETRY),
+        }
+        self.rearm(number);
+    }
+
+    fn ask_to_join_at(&mut self, number: CallNumber, at: Instant) {
+        if let Some(joining) = self.joining_mut(number) {
+            joining.asked = Asked::Due(at);
+        }
+    }
+
+    /// Both have agreed: the target gets the caller's answer, and has the call.
+    fn joined(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        answer: &Response,
+    ) {
+        let Some(joining) = self
+            .transfer_mut(number)
+            .and_then(|transfer| transfer.joining.take())
+        else {
+            return;
+        };
+        let Joining {
+            attempt,
+            mut leg,
+            offer,
+            ..
+        } = joining;
+        if let Some(caller) = self.leg_mut(number, Side::Caller) {
+            caller.session.answered(now, answer);
+            if let Ok(target) = answer.remote_target() {
+                caller.dialog.refresh_target(target);
+            }
+            caller.describe(&offer);
+        }
+        leg.describe(answer);
+        if let Some(owed) = leg.owed_ack.take() {
+            self.pay_ack(layer, owed, &leg.dialog, Some(answer));
+        }
+        self.hand_over(now, layer, number, leg, attempt);
+    }
+
+    /// Acknowledges the caller's 2xx, each time it comes.
+    fn ack_join(&mut self, layer: &mut TransactionLayer, tx: ClientTx, response: &Response) {
+        let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
+            return;
+        };
+        let (number, flow, peer) = (sent.call, sent.flow, sent.peer);
+        let dialog = match self.leg_mut(number, Side::Caller) {
+            Some(leg) => leg.dialog.clone(),
+            // The call has ended meanwhile; the response says all that its ACK needs.
+            None => Dialog::calling(response, &[], flow, peer),
+        };
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    /// The caller has taken the offer of a target that is gone by now: it is told again where the
+    /// agent is who still has the call.
+    fn describe_agent_again(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        if !self.is_in_transfer(number) {
+            self.ask(now, layer, number, Side::Caller, AskBy::Invite);
+        }
+    }
+
+    /// The target cannot be joined.
+    pub(crate) fn give_up_joining(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        cause: AgentFailure,
+    ) {
+        let Some(joining) = self
+            .transfer_mut(number)
+            .and_then(|transfer| transfer.joining.take())
+        else {
+            return;
+        };
+        let attempt = joining.attempt;
+        self.drop_target(now, layer, joining);
+        self.emit(Event::AgentFailed {
+            call: number,
+            attempt,
+            cause,
+        });
+    }
+
+    /// Hangs up a target that has answered.
+    pub(crate) fn drop_target(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        joining: Joining,
+    ) {
+        let mut dialog = self.leave_target(now, layer, joining);
+        self.bye(now, layer, &mut dialog, None);
+    }
+
+    /// Acknowledges the target's answer, and takes back what the caller was asked. The dialog with
+    /// the target.
+    fn leave_target(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        joining: Joining,
+    ) -> Dialog {
+        if let Asked::By(tx) = joining.asked {
+            layer.cancel(now, tx, None);
+        }
+        let mut leg = joining.leg;
+        if let Some(owed) = leg.owed_ack.take() {
+            self.pay_ack(layer, owed, &leg.dialog, None);
+        }
+        leg.dialog
+    }
+
+    /// The target of this attempt is not wanted any more.
+    pub(crate) fn withdraw_joining(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        attempt: AttemptId,
+    ) {
+        let joining = self.transfer_mut(number).and_then(|transfer| {
+            transfer
+                .joining
+                .take_if(|joining| joining.attempt == attempt)
+        });
+        if let Some(joining) = joining {
+            self.drop_target(now, layer, joining);
+        }
+    }
+
+    /// The target has hung up before it was joined.
+    pub(crate) fn target_hung_up(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        let Some(joining) = self
+            .transfer_mut(number)
+            .and_then(|transfer| transfer.joining.take())
+        else {
+            return;
+        };
+        let attempt = joining.attempt;
+        self.leave_target(now, layer, joining);
+        self.emit(Event::AgentFailed {
+            call: number,
+            attempt,
+            cause: AgentFailure::Declined,
+        });
+    }
+
+    fn joining_mut(&mut self, number: CallNumber) -> Option<&mut Joining> {
+        self.transfer_mut(number)?.joining.as_mut()
+    }
+}

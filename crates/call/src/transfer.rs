@@ -1,0 +1,500 @@
+//! Transfers (RFC 5589): an agent sends the call on by REFER (RFC 3515).
+//!
+//! The agent stays in the call until it has gone on, so that nothing is lost when the target fails:
+//! the call is then the agent's as before. Where the call goes is the owner's to say
+//! ([`Event::TransferAsked`]): to somebody who is rung with [`Calls::ring`] as for a waiting call,
+//! or to a queue, for which [`Calls::release_agent`] lets the agent go at once.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use sip::{HeaderName, Method, Request, StatusCode, headers::ReferTo};
+use sip_transaction::{Flow, ServerTx, TransactionLayer};
+
+use crate::{
+    call::{Attempt, Call, Company, Stage},
+    calls::{Calls, ClientUse, StageView},
+    event::{EndCause, Event},
+    ids::{AttemptId, CallNumber},
+    joining::Joining,
+    leg::{Leg, Side},
+    ringing::ALLOW,
+};
+
+/// How long a subscription to the course of a transfer lasts, as it is said to the phone (seconds).
+/// It ends with the transfer, which has limits of its own.
+const SUBSCRIPTION_EXPIRES: u32 = 180;
+
+/// Whether the sender of a REFER wants to be told how it goes (RFC 4488).
+const REFER_SUB: &str = "Refer-Sub";
+
+/// A call on its way from an agent to somebody else.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// The agent who sends it on, until it has gone on or the agent has hung up.
+    pub(crate) transferor: Option<Transferor>,
+    /// What whoever is rung is asked to replace (RFC 3891), as it is written in the header.
+    replaces: Option<Bytes>,
+    /// Who sends it on, for whoever is rung (RFC 3892).
+    referred_by: Option<Bytes>,
+    pub(crate) ringing: Option<Attempt>,
+    /// Somebody has answered, and the caller is being told.
+    pub(crate) joining: Option<Joining>,
+    /// When it has lasted so long that nobody can be there any more.
+    pub(crate) gives_up_at: Instant,
+}
+
+/// An agent who has sent REFER.
+#[derive(Debug)]
+pub(crate) struct Transferor {
+    pub(crate) leg: Leg,
+    course: Course,
+}
+
+/// The implicit subscription of a REFER (RFC 3515 §2.4.4).
+#[derive(Debug)]
+enum Course {
+    /// The phone is told how the transfer goes; the CSeq number of its REFER names it.
+    Told { refer: u32 },
+    /// The phone asked not to be told (RFC 4488).
+    Untold,
+}
+
+/// Whether more notifications come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Notified {
+    More,
+    Last,
+}
+
+impl Company {
+    /// The agent sends the call on. On which flow the agent is; `None` when nobody can.
+    fn leave(&mut self, transfer: Transfer, course: Course) -> Option<Flow> {
+        let before = std::mem::replace(self, Self::Transfer(Box::new(transfer)));
+        match (before, self) {
+            (Self::Agent(leg), Self::Transfer(transfer)) => {
+                let flow = leg.dialog.flow();
+                transfer.transferor = Some(Transferor { leg, course });
+                Some(flow)
+            }
+            (before, company) => {
+                *company = before;
+                None
+            }
+        }
+    }
+
+    /// The call is the agent's again.
+    fn come_back(&mut self) {
+        if let Self::Transfer(transfer) = self
+            && let Some(transferor) = transfer.transferor.take()
+        {
+            *self = Self::Agent(transferor.leg);
+        }
+    }
+}
+
+impl Transfer {
+    fn of(refer: &Request, replaces: Option<Bytes>, gives_up_at: Instant) -> Self {
+        let referred_by = refer.header(HeaderName::ReferredBy);
+        Self {
+            transferor: None,
+            replaces,
+            referred_by: referred_by.map(Bytes::copy_from_slice),
+            ringing: None,
+            joining: None,
+            gives_up_at,
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Instant {
+        let joining = self.joining.as_ref().map(Joining::next_deadline);
+        joining.into_iter().fold(self.gives_up_at, Instant::min)
+    }
+
+    /// How the call looks when no agent is in it.
+    pub(crate) const fn view(&self) -> StageView {
+        if self.ringing.is_some() || self.joining.is_some() {
+            StageView::Ringing
+        } else {
+            StageView::Waiting
+        }
+    }
+
+    /// Dialogs, early ones included, with whom the call goes to.
+    pub(crate) fn target_legs(&self) -> usize {
+        usize::from(self.ringing.is_some()) + usize::from(self.joining.is_some())
+    }
+
+    pub(crate) fn joining_leg(&self) -> Option<&Leg> {
+        self.joining.as_ref().map(|joining| &joining.leg)
+    }
+
+    /// Whether the caller has been asked to change its session.
+    pub(crate) fn is_inviting(&self) -> bool {
+        self.joining.as_ref().is_some_and(Joining::is_asked)
+    }
+
+    /// What an INVITE to whoever is rung says beside what the caller's said.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (HeaderName, &Bytes)> {
+        let replaces = self.replaces.as_ref();
+        let referred_by = self.referred_by.as_ref();
+        let replaces = replaces.map(|value| (HeaderName::Replaces, value));
+        let referred_by = referred_by.map(|value| (HeaderName::ReferredBy, value));
+        replaces.into_iter().chain(referred_by)
+    }
+}
+
+impl Calls {
+    /// A REFER inside a call. Why it is refused at once, if so; else its owner says what comes of it.
+    pub(crate) fn handle_refer(
+        &mut self,
+        number: CallNumber,
+        side: Side,
+        tx: ServerTx,
+        refer: &Request,
+    ) -> Option<StatusCode> {
+        // Who has the caller is the centre's to say, never a caller's or a carrier's.
+        if side != Side::Agent {
+            return Some(StatusCode::FORBIDDEN);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.2
+        //# A REFER request MUST contain exactly one Refer-To header
+        //# field value.
+        let mut targets = refer.header_values(HeaderName::ReferTo);
+        let target = match (targets.next(), targets.next()) {
+            (Some(only), None) => ReferTo::parse(only).ok(),
+            _ => None,
+        };
+        let Some(target) = target else {
+            return Some(StatusCode::BAD_REQUEST);
+        };
+        if target
+            .method()
+            .is_some_and(|method| method != Method::Invite.as_bytes())
+        {
+            return Some(StatusCode::NOT_IMPLEMENTED);
+        }
+        if target.with_replaces(|replaces| replaces.is_err()) == Some(true) {
+            return Some(StatusCode::BAD_REQUEST);
+        }
+        if self.is_in_transfer(number) || self.is_renegotiating(number) {
+            return Some(StatusCode::REQUEST_PENDING);
+        }
+        self.emit(Event::TransferAsked { call: number, tx });
+        None
+    }
+
+    /// Refuses a transfer that was asked for ([`Event::TransferAsked`]); the call is the agent's as
+    /// before.
+    pub fn refuse_transfer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        status: StatusCode,
+    ) {
+        self.answer(now, layer, tx, status);
+    }
+
+    /// Accepts a transfer that was asked for. From now on the call can be rung for with
+    /// [`Calls::ring`]; the agent stays in it until somebody answers ([`Event::AgentAnswered`]) or
+    /// [`Calls::release_agent`]. `replaces` is the dialog that the phones which are rung are asked to
+    /// end for it (RFC 3891). Whether that could be done: not when the call has ended meanwhile or
+    /// has become another agent's.
+    pub fn accept_transfer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        tx: ServerTx,
+        replaces: Option<Bytes>,
+    ) -> bool {
+        let Some(refer) = layer.server_request(tx).cloned() else {
+            return false;
+        };
+        let wants_no_course = refer
+            .header_named(REFER_SUB)
+            .is_some_and(|value| value.eq_ignore_ascii_case(b"false"));
+        let course = if wants_no_course {
+            Course::Untold
+        } else {
+            Course::Told {
+                refer: refer.cseq_number(),
+            }
+        };
+        let transfer = Transfer::of(&refer, replaces, now + self.settings.wait_max);
+        let flow = self
+            .connected_mut(number)
+            .and_then(|connected| connected.company.leave(transfer, course));
+        let Some(flow) = flow else {
+            self.answer(now, layer, tx, StatusCode::REQUEST_PENDING);
+            return false;
+        };
+        let status = StatusCode::ACCEPTED;
+        if let Some(builder) = layer.response_builder(tx, status, status.reason(), None) {
+            let builder = builder.header(HeaderName::Contact, self.locals.contact(flow));
+            let accepted = if wants_no_course {
+                builder.header_named(REFER_SUB, "false")
+            } else {
+                builder
+            };
+            layer.respond(now, tx, accepted.finish());
+        }
+        //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.4
+        //# A NOTIFY MUST be sent immediately after a successful
+        //# response to a REFER
+        self.notify(now, layer, number, StatusCode::TRYING, Notified::More);
+        self.rearm(number);
+        true
+    }
+
+    /// The call has gone on without the agent who transferred it: the phone is told so and hung up.
+    /// Ignored when the call is in no transfer.
+    pub fn release_agent(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        self.notify(now, layer, number, StatusCode::OK, Notified::Last);
+        if let Some(transferor) = self.take_transferor(now, layer, number) {
+            let mut dialog = transferor.leg.dialog;
+            self.bye(now, layer, &mut dialog, None);
+        }
+        self.rearm(number);
+    }
+
+    /// The transfer has failed with this status: the call is the agent's again, if the agent is still
+    /// there. Whether it is.
+    pub fn transfer_failed(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        status: StatusCode,
+    ) -> bool {
+        let has_agent = self
+            .transfer_mut(number)
+            .is_some_and(|transfer| transfer.transferor.is_some());
+        if !has_agent {
+            return false;
+        }
+        self.stop_target(now, layer, number);
+        self.notify(now, layer, number, status, Notified::Last);
+        if let Some(connected) = self.connected_mut(number) {
+            connected.company.come_back();
+        }
+        self.rearm(number);
+        true
+    }
+
+    pub(crate) fn is_in_transfer(&self, number: CallNumber) -> bool {
+        let stage = self.table.get(&number).map(|call| &call.stage);
+        matches!(stage, Some(Stage::Connected(connected)) if connected.transfer().is_some())
+    }
+
+    pub(crate) fn transfer_mut(&mut self, number: CallNumber) -> Option<&mut Transfer> {
+        self.connected_mut(number)?.transfer_mut()
+    }
+
+    /// The agent who transfers the call has hung up or is gone; the caller is still there.
+    pub(crate) fn agent_left(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        if self.take_transferor(now, layer, number).is_some() {
+            self.emit(Event::AgentLeft { call: number });
+        }
+        self.rearm(number);
+    }
+
+    /// Takes the agent out of the call, with all that the two sides had asked of each other.
+    fn take_transferor(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) -> Option<Transferor> {
+        let gives_up_at = now + self.settings.wait_max;
+        let transfer = self.transfer_mut(number)?;
+        let mut transferor = transfer.transferor.take()?;
+        transfer.gives_up_at = gives_up_at;
+        if let Some(owed) = transferor.leg.owed_ack.take() {
+            self.pay_ack(layer, owed, &transferor.leg.dialog, None);
+        }
+        if let Some(call) = self.table.get_mut(&number) {
+            let relays = std::mem::take(&mut call.relays);
+            self.end_relays(now, layer, relays);
+        }
+        Some(transferor)
+    }
+
+    /// Somebody else has the call now: the transfer is over.
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        to: Leg,
+        attempt: AttemptId,
+    ) {
+        self.release_agent(now, layer, number);
+        if let Some(connected) = self.connected_mut(number) {
+            connected.company = Company::Agent(to);
+        }
+        self.emit(Event::AgentAnswered {
+            call: number,
+            attempt,
+        });
+    }
+
+    /// The phone of the agent who transfers hears that the target rings.
+    pub(crate) fn tell_ringing(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        self.notify(now, layer, number, StatusCode::RINGING, Notified::More);
+    }
+
+    /// Ends whatever goes on towards the target.
+    pub(crate) fn stop_target(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        let Some(transfer) = self.transfer_mut(number) else {
+            return;
+        };
+        let (ringing, joining) = (transfer.ringing.take(), transfer.joining.take());
+        if let Some(ringing) = ringing {
+            layer.cancel(now, ringing.tx, None);
+        }
+        if let Some(joining) = joining {
+            self.drop_target(now, layer, joining);
+        }
+    }
+
+    /// Ends a transfer whose call ends. The leg of the agent, if there is one, which is still to be
+    /// hung up.
+    pub(crate) fn end_transfer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        transfer: Transfer,
+    ) -> Option<Leg> {
+        if let Some(ringing) = transfer.ringing {
+            layer.cancel(now, ringing.tx, None);
+        }
+        if let Some(joining) = transfer.joining {
+            self.drop_target(now, layer, joining);
+        }
+        let mut transferor = transfer.transferor?;
+        let status = StatusCode::REQUEST_TERMINATED;
+        self.notify_agent(now, layer, &mut transferor, status, Notified::Last);
+        Some(transferor.leg)
+    }
+
+    /// Does what a transfer needs now.
+    pub(crate) fn carry_on_transfer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+    ) {
+        let Some(transfer) = self.transfer_mut(number) else {
+            return;
+        };
+        if transfer.gives_up_at <= now {
+            self.finish(now, layer, number, EndCause::WaitMax, None);
+        } else {
+            self.carry_on_joining(now, layer, number);
+        }
+    }
+
+    fn notify(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        status: StatusCode,
+        notified: Notified,
+    ) {
+        let Some(transfer) = self.transfer_mut(number) else {
+            return;
+        };
+        let Some(mut transferor) = transfer.transferor.take() else {
+            return;
+        };
+        self.notify_agent(now, layer, &mut transferor, status, notified);
+        if let Some(transfer) = self.transfer_mut(number) {
+            transfer.transferor = Some(transferor);
+        }
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.5
+    //# Each NOTIFY MUST contain a body of type "message/sipfrag" [2].
+    fn notify_agent(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        transferor: &mut Transferor,
+        status: StatusCode,
+        notified: Notified,
+    ) {
+        let Course::Told { refer } = transferor.course else {
+            return;
+        };
+        let dialog = &mut transferor.leg.dialog;
+        let contact = self.locals.contact(dialog.flow());
+        let (builder, flow) = dialog.request(&Method::Notify, &mut self.ids, &self.locals);
+        let builder = builder
+            .header_fmt(HeaderName::Event, format_args!("refer;id={refer}"))
+            .header(HeaderName::Contact, contact)
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::ContentType, "message/sipfrag;version=2.0");
+        let builder = match notified {
+            Notified::More => builder.header_fmt(
+                HeaderName::SubscriptionState,
+                format_args!("active;expires={SUBSCRIPTION_EXPIRES}"),
+            ),
+            Notified::Last => builder.header(
+                HeaderName::SubscriptionState,
+                "terminated;reason=noresource",
+            ),
+        };
+        let fragment = format!("SIP/2.0 {} {}\r\n", status.value(), status.reason());
+        let notify = Request::new(builder.finish_with_body(fragment.as_bytes())).ok();
+        if let Some(tx) = notify.and_then(|notify| layer.request(now, notify, flow).ok()) {
+            self.client_uses.insert(tx, ClientUse::Unwatched);
+        }
+    }
+}
+
+impl Call {
+    /// The phone that is being rung, if one is.
+    pub(crate) fn ringing(&self) -> Option<&Attempt> {
+        match &self.stage {
+            Stage::Waiting(waiting) => waiting.ringing.as_ref(),
+            Stage::Connected(connected) => connected.transfer()?.ringing.as_ref(),
+            Stage::Ending(_) => None,
+        }
+    }
+
+    /// Where the phone that is being rung is noted; `None` when none may be rung.
+    pub(crate) fn ringing_mut(&mut self) -> Option<&mut Option<Attempt>> {
+        match &mut self.stage {
+            Stage::Waiting(waiting) => Some(&mut waiting.ringing),
+            Stage::Connected(connected) => {
+                let transfer = connected.transfer_mut()?;
+                transfer.joining.is_none().then_some(&mut transfer.ringing)
+            }
+            Stage::Ending(_) => None,
+        }
+    }
+}

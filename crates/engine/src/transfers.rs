@@ -1,0 +1,212 @@
+//! Transfers: where an agent's REFER sends a call, and what becomes of it.
+//!
+//! To a line, the call enters the queue and the agent is let go at once: nobody stays on the
+//! telephone with a caller who waits for a colleague. To an agent, whoever sends the call on keeps it
+//! until the other has answered.
+
+use std::time::Instant;
+
+use acd::{AgentId, AgentState, LineId, OfferFailure};
+use bytes::Bytes;
+use call::{AgentFailure, CallNumber};
+use sip::{Request, StatusCode, Uri};
+use sip_transaction::ServerTx;
+
+use crate::{
+    engine::Engine,
+    event::{Event, TransferOutcome, Transferred},
+    receive::aor_of,
+    record::{Answered, LiveOffer, acd_id},
+};
+
+/// Where a call is sent.
+#[derive(Debug)]
+enum Onward {
+    /// Into the queue of a line.
+    Line(LineId),
+    /// To one agent, whose phone is to end the call that is replaced, if one is.
+    Agent {
+        agent: AgentId,
+        replaces: Option<Bytes>,
+    },
+}
+
+impl Engine {
+    /// An agent asks to send a call on.
+    pub(crate) fn take_transfer(&mut self, now: Instant, call: CallNumber, tx: ServerTx) {
+        let onward = match self.layer.server_request(tx) {
+            Some(refer) => self.onward(refer),
+            None => return,
+        };
+        match onward {
+            Ok(Onward::Line(line)) => self.transfer_to_line(now, call, tx, line),
+            Ok(Onward::Agent { agent, replaces }) => {
+                self.transfer_to_agent(now, call, tx, agent, replaces);
+            }
+            Err(status) => {
+                self.emit(Event::TransferEnded {
+                    outcome: TransferOutcome::Refused,
+                });
+                self.calls.refuse_transfer(now, &mut self.layer, tx, status);
+            }
+        }
+    }
+
+    /// Where a REFER sends its call: to a line by its number, or to an agent by address-of-record or
+    /// by the contact of a phone, which is what a phone knows of whom it talks with.
+    fn onward(&self, refer: &Request) -> Result<Onward, StatusCode> {
+        let target = refer.refer_to().ok_or(StatusCode::BAD_REQUEST)?;
+        let uri = target.target.uri().map_err(|_| StatusCode::BAD_REQUEST)?;
+        let replaces = target
+            .with_replaces(|replaces| replaces.ok().map(|one| Bytes::from(one.to_bytes())))
+            .flatten();
+        if let Some(line) = self.dial_plan.line(&uri, None) {
+            return Ok(Onward::Line(line));
+        }
+        let agent = self
+            .agent_of_aor(&uri)
+            .or_else(|| self.agent_at_contact(&uri))
+            .ok_or(StatusCode::NOT_FOUND)?;
+        if !self.acd.can_be_asked(agent) {
+            return Err(match self.acd.agent_state(agent) {
+                AgentState::LoggedOut | AgentState::Unreachable { .. } => {
+                    StatusCode::TEMPORARILY_UNAVAILABLE
+                }
+                _ => StatusCode::BUSY_HERE,
+            });
+        }
+        if self.phones(agent).is_empty() {
+            return Err(StatusCode::TEMPORARILY_UNAVAILABLE);
+        }
+        Ok(Onward::Agent { agent, replaces })
+    }
+
+    /// The agent whose phone has this contact.
+    fn agent_at_contact(&self, uri: &Uri<'_>) -> Option<AgentId> {
+        let is_it = |contact: &Uri<'_>| match (contact.as_sip(), uri.as_sip()) {
+            (Some(contact), Some(uri)) => {
+                (contact.user, contact.host, contact.port) == (uri.user, uri.host, uri.port)
+            }
+            _ => false,
+        };
+        self.directory().agents().find(|&agent| {
+            let fixed = self.contacts.get(&agent);
+            let mut bindings = self.registrar.bindings(aor_of(agent));
+            bindings.any(|binding| is_it(&binding.contact.as_uri()))
+                || fixed.is_some_and(|contact| is_it(&contact.as_uri()))
+        })
+    }
+
+    fn transfer_to_line(&mut self, now: Instant, call: CallNumber, tx: ServerTx, to: LineId) {
+        if !self
+            .calls
+            .accept_transfer(now, &mut self.layer, call, tx, None)
+        {
+            return;
+        }
+        if let Some(record) = self.records.get_mut(call)
+            && let Some(Answered { at, agent }) = record.answered.take()
+        {
+            let (from, waited) = (record.line, at - record.offered_at);
+            record.line = to;
+            record.offered_at = now;
+            let event = Event::CallTransferred {
+                call: record.id.clone(),
+                agent,
+                to: Transferred::Line { from, to, waited },
+            };
+            self.emit(event);
+            self.emit(Event::TransferEnded {
+                outcome: TransferOutcome::Done,
+            });
+        }
+        let call_id = acd_id(call);
+        self.acd
+            .handle_input(now, acd::Input::CallMoved { call: call_id, to });
+        self.calls.release_agent(now, &mut self.layer, call);
+    }
+
+    fn transfer_to_agent(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        tx: ServerTx,
+        agent: AgentId,
+        replaces: Option<Bytes>,
+    ) {
+        let accepted = self
+            .calls
+            .accept_transfer(now, &mut self.layer, call, tx, replaces);
+        if accepted {
+            let call = acd_id(call);
+            self.acd
+                .handle_input(now, acd::Input::OfferTo { call, agent });
+        }
+    }
+
+    /// An agent has a call: the first on its line, or another to whom it was sent on.
+    pub(crate) fn call_answered(&mut self, now: Instant, call: CallNumber, live: &LiveOffer) {
+        let Some(record) = self.records.get_mut(call) else {
+            return;
+        };
+        let agent = live.agent;
+        let before = record.answered;
+        record.answered = Some(Answered {
+            at: before.map_or(now, |before| before.at),
+            agent,
+        });
+        if let Some(before) = before {
+            let event = Event::CallTransferred {
+                call: record.id.clone(),
+                agent: before.agent,
+                to: Transferred::Agent(agent),
+            };
+            self.emit(event);
+            self.emit(Event::TransferEnded {
+                outcome: TransferOutcome::Done,
+            });
+        }
+        let offer = live.offer;
+        self.acd
+            .handle_input(now, acd::Input::OfferAnswered { offer });
+    }
+
+    /// Nobody took a call that an agent had sent on: it is the agent's again, unless the agent has hung up
+    /// meanwhile. Nothing, when the call was not being sent on.
+    pub(crate) fn transfer_failed(&mut self, now: Instant, call: CallNumber, status: StatusCode) {
+        let is_back = self
+            .calls
+            .transfer_failed(now, &mut self.layer, call, status);
+        if is_back {
+            self.emit(Event::TransferEnded {
+                outcome: TransferOutcome::Failed,
+            });
+        }
+    }
+
+    /// The agent who sent a call on has hung up before anybody had it.
+    pub(crate) fn agent_left(&mut self, now: Instant, call: CallNumber) {
+        let call = acd_id(call);
+        self.acd
+            .handle_input(now, acd::Input::AgentReleased { call });
+    }
+}
+
+/// What the agent who sent a call on is told of an attempt that failed.
+pub(crate) const fn told_of(cause: AgentFailure) -> StatusCode {
+    match cause {
+        AgentFailure::Busy => StatusCode::BUSY_HERE,
+        AgentFailure::Declined => StatusCode::DECLINE,
+        AgentFailure::NoAnswer | AgentFailure::Unreachable => StatusCode::TEMPORARILY_UNAVAILABLE,
+        AgentFailure::Rejected(status) => status,
+    }
+}
+
+pub(crate) const fn offer_failure(cause: AgentFailure) -> OfferFailure {
+    match cause {
+        AgentFailure::Busy => OfferFailure::Busy,
+        AgentFailure::Declined | AgentFailure::Rejected(_) => OfferFailure::Declined,
+        AgentFailure::NoAnswer => OfferFailure::NoAnswer,
+        AgentFailure::Unreachable => OfferFailure::Unreachable,
+    }
+}
