@@ -217,6 +217,7 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
             let (line, to) = match to {
                 Transferred::Line { to, .. } => (Some(line_id(*to)), None),
                 Transferred::Agent(to) => (None, Some(agent_id(*to))),
+                Transferred::Outside => (None, None),
             };
             (
                 "call-transferred",

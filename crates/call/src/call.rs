@@ -91,6 +91,8 @@ pub(crate) struct Attempt {
     pub(crate) rang: Rang,
     /// The description of its early media that was passed on last.
     pub(crate) described: Bytes,
+    /// Until when it may ring, where its owner has no limit of its own.
+    pub(crate) rings_until: Option<Instant>,
 }
 
 /// Whether a phone gave a sign of life.

@@ -414,6 +414,15 @@ impl Calls {
         })
     }
 
+    /// The caller's INVITE, while the call is there.
+    pub fn invite(&self, call: CallNumber) -> Option<&Request> {
+        match &self.table.get(&call)?.stage {
+            Stage::Waiting(waiting) => Some(&waiting.invite),
+            Stage::Connected(connected) => Some(&connected.invite),
+            Stage::Ending(_) => None,
+        }
+    }
+
     /// All calls in the order of their arrival.
     pub fn numbers(&self) -> impl Iterator<Item = CallNumber> + '_ {
         self.table.keys().copied()

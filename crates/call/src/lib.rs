@@ -43,4 +43,4 @@ mod unanswered;
 pub use calls::{CallView, Calls, Settings, StageView};
 pub use event::{AgentFailure, EndCause, Event, Routed};
 pub use ids::{AttemptId, CallId, CallNumber};
-pub use ringing::{ALLOW, SUPPORTED};
+pub use ringing::{ALLOW, Identity, Outside, SUPPORTED};

@@ -30,6 +30,40 @@ pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
 /// A caller whose From cannot be read by a phone (RFC 3323 §4.1.1.3).
 const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
+/// A telephone outside, to which a call is transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// Until when it may ring.
+    pub rings_until: Instant,
+    /// Whether it may learn who calls.
+    pub identity: Identity,
+}
+
+/// Whether somebody learns who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The caller's identity goes along.
+    Shown,
+    /// The caller has asked for privacy, and who is rung must not know.
+    Withheld,
+}
+
+/// Who is rung.
+#[derive(Clone, Copy, Debug)]
+enum Whom {
+    Agent,
+    Outside(Outside),
+}
+
+impl Whom {
+    const fn rings_until(self) -> Option<Instant> {
+        match self {
+            Self::Agent => None,
+            Self::Outside(outside) => Some(outside.rings_until),
+        }
+    }
+}
+
 impl Calls {
     /// Sends the caller's INVITE to an agent's phone; in a transfer without an offer, which the phone
     /// makes then. How it ends is told by [`Event::AgentAnswered`] or [`Event::AgentFailed`], once,
@@ -45,13 +79,43 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) {
+        self.ring_somebody(now, layer, call, attempt, target, Whom::Agent);
+    }
+
+    /// Sends a call that is being transferred to a telephone outside, which learns who calls and
+    /// nothing else of what the caller's INVITE said. Ends like [`Calls::ring`], at the latest after
+    /// `outside.rings_until`.
+    pub fn ring_outside(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        attempt: AttemptId,
+        target: &Target,
+        outside: Outside,
+    ) {
+        if self.is_in_transfer(call) {
+            self.ring_somebody(now, layer, call, attempt, target, Whom::Outside(outside));
+        }
+        self.rearm(call);
+    }
+
+    fn ring_somebody(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        attempt: AttemptId,
+        target: &Target,
+        whom: Whom,
+    ) {
         let may_ring = self
             .ringing_mut(call)
             .is_some_and(|ringing| ringing.is_none());
         if !may_ring {
             return;
         }
-        let sent = self.agent_invite(call, target).and_then(|invite| {
+        let sent = self.agent_invite(call, target, whom).and_then(|invite| {
             let call_id = Bytes::copy_from_slice(invite.call_id());
             let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
             let tx = layer.request(now, invite, target.flow).ok()?;
@@ -84,6 +148,7 @@ impl Calls {
                 tx,
                 rang: Rang::No,
                 described: Bytes::new(),
+                rings_until: whom.rings_until(),
             });
         }
     }
@@ -134,7 +199,7 @@ impl Calls {
         }
     }
 
-    fn agent_invite(&mut self, call: CallNumber, target: &Target) -> Option<Request> {
+    fn agent_invite(&mut self, call: CallNumber, target: &Target, whom: Whom) -> Option<Request> {
         let from_tag = call.tag(&mut self.ids);
         let Call { id, stage, .. } = self.table.get(&call)?;
         let (caller, transfer) = match stage {
@@ -155,7 +220,11 @@ impl Calls {
         for route in &target.routes {
             builder = builder.header(HeaderName::Route, route);
         }
-        let from = [caller_identity(caller), b";tag=", &from_tag].concat();
+        let identity = match whom {
+            Whom::Outside(outside) if outside.identity == Identity::Withheld => ANONYMOUS,
+            _ => caller_identity(caller),
+        };
+        let from = [identity, b";tag=", &from_tag].concat();
         let token = self.ids.token();
         let builder = builder
             .header(HeaderName::From, from)
@@ -165,6 +234,14 @@ impl Calls {
             .header(HeaderName::Contact, self.locals.contact(target.flow))
             .header(HeaderName::Allow, ALLOW);
         let builder = session::propose(builder, self.settings.session_interval);
+        if let Whom::Outside(outside) = whom {
+            let builder = match outside.identity {
+                Identity::Shown => builder.copy(caller, HeaderName::PAssertedIdentity),
+                Identity::Withheld => builder,
+            };
+            let builder = builder.copy(caller, HeaderName::Privacy);
+            return builder.finish_request().ok();
+        }
         let builder = carry::call_id(builder, id, &self.settings.domain);
         let Some(transfer) = transfer else {
             return Request::new(Self::with_offer(builder, caller)).ok();

@@ -14,7 +14,7 @@ use sip_transaction::{Flow, ServerTx, TransactionLayer};
 use crate::{
     call::{Attempt, Call, Company, Stage},
     calls::{Calls, ClientUse, StageView},
-    event::{EndCause, Event},
+    event::{AgentFailure, EndCause, Event},
     ids::{AttemptId, CallNumber},
     joining::Joining,
     leg::{Leg, Side},
@@ -109,7 +109,9 @@ impl Transfer {
 
     pub(crate) fn next_deadline(&self) -> Instant {
         let joining = self.joining.as_ref().map(Joining::next_deadline);
-        joining.into_iter().fold(self.gives_up_at, Instant::min)
+        let ringing = self.ringing.as_ref().and_then(|one| one.rings_until);
+        let deadlines = joining.into_iter().chain(ringing);
+        deadlines.fold(self.gives_up_at, Instant::min)
     }
 
     /// How the call looks when no agent is in it.
@@ -410,7 +412,15 @@ impl Calls {
         let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
-        if transfer.gives_up_at <= now {
+        let rings_on = |ringing: &mut Attempt| ringing.rings_until.is_none_or(|until| now < until);
+        if let Some(ringing) = transfer.ringing.take_if(|ringing| !rings_on(ringing)) {
+            layer.cancel(now, ringing.tx, None);
+            self.emit(Event::AgentFailed {
+                call: number,
+                attempt: ringing.id,
+                cause: AgentFailure::NoAnswer,
+            });
+        } else if transfer.gives_up_at <= now {
             self.finish(now, layer, number, EndCause::WaitMax, None);
         } else {
             self.carry_on_joining(now, layer, number);

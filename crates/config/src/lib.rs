@@ -41,6 +41,8 @@ pub struct Loaded {
     pub http: SocketAddr,
     /// Where the certificates are; `None` where nothing speaks TLS.
     pub tls: Option<TlsFiles>,
+    /// The DNS servers to ask; those of the system when empty.
+    pub dns: Vec<SocketAddr>,
     /// What TCP and TLS connections may cost.
     pub connections: ConnectionLimits,
     /// How long calls may go on when the node is told to stop.

@@ -1,6 +1,12 @@
 //! Everything but sites and people: the node, its sockets, trunks, limits.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::{Config, Dialled, Listener, NumberRoute, Settings};
 use sip::Transport;
@@ -28,6 +34,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// The least interval of a session timer (RFC 4028 §4).
 const SESSION_MIN: Duration = Duration::from_secs(90);
 
+/// France.
+const COUNTRY: &str = "33";
+
 /// Reads the whole file. `None` only where errors were reported.
 pub(crate) fn read(
     root: &Table<'_>,
@@ -49,11 +58,15 @@ pub(crate) fn read(
     let default_line = node
         .as_ref()
         .and_then(|node| node.required("default_line", "the id of a line"));
+    let country = node.as_ref().and_then(|node| read_country(node, report));
+    let country = country.unwrap_or_else(|| COUNTRY.to_owned());
     node.iter().for_each(Table::finish);
     let listeners = read_listeners(root, report);
     let http = read_http(root);
+    let dns = read_dns(root, report);
+    let connections = read_connections(root);
     let tls = tls::read(root, path, &listeners, report);
-    let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), report);
+    let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), &country, &listeners, report);
     let settings = read_settings(root, report);
     let drain_limit = read_drain(root);
     let log = read_log(root);
@@ -83,6 +96,7 @@ pub(crate) fn read(
             domain: domain.value,
             listeners,
             trunks,
+            country,
             numbers: numbers.collect(),
             partner_lines: people.partner_lines(&directory),
             default_line: line_of(&default_line?.value)?,
@@ -94,11 +108,27 @@ pub(crate) fn read(
         },
         http,
         tls,
-        connections: read_connections(root),
+        dns,
+        connections,
         drain_limit,
         log,
         warnings: Vec::new(),
     })
+}
+
+/// The country code of national numbers.
+fn read_country(node: &Table<'_>, report: &Report<'_>) -> Option<String> {
+    let country = node.string("country_code")?;
+    let is_code = (1..=3).contains(&country.value.len())
+        && country.value.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_code {
+        let message = format!(
+            "`country_code`: `{}` is no country code; write \"33\" for France",
+            country.value
+        );
+        report.error(&country.span, message);
+    }
+    Some(country.value)
 }
 
 fn check_domain(domain: &At<String>, report: &Report<'_>) {
@@ -274,6 +304,7 @@ fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
         set(&mut settings.unreachable_after, time("unreachable_after"));
         set(&mut settings.unreachable_retry, time("unreachable_retry"));
         set(&mut settings.refusal_retry, time("refusal_retry"));
+        set(&mut settings.trunk_probe, time("trunk_probe"));
         table.finish();
     }
     settings
@@ -294,6 +325,28 @@ fn read_connections(root: &Table<'_>) -> ConnectionLimits {
         table.finish();
     }
     limits
+}
+
+/// `[dns]`: whom to ask where the names of trunks lead.
+fn read_dns(root: &Table<'_>, report: &Report<'_>) -> Vec<SocketAddr> {
+    let Some(table) = root.table("dns", "[dns]") else {
+        return Vec::new();
+    };
+    let texts = table.strings("servers");
+    table.finish();
+    let read = texts.into_iter().filter_map(|text| {
+        let address = text.value.parse::<SocketAddr>().ok();
+        let address = address.or_else(|| Some((text.value.parse::<IpAddr>().ok()?, 53).into()));
+        if address.is_none() {
+            let message = format!(
+                "`servers` in [dns]: `{}` is no address; write \"192.0.2.53\"",
+                text.value
+            );
+            report.error(&text.span, message);
+        }
+        address
+    });
+    read.collect()
 }
 
 fn read_session(table: &Table<'_>, report: &Report<'_>) -> Option<Duration> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sip_proxy::{Cidr, Trunk, TrunkId, TrunkLimits, Trunks};
+use engine::Listener;
+use sip::{SipScheme, Transport, UriBuf};
+use sip_proxy::{Cidr, NumberForm, NumberStyle, Trunk, TrunkId, TrunkLimits, Trunks, Trust};
 
 use crate::{
     TlsFiles,
@@ -20,6 +22,8 @@ pub(crate) type TrunkNames = BTreeMap<String, (TrunkId, Span)>;
 pub(crate) fn read(
     root: &Table<'_>,
     tls: Option<&TlsFiles>,
+    country: &str,
+    listeners: &[Listener],
     report: &Report<'_>,
 ) -> (Vec<Trunk>, TrunkNames) {
     let mut trunks = Vec::new();
@@ -35,6 +39,11 @@ pub(crate) fn read(
         let limits = read_limits(table);
         let certificates = read_certificates(table, tls, &mut certified, report);
         let sources = read_sources(table, certificates.is_empty(), report);
+        let next_hops = read_next_hops(table, listeners, report);
+        let prefixes = read_prefixes(table, next_hops.is_empty(), report);
+        let numbers = read_numbers(table, country);
+        let presented = table.string("presented").map(|number| number.value);
+        let trust = table.word("trust", &TRUST);
         table.finish();
         let Some(name) = name else { continue };
         let id = TrunkId::new(u16::try_from(trunks.len()).unwrap_or(u16::MAX));
@@ -46,10 +55,15 @@ pub(crate) fn read(
             );
         }
         trunks.push(Trunk {
-            name: name.value,
             sources,
             certificates,
             limits,
+            next_hops,
+            prefixes,
+            numbers,
+            presented,
+            trust: trust.map_or(Trust::Untrusted, |at| at.value),
+            name: name.value,
         });
     }
     for overlap in Trunks::new(trunks.clone()).overlaps() {
@@ -64,6 +78,86 @@ pub(crate) fn read(
         }
     }
     (trunks, names)
+}
+
+const TRUST: [(&str, Trust); 2] = [("untrusted", Trust::Untrusted), ("trusted", Trust::Trusted)];
+
+const STYLES: [(&str, NumberStyle); 2] = [
+    ("e164", NumberStyle::E164),
+    ("national", NumberStyle::National),
+];
+
+/// Where calls to the trunk are sent.
+fn read_next_hops(table: &Table<'_>, listeners: &[Listener], report: &Report<'_>) -> Vec<UriBuf> {
+    let mut next_hops = Vec::new();
+    for text in table.strings("next_hops") {
+        match next_hop(&text.value, listeners) {
+            Ok(uri) => next_hops.push(uri),
+            Err(why) => {
+                let message = format!("`next_hops`: `{}` {why}", text.value);
+                report.error(&text.span, message);
+            }
+        }
+    }
+    next_hops
+}
+
+fn next_hop(text: &str, listeners: &[Listener]) -> Result<UriBuf, String> {
+    let uri = UriBuf::new(text.to_owned()).map_err(|error| format!("is no URI: {error}"))?;
+    let read = uri.as_uri();
+    let sip = read
+        .as_sip()
+        .ok_or("is no SIP URI; write \"sip:192.0.2.10\" or \"sip:operator.example\"")?;
+    if sip.user.is_some() || sip.uri_headers().next().is_some() {
+        return Err("has a user or headers; the number that is called takes that place".to_owned());
+    }
+    let transport = match (sip.scheme, sip.params.value("transport")) {
+        (SipScheme::Sips, _) => Some(Transport::Tls),
+        (SipScheme::Sip, None) => return Ok(uri),
+        (SipScheme::Sip, Some(name)) => Transport::of(name),
+    };
+    let has_listener = |transport| listeners.iter().any(|one| one.transport == transport);
+    match transport {
+        Some(transport) if has_listener(transport) => Ok(uri),
+        Some(_) => Err("needs a transport for which there is no [[listen]]".to_owned()),
+        None => Err("names a transport that is not udp, tcp or tls".to_owned()),
+    }
+}
+
+/// The beginnings of the numbers that the trunk takes.
+fn read_prefixes(table: &Table<'_>, takes_none: bool, report: &Report<'_>) -> Vec<String> {
+    let texts = table.strings("prefixes");
+    match (texts.first(), takes_none) {
+        (None, false) => table.missing("prefixes", "[\"+\"]"),
+        (Some(first), true) => {
+            report.error(&first.span, "`prefixes` lead nowhere without `next_hops`");
+        }
+        _ => {}
+    }
+    for text in &texts {
+        let digits = text.value.strip_prefix('+').unwrap_or(&text.value);
+        if text.value.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = format!(
+                "`prefixes`: `{}` is neither \"+\" and digits nor the beginning of a short number",
+                text.value
+            );
+            report.error(&text.span, message);
+        }
+    }
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+fn read_numbers(table: &Table<'_>, country: &str) -> NumberForm {
+    let style = table.word("number_form", &STYLES);
+    let prefixes = table.strings("portability_prefixes");
+    NumberForm {
+        style: style.map_or(NumberStyle::E164, |at| at.value),
+        country: country.to_owned(),
+        portability_prefixes: prefixes
+            .into_iter()
+            .map(|at| at.value.to_ascii_lowercase())
+            .collect(),
+    }
 }
 
 fn read_limits(table: &Table<'_>) -> TrunkLimits {

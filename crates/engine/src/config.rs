@@ -23,6 +23,8 @@ pub struct Config {
     pub trunks: Vec<Trunk>,
     /// Sites, lines, agents and plans.
     pub directory: Arc<Directory>,
+    /// The country code of numbers that agents dial as national ones: digits alone.
+    pub country: String,
     /// Which number goes to which line.
     pub numbers: Vec<NumberRoute>,
     /// Lines of partners: shed before those for emergencies.
@@ -101,6 +103,8 @@ pub struct Settings {
     pub unreachable_retry: Duration,
     /// How long an agent whose phone was busy or declined is left alone.
     pub refusal_retry: Duration,
+    /// How often the next hops of trunks are asked for a sign of life.
+    pub trunk_probe: Duration,
     /// How patient we are with strangers.
     pub guard: GuardSettings,
     /// Limits on one SIP message.
@@ -121,6 +125,7 @@ impl Default for Settings {
             unreachable_after: acd.unreachable_after,
             unreachable_retry: acd.unreachable_retry,
             refusal_retry: acd.refusal_retry,
+            trunk_probe: Duration::from_secs(30),
             guard: GuardSettings::default(),
             message: sip::Limits::default(),
         }

@@ -10,7 +10,7 @@ use sip_transaction::{ClientTx, Failure, Target};
 use crate::{
     engine::Engine,
     event::{DropReason, Event, Outcome},
-    record::{LiveOffer, acd_id},
+    record::{LiveOffer, Place, acd_id},
     transfers::{offer_failure, told_of},
 };
 
@@ -44,9 +44,10 @@ impl Engine {
             Tx::Response { tx, response } => {
                 if let Some(&agent) = self.probes.get(tx) {
                     self.take_probe_answer(now, tx, agent, response.status());
-                } else if !self
-                    .proxy
-                    .handle_response(now, &mut self.layer, tx, &response)
+                } else if !self.take_hop_answer(tx, &response)
+                    && !self
+                        .proxy
+                        .handle_response(now, &mut self.layer, tx, &response)
                 {
                     self.calls
                         .handle_response(now, &mut self.layer, tx, &response);
@@ -84,6 +85,7 @@ impl Engine {
 
     fn take_client_failure(&mut self, now: Instant, tx: ClientTx, cause: Failure) {
         if self.probes.remove(tx).is_none()
+            && !self.take_hop_silence(tx)
             && !self
                 .proxy
                 .handle_client_failed(now, &mut self.layer, tx, cause)
@@ -188,6 +190,9 @@ impl Engine {
                 }
             }
             call::Event::AgentAnswered { call, .. } => {
+                if self.outside_answered(now, call) {
+                    return;
+                }
                 if let Some(live) = self.take_offer(call) {
                     self.call_answered(now, call, &live);
                 }
@@ -197,7 +202,9 @@ impl Engine {
                 attempt,
                 cause,
             } => {
-                self.attempt_failed(now, call, attempt, cause);
+                if !self.outside_failed(now, call, attempt, cause) {
+                    self.attempt_failed(now, call, attempt, cause);
+                }
             }
             call::Event::TransferAsked { call, tx } => self.take_transfer(now, call, tx),
             call::Event::AgentLeft { call } => self.agent_left(now, call),
@@ -249,8 +256,10 @@ impl Engine {
         if let Some(trunk) = record.trunk {
             self.trunk_loads.end(trunk);
         }
-        self.acd
-            .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
+        if record.place == Place::InDistributor {
+            self.acd
+                .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
+        }
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         let outcome = match (record.answered, cause) {
             (Some(_), _) => Outcome::Answered,

@@ -2,15 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    net::IpAddr,
-    time::Instant,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
 };
 
 use acd::{Acd, AgentId, Want};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
 use sip::{StatusCode, UriBuf};
-use sip_proxy::{Authentication, Guard, Proxy, ProxySettings, Registrar, TrunkLoads, Trunks};
+use sip_proxy::{
+    Answer, Authentication, DomainName, Guard, Locator, LocatorSettings, NextHop, Proxy,
+    ProxySettings, Query, Registrar, TrunkHops, TrunkLoads, Trunks,
+};
 use sip_transaction::{
     ClientTx, Flow, IdSource, Local, Locals, StreamListener, TransactionLayer, Transmit,
 };
@@ -56,6 +59,15 @@ pub enum Input {
         /// What is wrong.
         error: sip::FramingError,
     },
+    /// DNS has answered [`Output::Resolve`].
+    Resolved {
+        /// What was asked.
+        query: Query,
+        /// The answer; [`Answer::Failed`] when there was none.
+        answer: Answer,
+        /// For how long it holds.
+        ttl: Duration,
+    },
     /// What was to be sent on this flow could not be: nobody listens, or the connection broke.
     TransportFailed {
         /// The flow.
@@ -70,6 +82,16 @@ pub enum Output {
     Transmit(Transmit),
     /// Note this fact.
     Event(Event),
+    /// Ask DNS, and tell the answer by [`Input::Resolved`].
+    Resolve(Query),
+    /// From now on, whoever is connected to at this address by TLS must prove to have this name
+    /// (RFC 5922 §7).
+    PeerName {
+        /// The address.
+        remote: SocketAddr,
+        /// The name.
+        name: DomainName,
+    },
 }
 
 /// A whole node without its sockets and its clock.
@@ -89,6 +111,11 @@ pub struct Engine {
     pub(crate) trunks: Trunks,
     pub(crate) proven: ProvenConnections,
     pub(crate) trunk_loads: TrunkLoads,
+    /// Where calls to trunks go, and which of these places answer.
+    pub(crate) hops: TrunkHops,
+    pub(crate) locator: Locator,
+    /// OPTIONS to next hops that are not answered yet.
+    pub(crate) hop_probes: SecondaryMap<ClientTx, NextHop>,
     pub(crate) calls: Calls,
     pub(crate) acd: Acd,
     pub(crate) locals: Locals,
@@ -154,6 +181,13 @@ impl Engine {
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
             proven: ProvenConnections::default(),
             trunk_loads: TrunkLoads::new(&trunks),
+            hops: TrunkHops::new(now, &trunks, settings.trunk_probe),
+            locator: Locator::new(
+                LocatorSettings::default(),
+                config.listeners.iter().map(|one| one.transport).collect(),
+                [seed_d, seed_a],
+            ),
+            hop_probes: SecondaryMap::new(),
             trunks,
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
             acd: Acd::new(now, config.directory.clone(), acd_settings),
@@ -192,6 +226,7 @@ impl Engine {
                     self.proven.insert(flow, trunk);
                 }
             }
+            Input::Resolved { query, answer, ttl } => self.take_answer(now, query, answer, ttl),
             Input::TransportFailed { flow } => {
                 let alias = self.proven.remove(flow);
                 self.layer.handle_transport_error(now, flow);
@@ -220,6 +255,7 @@ impl Engine {
         self.proxy.handle_timeout(now, &mut self.layer);
         self.acd.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.ask_trunks(now);
         if let Some(Drain { until }) = &mut self.drain
             && until.take_if(|until| *until <= now).is_some()
         {
@@ -267,6 +303,7 @@ impl Engine {
             self.proxy.poll_timeout(),
             self.acd.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.hops.poll_timeout().filter(|_| !self.is_draining()),
             drain,
         ]
         .into_iter()
@@ -309,7 +346,11 @@ impl Engine {
     }
 
     pub(crate) fn emit(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
+        self.output(Output::Event(event));
+    }
+
+    pub(crate) fn output(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     /// Lets the machines inside speak until none has anything left to say.

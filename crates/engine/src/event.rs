@@ -1,12 +1,15 @@
 //! Facts: what the engine tells metrics, call records, the API's stream and tests. Each is told
 //! once, and none holds personal data.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use acd::{AgentId, LineId};
 use call::{CallId, EndCause};
 use sip::{Invalid, ParseError};
-use sip_proxy::{TrunkId, Unproven};
+use sip_proxy::{Health, TrunkId, Unproven};
 use sip_transaction::{Attempt, MessageKind};
 
 use crate::gate::Class;
@@ -106,6 +109,17 @@ pub enum Event {
         /// For so long.
         lasts: Duration,
     },
+    /// A next hop of a trunk has begun or ceased to answer OPTIONS.
+    TrunkHealth {
+        /// The trunk.
+        trunk: TrunkId,
+        /// Its name.
+        name: String,
+        /// The next hop: a machine of an operator.
+        remote: SocketAddr,
+        /// Whether it answers.
+        health: Health,
+    },
     /// The node takes no new calls from now on.
     Draining,
 }
@@ -143,6 +157,8 @@ pub enum Transferred {
     },
     /// To another agent, who has answered.
     Agent(AgentId),
+    /// To a telephone outside, which has answered.
+    Outside,
 }
 
 /// How a transfer ended.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use acd::{AgentId, LineId};
 use sip::{HeaderName, Method, Request, StatusCode, Uri};
-use sip_proxy::{Received, Rejection};
+use sip_proxy::{Received, Rejection, TargetSet};
 use sip_transaction::{Flow, ServerTx, Target};
 
 use crate::{engine::Engine, event::DropReason, identity::Source, receive::aor_of};
@@ -17,8 +17,10 @@ pub(crate) enum Destination {
     Line(LineId),
     /// The node itself answers it.
     Here,
-    /// On, to these targets: one group after the other.
-    Onward(Vec<Vec<Target>>),
+    /// On, to these targets.
+    Onward(TargetSet),
+    /// Out, through the trunks that take its number.
+    Out,
     /// Nowhere: so it is answered.
     Nowhere(StatusCode),
 }
@@ -35,7 +37,7 @@ impl Engine {
             return received
                 .onward(&self.locals)
                 .map_or(Destination::Nowhere(Rejection::NoWay.status()), |target| {
-                    Destination::Onward(vec![vec![target]])
+                    Destination::Onward(vec![vec![target]].into())
                 });
         }
         if request.to_tag().is_some() {
@@ -49,7 +51,11 @@ impl Engine {
         if *request.method() != Method::Register
             && let Some(agent) = self.agent_of_aor(&uri)
         {
-            return Destination::Onward(self.phones(agent));
+            return Destination::Onward(self.phones(agent).into());
+        }
+        // An agent calls somebody outside. Nobody else calls through us.
+        if is_invite && matches!(source, Source::Agent(_)) {
+            return Destination::Out;
         }
         if is_invite {
             Destination::Nowhere(StatusCode::NOT_FOUND)
@@ -103,7 +109,7 @@ impl Engine {
         tx: ServerTx,
         received: Received,
         flow: Flow,
-        groups: Vec<Vec<Target>>,
+        targets: impl Into<TargetSet>,
     ) {
         let opens_call =
             *received.request().method() == Method::Invite && !received.way().is_in_dialog();
@@ -112,7 +118,7 @@ impl Engine {
         }
         let forwarded = self
             .proxy
-            .forward(now, &mut self.layer, tx, received, flow, groups);
+            .forward(now, &mut self.layer, tx, received, flow, targets);
         if let Err(rejection) = forwarded {
             self.reject(now, tx, &rejection);
         }

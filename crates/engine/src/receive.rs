@@ -17,7 +17,7 @@ use crate::{
     engine::Engine,
     event::{BlockReason, Direction, DropReason, Event},
     forwarding::Destination,
-    record::{Record, acd_id},
+    record::{Place, Record, acd_id},
 };
 
 /// How long a peer is asked to wait before it tries again (seconds).
@@ -132,7 +132,11 @@ impl Engine {
                     self.serve(now, tx, received.request(), flow);
                 }
             }
-            Destination::Onward(groups) => self.forward(now, tx, received, flow, groups),
+            Destination::Onward(targets) => self.forward(now, tx, received, flow, targets),
+            Destination::Out => match self.call_out(now, received) {
+                Ok((received, targets)) => self.forward(now, tx, received, flow, targets),
+                Err(status) => self.answer(now, tx, status),
+            },
             Destination::Nowhere(status) => self.answer(now, tx, status),
         }
     }
@@ -199,6 +203,8 @@ impl Engine {
             offered_at: now,
             answered: None,
             offer: None,
+            outside: None,
+            place: Place::InDistributor,
         };
         self.records.insert(number, record);
         let arrived = acd::Input::CallArrived {

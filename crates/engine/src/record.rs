@@ -1,6 +1,9 @@
 //! What the engine keeps of a call beside its legs and its place in the queue.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
 
 use acd::{AgentId, LineId, OfferId};
 use call::{AttemptId, CallId, CallNumber};
@@ -17,6 +20,26 @@ pub(crate) struct Record {
     pub(crate) offered_at: Instant,
     pub(crate) answered: Option<Answered>,
     pub(crate) offer: Option<LiveOffer>,
+    /// Somebody outside who is being rung for it.
+    pub(crate) outside: Option<LiveOutside>,
+    pub(crate) place: Place,
+}
+
+/// Whether the distributor has a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    InDistributor,
+    /// It has been sent on to somebody outside.
+    Left,
+}
+
+/// A telephone outside that is being rung, one way after the other.
+#[derive(Debug)]
+pub(crate) struct LiveOutside {
+    pub(crate) attempt: AttemptId,
+    /// Ways that have not been tried.
+    pub(crate) rest: VecDeque<(TrunkId, Target)>,
+    pub(crate) rings_until: Instant,
 }
 
 #[derive(Clone, Copy, Debug)]

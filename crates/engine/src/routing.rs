@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use acd::LineId;
 use sip::Uri;
-use sip_proxy::TrunkId;
+use sip_proxy::{NumberForm, TrunkId};
 
 use crate::config::{Config, NumberRoute};
 
@@ -84,6 +84,10 @@ impl Dialled {
 #[derive(Clone, Debug)]
 pub(crate) struct DialPlan {
     routes: BTreeMap<Dialled, Vec<(Vec<TrunkId>, LineId)>>,
+    /// How each trunk writes numbers.
+    trunks: Vec<NumberForm>,
+    /// How agents do.
+    agents: NumberForm,
 }
 
 impl DialPlan {
@@ -100,23 +104,45 @@ impl DialPlan {
                 .or_default()
                 .push((trunks.clone(), *line));
         }
-        Self { routes }
+        Self {
+            routes,
+            trunks: config
+                .trunks
+                .iter()
+                .map(|trunk| trunk.numbers.clone())
+                .collect(),
+            agents: NumberForm::e164(config.country.clone()),
+        }
+    }
+
+    /// The number that an agent dials, in the form in which numbers are compared.
+    pub(crate) fn number(&self, uri: &Uri<'_>) -> Option<String> {
+        match Dialled::of_uri(uri)? {
+            Dialled::Number(number) => Some(self.agents.read(&number)),
+            Dialled::Urn(_) => None,
+        }
     }
 
     /// The line of a Request-URI for a call of this trunk (or of an agent: `None`).
     pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineId> {
         let mut dialled = Dialled::of_uri(uri);
+        if let Some(Dialled::Number(number)) = &dialled {
+            let form = trunk.and_then(|trunk| self.trunks.get(trunk.index()));
+            let read = form.unwrap_or(&self.agents).read(number);
+            let as_written = self.line_at(&Dialled::Number(number.clone()), trunk);
+            return as_written.or_else(|| self.line_at(&Dialled::Number(read), trunk));
+        }
         while let Some(wanted) = dialled {
-            if let Some(line) = self
-                .routes
-                .get(&wanted)
-                .and_then(|routes| choose(routes, trunk))
-            {
+            if let Some(line) = self.line_at(&wanted, trunk) {
                 return Some(line);
             }
             dialled = wanted.parent();
         }
         None
+    }
+
+    fn line_at(&self, wanted: &Dialled, trunk: Option<TrunkId>) -> Option<LineId> {
+        choose(self.routes.get(wanted)?, trunk)
     }
 }
 

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use acd::{AgentId, AgentState, AgentStateKind, CallPhase, LineId, NotReadyReason, SiteId};
 use call::{CallNumber, StageView};
+use sip_proxy::Health;
 
 use crate::{
     engine::Engine,
     receive::aor_of,
     record::{Record, acd_id},
-    view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView},
+    view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView, TrunkView},
 };
 
 impl Engine {
@@ -47,7 +48,19 @@ impl Engine {
             status: self.status(now),
             sites: self.sites(),
             lines: self.lines(now),
+            trunks: self.trunks(),
         }
+    }
+
+    /// All trunks in the order of the configuration.
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        let health = [Health::Up, Health::Down, Health::Unknown];
+        let trunks = self.trunks.iter().map(|(id, trunk)| TrunkView {
+            name: trunk.name.clone(),
+            calls: self.trunk_loads.calls(id),
+            next_hops: health.map(|health| (health, self.hops.count(id, health))),
+        });
+        trunks.collect()
     }
 
     /// All sites in the order of their ids.

@@ -4,26 +4,33 @@
 //! telephone with a caller who waits for a colleague. To an agent, whoever sends the call on keeps it
 //! until the other has answered.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use acd::{AgentId, AgentState, LineId, OfferFailure};
 use bytes::Bytes;
-use call::{AgentFailure, CallNumber};
+use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside};
 use sip::{Request, StatusCode, Uri};
-use sip_transaction::ServerTx;
+use sip_proxy::{TrunkId, Trust};
+use sip_transaction::{ServerTx, Target};
 
 use crate::{
     engine::Engine,
     event::{Event, TransferOutcome, Transferred},
+    outgoing::asks_for_privacy,
     receive::aor_of,
-    record::{Answered, LiveOffer, acd_id},
+    record::{Answered, LiveOffer, LiveOutside, Place, Record, acd_id},
 };
+
+/// How long a telephone outside may ring.
+const OUTSIDE_RINGS_MAX: Duration = Duration::from_secs(60);
 
 /// Where a call is sent.
 #[derive(Debug)]
 enum Onward {
     /// Into the queue of a line.
     Line(LineId),
+    /// To a telephone outside, by the first of these ways that can serve.
+    Outside(Vec<(TrunkId, Target)>),
     /// To one agent, whose phone is to end the call that is replaced, if one is.
     Agent {
         agent: AgentId,
@@ -34,12 +41,13 @@ enum Onward {
 impl Engine {
     /// An agent asks to send a call on.
     pub(crate) fn take_transfer(&mut self, now: Instant, call: CallNumber, tx: ServerTx) {
-        let onward = match self.layer.server_request(tx) {
-            Some(refer) => self.onward(refer),
-            None => return,
+        let Some(refer) = self.layer.server_request(tx).cloned() else {
+            return;
         };
+        let onward = self.onward(now, &refer);
         match onward {
             Ok(Onward::Line(line)) => self.transfer_to_line(now, call, tx, line),
+            Ok(Onward::Outside(ways)) => self.transfer_outside(now, call, tx, ways),
             Ok(Onward::Agent { agent, replaces }) => {
                 self.transfer_to_agent(now, call, tx, agent, replaces);
             }
@@ -54,7 +62,7 @@ impl Engine {
 
     /// Where a REFER sends its call: to a line by its number, or to an agent by address-of-record or
     /// by the contact of a phone, which is what a phone knows of whom it talks with.
-    fn onward(&self, refer: &Request) -> Result<Onward, StatusCode> {
+    fn onward(&mut self, now: Instant, refer: &Request) -> Result<Onward, StatusCode> {
         let target = refer.refer_to().ok_or(StatusCode::BAD_REQUEST)?;
         let uri = target.target.uri().map_err(|_| StatusCode::BAD_REQUEST)?;
         let replaces = target
@@ -63,10 +71,14 @@ impl Engine {
         if let Some(line) = self.dial_plan.line(&uri, None) {
             return Ok(Onward::Line(line));
         }
-        let agent = self
-            .agent_of_aor(&uri)
-            .or_else(|| self.agent_at_contact(&uri))
-            .ok_or(StatusCode::NOT_FOUND)?;
+        let agent = self.agent_of_aor(&uri);
+        let Some(agent) = agent.or_else(|| self.agent_at_contact(&uri)) else {
+            let ways = self.ways_out(now, &uri);
+            return match ways.is_empty() {
+                true => Err(StatusCode::NOT_FOUND),
+                false => Ok(Onward::Outside(ways)),
+            };
+        };
         if !self.acd.can_be_asked(agent) {
             return Err(match self.acd.agent_state(agent) {
                 AgentState::LoggedOut | AgentState::Unreachable { .. } => {
@@ -144,6 +156,136 @@ impl Engine {
         }
     }
 
+    fn transfer_outside(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        tx: ServerTx,
+        ways: Vec<(TrunkId, Target)>,
+    ) {
+        let accepted = self
+            .calls
+            .accept_transfer(now, &mut self.layer, call, tx, None);
+        if accepted && let Some(record) = self.records.get_mut(call) {
+            record.outside = Some(LiveOutside {
+                attempt: AttemptId(0),
+                rest: ways.into(),
+                rings_until: now + OUTSIDE_RINGS_MAX,
+            });
+            self.ring_next_way(now, call);
+        }
+    }
+
+    /// Rings a telephone outside by the next way that has not been tried. Whether there was one.
+    fn ring_next_way(&mut self, now: Instant, call: CallNumber) -> bool {
+        let attempt = self.records.next_attempt();
+        let record = self.records.get_mut(call);
+        let Some(outside) = record.and_then(|record| record.outside.as_mut()) else {
+            return false;
+        };
+        let Some((trunk, target)) = outside.rest.pop_front() else {
+            return false;
+        };
+        outside.attempt = attempt;
+        let rings_until = outside.rings_until;
+        let is_trusted = self
+            .trunks
+            .get(trunk)
+            .is_some_and(|trunk| trunk.trust == Trust::Trusted);
+        let is_private = self.calls.invite(call).is_some_and(asks_for_privacy);
+        let identity = if is_private && !is_trusted {
+            Identity::Withheld
+        } else {
+            Identity::Shown
+        };
+        let outside = Outside {
+            rings_until,
+            identity,
+        };
+        self.calls
+            .ring_outside(now, &mut self.layer, call, attempt, &target, outside);
+        true
+    }
+
+    /// A telephone outside has answered: the call is out of the centre's hands, and the agent is free.
+    /// Whether it was one.
+    pub(crate) fn outside_answered(&mut self, now: Instant, call: CallNumber) -> bool {
+        let Some(record) = self.records.get_mut(call) else {
+            return false;
+        };
+        if record.outside.take().is_none() {
+            return false;
+        }
+        let id = record.id.clone();
+        if let Some(Answered { agent, .. }) = record.answered {
+            self.emit(Event::CallTransferred {
+                call: id,
+                agent,
+                to: Transferred::Outside,
+            });
+        }
+        self.emit(Event::TransferEnded {
+            outcome: TransferOutcome::Done,
+        });
+        self.leave_distributor(now, call);
+        true
+    }
+
+    /// A way to a telephone outside has failed: the next is tried where it only could not serve. Whether
+    /// the attempt was one.
+    pub(crate) fn outside_failed(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        attempt: AttemptId,
+        cause: AgentFailure,
+    ) -> bool {
+        let Some(record) = self.records.get_mut(call) else {
+            return false;
+        };
+        if record.outside.as_ref().map(|outside| outside.attempt) != Some(attempt) {
+            return false;
+        }
+        if cause == AgentFailure::Unreachable && self.ring_next_way(now, call) {
+            return true;
+        }
+        if let Some(record) = self.records.get_mut(call) {
+            record.outside = None;
+        }
+        self.transfer_failed(now, call, told_of(cause));
+        self.return_to_distributor(now, call);
+        true
+    }
+
+    /// The distributor has nothing more to do with a call that goes on.
+    fn leave_distributor(&mut self, now: Instant, call: CallNumber) {
+        if let Some(record) = self.records.get_mut(call)
+            && record.place == Place::InDistributor
+        {
+            record.place = Place::Left;
+            self.acd
+                .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
+        }
+    }
+
+    /// A call whose agent hung up while somebody outside was rung, in vain: it waits on its line again.
+    fn return_to_distributor(&mut self, now: Instant, call: CallNumber) {
+        if let Some(record) = self.records.get_mut(call)
+            && record.place == Place::Left
+        {
+            record.place = Place::InDistributor;
+            let line = record.line;
+            self.acd.handle_input(
+                now,
+                acd::Input::CallArrived {
+                    call: acd_id(call),
+                    line,
+                    priority: None,
+                },
+            );
+        }
+    }
+
     /// An agent has a call: the first on its line, or another to whom it was sent on.
     pub(crate) fn call_answered(&mut self, now: Instant, call: CallNumber, live: &LiveOffer) {
         let Some(record) = self.records.get_mut(call) else {
@@ -186,6 +328,10 @@ impl Engine {
 
     /// The agent who sent a call on has hung up before anybody had it.
     pub(crate) fn agent_left(&mut self, now: Instant, call: CallNumber) {
+        let is_outside = |record: &Record| record.outside.is_some();
+        if self.records.get(call).is_some_and(is_outside) {
+            return self.leave_distributor(now, call);
+        }
         let call = acd_id(call);
         self.acd
             .handle_input(now, acd::Input::AgentReleased { call });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use acd::{AgentId, AgentState, AgentStateKind, LineId, SiteId, Want};
 use call::{CallId, StageView};
+use sip_proxy::Health;
 
 /// What the node does as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,4 +107,17 @@ pub struct GaugesView {
     pub sites: Vec<SiteView>,
     /// All lines.
     pub lines: Vec<LineView>,
+    /// All trunks.
+    pub trunks: Vec<TrunkView>,
+}
+
+/// A trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkView {
+    /// Its name.
+    pub name: String,
+    /// Calls that came by it and are not over.
+    pub calls: usize,
+    /// Where calls to it go: how many addresses there are by what is known of them.
+    pub next_hops: [(Health, usize); 3],
 }

@@ -241,6 +241,15 @@ impl Metrics {
             let longest = line.wait_longest.as_secs_f64();
             series.wait_longest.with_label_values(&labels).set(longest);
         }
+        for trunk in &gauges.trunks {
+            let calls = self.series.trunk_calls.with_label_values(&[&trunk.name]);
+            calls.set(signed(trunk.calls));
+            for (health, addresses) in trunk.next_hops {
+                let labels = [trunk.name.as_str(), health.label()];
+                let gauge = self.series.next_hops.with_label_values(&labels);
+                gauge.set(signed(addresses));
+            }
+        }
         for site in &gauges.sites {
             for &(kind, count) in &site.agents {
                 let kind: AgentStateKind = kind;

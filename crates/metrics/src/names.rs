@@ -35,6 +35,8 @@ pub(crate) struct Series {
     pub(crate) certificate_expiry: IntGauge,
     pub(crate) late_answers: prometheus::IntCounter,
     pub(crate) transfers: IntCounterVec,
+    pub(crate) trunk_calls: IntGaugeVec,
+    pub(crate) next_hops: IntGaugeVec,
     pub(crate) bans: prometheus::IntCounter,
 }
 
@@ -131,6 +133,17 @@ impl Series {
                 "quinze_late_answers_total",
                 "Phones that answered when their offer was over, and were hung up.",
             ),
+            trunk_calls: gauge(
+                "quinze_trunk_calls",
+                "Calls that came by a trunk and are not over.",
+                &["trunk"],
+            ),
+            next_hops: gauge(
+                "quinze_trunk_next_hops",
+                "Addresses that calls to a trunk go to, by whether they answer OPTIONS: up, down, \
+                 unknown before the first answer.",
+                &["trunk", "state"],
+            ),
             transfers: counter(
                 "quinze_transfers_total",
                 "Transfers that agents asked for, by how they ended: done, failed (the call came back \
@@ -147,7 +160,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 23] = [
+        let all: [Box<dyn Collector>; 25] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -170,6 +183,8 @@ impl Series {
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.late_answers.clone()),
             Box::new(self.transfers.clone()),
+            Box::new(self.trunk_calls.clone()),
+            Box::new(self.next_hops.clone()),
             Box::new(self.bans.clone()),
         ];
         for collector in all {

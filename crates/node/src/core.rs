@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    dns::Dns,
     log,
     streams::{Connections, Sent},
     udp::UdpListener,
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) udp: Vec<(ListenerId, UdpListener)>,
     pub(crate) connections: Connections,
+    pub(crate) dns: Dns,
     /// The runtime of everything that is not the core.
     pub(crate) shell: Handle,
     pub(crate) streams: mpsc::Receiver<Input>,
@@ -171,6 +173,11 @@ impl Core {
                 match output {
                     Output::Transmit(transmit) => self.transmit(transmit),
                     Output::Event(event) => self.note(event),
+                    Output::Resolve(query) => {
+                        let _inside_the_shell = self.shell.enter();
+                        self.dns.ask(query);
+                    }
+                    Output::PeerName { remote, name } => self.connections.expect(remote, &name),
                 }
             }
             for (_, socket) in &mut self.udp {

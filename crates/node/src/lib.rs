@@ -8,6 +8,7 @@
 //! for a process, with its signals.
 
 mod core;
+mod dns;
 mod log;
 mod node;
 mod signals;

@@ -4,6 +4,7 @@ use engine::{
     Event, Transferred,
     acd::{self, AgentId, Directory},
     call::CallId,
+    sip_proxy::Health,
 };
 use tracing::{debug, info, warn};
 
@@ -45,19 +46,24 @@ pub(crate) fn event(directory: &Directory, event: &Event) {
             );
         }
         Event::PhoneRegistered { agent } => {
-            info!(
-                agent = directory.agent_profile(*agent).id,
-                "phone registered"
-            );
+            let agent = &directory.agent_profile(*agent).id;
+            info!(agent, "phone registered");
         }
         Event::PhoneUnregistered { agent } => {
-            info!(
-                agent = directory.agent_profile(*agent).id,
-                "phone no longer registered"
-            );
+            let agent = &directory.agent_profile(*agent).id;
+            info!(agent, "phone no longer registered");
         }
         Event::SourceBanned { source, lasts } => {
             warn!(%source, seconds = lasts.as_secs(), "source banned");
+        }
+        Event::TrunkHealth {
+            name,
+            remote,
+            health: Health::Down,
+            ..
+        } => warn!(trunk = name, %remote, "next hop does not answer"),
+        Event::TrunkHealth { name, remote, .. } => {
+            info!(trunk = name, %remote, "next hop answers");
         }
         Event::Draining => info!("draining: no new calls from now on"),
         Event::Dropped { reason } => debug!(reason = reason.label(), "dropped"),
@@ -80,6 +86,7 @@ fn transferred(directory: &Directory, call: &CallId, by: AgentId, to: Transferre
     let (line, agent) = match to {
         Transferred::Line { to, .. } => (Some(directory.line_profile(to).id.as_str()), None),
         Transferred::Agent(to) => (None, Some(agent_id(to))),
+        Transferred::Outside => (None, Some("outside")),
     };
     info!(%call, by = agent_id(by), line, agent, "call transferred");
 }

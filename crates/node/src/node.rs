@@ -19,6 +19,7 @@ use tokio::{
 
 use crate::{
     core::{Control, Core, udp_listeners},
+    dns::Dns,
     streams::Connections,
     tls::{CertificateError, Certificates, Tls},
     udp::UdpListener,
@@ -303,6 +304,7 @@ fn launch(
     let (requests, request_queue) = mpsc::channel(REQUESTS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
     let metrics = Arc::new(Metrics::new(&loaded.engine.directory, &loaded.engine.node));
+    let dns = Dns::new(&loaded.dns, inbox.clone());
     let connections = Connections::new(
         inbox,
         metrics.clone(),
@@ -343,6 +345,7 @@ fn launch(
                     engine,
                     udp,
                     connections,
+                    dns,
                     shell,
                     streams,
                     requests: request_queue,

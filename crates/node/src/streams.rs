@@ -14,9 +14,11 @@ use dashmap::{DashMap, mapref::entry::Entry};
 use engine::{
     Input,
     sip::{Limits, StreamSide, Transport},
+    sip_proxy::DomainName,
     sip_transaction::{Flow, ListenerId},
 };
 use metrics::{ConnectionRefusal, Metrics};
+use rustls::pki_types::ServerName;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -42,6 +44,8 @@ pub(crate) struct Connections {
     table: Arc<DashMap<Key, mpsc::Sender<Bytes>>>,
     places: Arc<Places>,
     tls: Option<Arc<Tls>>,
+    /// Which name a peer must prove to have that we connect to; its address where none is noted.
+    names: Arc<DashMap<SocketAddr, ServerName<'static>>>,
     inbox: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
     limits: Limits,
@@ -67,10 +71,18 @@ impl Connections {
             table: Arc::default(),
             places: Arc::new(Places::new(connections)),
             tls,
+            names: Arc::default(),
             inbox,
             metrics,
             limits,
             idle_max: connections.idle_max,
+        }
+    }
+
+    /// From now on whoever is connected to at this address must prove to have this name.
+    pub(crate) fn expect(&self, remote: SocketAddr, name: &DomainName) {
+        if let Ok(name) = ServerName::try_from(name.as_str().to_owned()) {
+            self.names.insert(remote, name);
         }
     }
 
@@ -186,7 +198,9 @@ impl Connections {
             (Transport::Tls, Some(tls)) => {
                 let opened = async {
                     let stream = connected(flow.remote).await?;
-                    tls.connect(stream, flow.remote.ip()).await
+                    let name = self.names.get(&flow.remote).map(|name| name.clone());
+                    let name = name.unwrap_or_else(|| ServerName::from(flow.remote.ip()));
+                    tls.connect(stream, name).await
                 };
                 if let Ok(Ok((stream, names))) = timeout(CONNECT_MAX, opened).await {
                     self.prove(flow, names).await;

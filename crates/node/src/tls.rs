@@ -3,7 +3,6 @@
 
 use std::{
     io,
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -101,19 +100,17 @@ impl Tls {
         Ok((stream, names))
     }
 
-    /// The client's side of a handshake with a peer that must prove to have this address.
+    /// The client's side of a handshake with a peer that must prove to have this name or address.
     pub(crate) async fn connect(
         &self,
         stream: TcpStream,
-        peer: IpAddr,
+        peer: ServerName<'static>,
     ) -> io::Result<(client::TlsStream<TcpStream>, Vec<String>)> {
         let material = self.current();
         let connector = material.connector.as_ref().ok_or_else(|| {
             io::Error::new(io::ErrorKind::PermissionDenied, "there are no authorities")
         })?;
-        let stream = connector
-            .connect(ServerName::IpAddress(peer.into()), stream)
-            .await?;
+        let stream = connector.connect(peer, stream).await?;
         let certificates = stream.get_ref().1.peer_certificates();
         // The handshake has verified the chain.
         let names = certificates

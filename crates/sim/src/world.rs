@@ -10,6 +10,7 @@ use engine::{
     Config, Engine, Event, Input, Output,
     acd::{AgentId, AgentStateKind, Want},
     sip::Transport,
+    sip_proxy::{Answer, Query},
     sip_transaction::{Flow, Transmit},
 };
 
@@ -48,6 +49,8 @@ pub struct World {
     watcher: Watcher,
     events: Vec<(Duration, Event)>,
     peer_events: Vec<(Duration, SocketAddr, PeerEvent)>,
+    /// What DNS answers; to anything else that there is none.
+    dns: BTreeMap<Query, (Answer, Duration)>,
     seed: u64,
 }
 
@@ -65,6 +68,7 @@ impl World {
             watcher: Watcher::default(),
             events: Vec::new(),
             peer_events: Vec::new(),
+            dns: BTreeMap::new(),
             seed,
         }
     }
@@ -154,6 +158,11 @@ impl World {
     /// Changes the network from now on.
     pub const fn set_weather(&mut self, weather: Weather) {
         self.network.set_weather(weather);
+    }
+
+    /// What DNS answers to a query from now on, and for how long that holds.
+    pub fn set_answer(&mut self, query: Query, answer: Answer, ttl: Duration) {
+        self.dns.insert(query, (answer, ttl));
     }
 
     /// Looks at every datagram before the network does.
@@ -349,6 +358,9 @@ impl World {
                     self.watcher.note(&event);
                     self.events.push((self.elapsed(), event));
                 }
+                Some(Output::Resolve(query)) => self.resolve(address, query),
+                // The simulator's connections are datagrams.
+                Some(Output::PeerName { .. }) => {}
                 Some(Output::Transmit(Transmit { flow, bytes, .. })) => {
                     let datagram = Datagram {
                         from: address,
@@ -359,6 +371,15 @@ impl World {
                     self.put(datagram);
                 }
             }
+        }
+    }
+
+    fn resolve(&mut self, node: SocketAddr, query: Query) {
+        let known = self.dns.get(&query).cloned();
+        let (answer, ttl) = known.unwrap_or((Answer::None, Duration::ZERO));
+        if let Some(node) = self.nodes.get_mut(&node) {
+            let resolved = Input::Resolved { query, answer, ttl };
+            node.handle_input(self.now, resolved);
         }
     }
 

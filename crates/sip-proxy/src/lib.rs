@@ -49,11 +49,13 @@ mod guard;
 mod locate;
 mod location;
 mod next_hop;
+mod numbers;
 mod proxy;
 mod registrar;
 mod registration;
 mod reply;
 mod trunk;
+mod trunk_hops;
 mod trunk_load;
 
 pub use authentication::{
@@ -66,8 +68,10 @@ pub use guard::{Guard, GuardSettings, Offence};
 pub use locate::{
     Answer, DomainName, DomainNameError, Hop, Located, Locator, LocatorSettings, Naptr, Query, Srv,
 };
-pub use proxy::{Proxy, ProxySettings, Received, Rejection, Way};
+pub use numbers::{NumberForm, NumberStyle};
+pub use proxy::{Proxy, ProxySettings, Received, Rejection, TargetSet, TryNext, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};
-pub use trunk::{Overlap, Trunk, TrunkId, Trunks};
+pub use trunk::{Overlap, Trunk, TrunkId, Trunks, Trust};
+pub use trunk_hops::{Health, NextHop, TrunkHops};
 pub use trunk_load::{BeyondLimit, TrunkLimits, TrunkLoads};

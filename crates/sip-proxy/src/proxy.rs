@@ -8,7 +8,7 @@ mod responses;
 mod route_token;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
@@ -47,6 +47,35 @@ impl ProxySettings {
             timer_c: Duration::from_secs(181),
             breadth_max: 60,
             key,
+        }
+    }
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSet {
+    /// One group after the other, those of a group at once.
+    pub groups: Vec<Vec<Target>>,
+    /// When the next group is tried.
+    pub next: TryNext,
+}
+
+/// When the next group of targets is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryNext {
+    /// When all of the group have refused, whatever they said: they are places where a person may be
+    /// (RFC 3261 §16.6, serial forking).
+    WhenRefused,
+    /// When none of the group could serve: 503, no answer, no transport. They are ways to one and the
+    /// same place, and what it says counts (RFC 3263 §4.3).
+    WhenNotServed,
+}
+
+impl From<Vec<Vec<Target>>> for TargetSet {
+    fn from(groups: Vec<Vec<Target>>) -> Self {
+        Self {
+            groups,
+            next: TryNext::WhenRefused,
         }
     }
 }
@@ -92,7 +121,7 @@ impl Proxy {
     }
 
     /// Forwards a request to the first group of targets, those of the group at once, and to the next
-    /// group when all of them have refused. An INVITE is answered 100.
+    /// group as [`TargetSet::next`] says. An INVITE is answered 100.
     ///
     /// # Errors
     /// The request may not be forwarded (RFC 3261 §16.3), or could not be sent to anybody: nothing was
@@ -104,15 +133,15 @@ impl Proxy {
         server: ServerTx,
         received: Received,
         source: Flow,
-        groups: impl IntoIterator<Item = Vec<Target>>,
+        targets: impl Into<TargetSet>,
     ) -> Result<(), Rejection> {
         self.check(&received)?;
-        let groups: VecDeque<_> = groups.into_iter().collect();
-        if groups.is_empty() {
+        let targets = targets.into();
+        if targets.groups.is_empty() {
             return Err(Rejection::NoTarget);
         }
         let is_invite = *received.request.method() == Method::Invite;
-        let context = Context::new(server, received, source, groups);
+        let context = Context::new(server, received, source, targets);
         let id = self.contexts.insert(context);
         if let Err(rejection) = self.try_next_group(now, layer, id) {
             self.contexts.remove(id);

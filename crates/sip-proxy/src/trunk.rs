@@ -2,7 +2,9 @@
 
 use std::{cmp::Reverse, net::IpAddr};
 
-use crate::{cidr::Cidr, trunk_load::TrunkLimits};
+use sip::UriBuf;
+
+use crate::{cidr::Cidr, numbers::NumberForm, trunk_load::TrunkLimits};
 
 /// A trunk as the configuration has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,43 @@ pub struct Trunk {
     pub certificates: Vec<String>,
     /// How much it may send.
     pub limits: TrunkLimits,
+    /// Where calls to it are sent, the first first: SIP URIs, without a user, of an address or of a
+    /// name for RFC 3263. None takes no calls.
+    pub next_hops: Vec<UriBuf>,
+    /// Which numbers it takes: those that begin so, in the form of [`NumberForm::read`].
+    pub prefixes: Vec<String>,
+    /// How numbers are written on it.
+    pub numbers: NumberForm,
+    /// The number that calls of agents show to it, in its own form.
+    pub presented: Option<String>,
+    /// Whether it is told who calls even when the caller has asked for privacy (RFC 3325 §7).
+    pub trust: Trust,
+}
+
+/// Whether a trunk belongs to those who keep a caller's privacy (the Trust Domain of RFC 3325).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// It does: an identity goes to it whatever Privacy says.
+    Trusted,
+    /// It does not: an identity that is to be private is taken off.
+    Untrusted,
+}
+
+impl Trunk {
+    /// A trunk of this name that nothing comes from and that takes no calls.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            sources: Vec::new(),
+            certificates: Vec::new(),
+            limits: TrunkLimits::default(),
+            next_hops: Vec::new(),
+            prefixes: Vec::new(),
+            numbers: NumberForm::e164("33"),
+            presented: None,
+            trust: Trust::Untrusted,
+        }
+    }
 }
 
 /// A trunk, by its place in the list that [`Trunks::new`] was given.
@@ -115,6 +154,21 @@ impl Trunks {
         self.iter()
             .find(|(_, trunk)| trunk.certificates.iter().any(proves))
             .map(|(id, _)| id)
+    }
+
+    /// The trunks that take a number, in the form of [`NumberForm::read`]: that of the longest prefix
+    /// first, and of the same prefix in their order.
+    pub fn taking(&self, number: &str) -> Vec<TrunkId> {
+        let longest = |trunk: &Trunk| {
+            let fitting = trunk.prefixes.iter().filter(|one| number.starts_with(*one));
+            fitting.map(String::len).max()
+        };
+        let takes = self.iter().filter(|(_, trunk)| !trunk.next_hops.is_empty());
+        let mut taking: Vec<_> = takes
+            .filter_map(|(id, trunk)| Some((Reverse(longest(trunk)?), id)))
+            .collect();
+        taking.sort_unstable();
+        taking.into_iter().map(|(_, id)| id).collect()
     }
 
     /// The trunk of this id.

@@ -13,6 +13,7 @@ mod requests;
 mod sessions;
 mod strangers;
 mod transfers;
+mod trunks;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -15,10 +15,10 @@ const ARM_2: &str = "sip:arm-2@samu.example";
 
 /// Two agents who answer 15, and a physician with a line of her own.
 fn bench() -> Bench {
-    bench_in(1, Weather::CALM)
+    bench_in(1, Weather::CALM, "")
 }
 
-fn bench_in(seed: u64, weather: Weather) -> Bench {
+fn bench_in(seed: u64, weather: Weather, more: &str) -> Bench {
     let site = Site {
         id: "FR670",
         neighbours: &[],
@@ -30,7 +30,8 @@ fn bench_in(seed: u64, weather: Weather) -> Bench {
            skills = { physician = 1 }\npriority = 4\nselection = \"longest-idle\"\n\
            ring_time = \"15s\"\nwrap_up = \"5s\"\noverflow = \"mutual-aid\"\n\
            [[agent]]\nid = \"doctor\"\nsite = \"FR670\"\nskills = { physician = 5 }\n\
-           contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n";
+           contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n"
+        + more;
     let mut bench = Bench::new(&text, seed, weather);
     let reason = PauseReason::new("break").unwrap();
     for agent in ["arm-2", "away"] {
@@ -91,6 +92,7 @@ fn journey(bench: &Bench) -> Vec<String> {
                 journey.push(match to {
                     Transferred::Line { to, .. } => line(*to),
                     Transferred::Agent(to) => agent(*to),
+                    Transferred::Outside => "outside".to_owned(),
                 });
             }
             Event::CallEnded {
@@ -320,7 +322,7 @@ fn a_caller_who_waits_alone_may_change_the_session() {
 fn what_cannot_be_is_refused_and_the_call_goes_on() {
     let cases = [
         ("sip:nobody@samu.example", "404 Not Found"),
-        ("sip:+33388888888@192.0.2.1", "404 Not Found"),
+        ("sip:+33399999999@192.0.2.1", "404 Not Found"),
         ("mailto:arm-2@samu.example", "404 Not Found"),
         ("sip:arm-1@samu.example", "486 Busy Here"),
         ("sip:away@samu.example", "480 Temporarily Unavailable"),
@@ -350,11 +352,107 @@ fn what_cannot_be_is_refused_and_the_call_goes_on() {
 fn networks_that_lose_and_repeat_lose_no_call_that_is_sent_on() {
     for seed in 0..60 {
         for to in [ARM_2, PHYSICIANS] {
-            let mut bench = bench_in(seed, STORM);
+            let mut bench = bench_in(seed, STORM, "");
             bench.manner("arm-1", sends_on(to));
             bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
             bench.finish();
             assert_eq!(bench.outcomes(), ["answered"], "seed {seed}, to {to}");
         }
     }
+}
+
+const OUTSIDE: &str = "sip:0388112233@192.0.2.1";
+
+/// Nobody is at the first next hop.
+const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"]\n\
+                       prefixes = [\"+33388\"]\n\
+                       next_hops = [\"sip:203.0.113.8\", \"sip:203.0.113.9\"]\n";
+
+/// A bench with a carrier whose dead next hop is known to be dead.
+fn bench_after_probes() -> Bench {
+    let mut bench = bench_in(1, Weather::CALM, CARRIER);
+    let rings = Manner::answers_after(seconds(3.0));
+    let outside = super::address("203.0.113.9:5060");
+    bench.world.add_peer("outside", outside, rings);
+    bench.world.run_for(seconds(33.0));
+    bench
+}
+
+/// Lets all end on a node that would go on asking its trunks for a sign of life.
+fn finish(bench: &mut Bench) -> String {
+    bench.world.run_for(seconds(100.0));
+    bench.world.drain(bench.node, seconds(1.0));
+    bench.finish()
+}
+
+#[test]
+fn to_a_telephone_outside_the_call_leaves_the_centre() {
+    let mut bench = bench_after_probes();
+    bench.manner("arm-1", sends_on(OUTSIDE));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
+    bench.world.run_for(seconds(6.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.world.run_for(seconds(2.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    let status = bench.world.node(bench.node).status(bench.world.now());
+    assert_eq!((status.connected, status.legs), (1, 2));
+    finish(&mut bench);
+    assert_eq!(transfers(&bench), [TransferOutcome::Done]);
+    assert_eq!(bench.outcomes(), ["answered"]);
+    assert_eq!(
+        told(&bench).last().map(String::as_str),
+        Some("SIP/2.0 200 OK")
+    );
+    assert_eq!(
+        journey(&bench),
+        [
+            "FR670-15-Samu-Px-F01",
+            "by arm-1",
+            "outside",
+            "FR670-15-Samu-Px-F01 Some(\"arm-1\")"
+        ]
+    );
+}
+
+#[test]
+fn a_telephone_outside_that_does_not_answer_gives_the_call_back() {
+    let cases = [
+        (Answer::Busy, "SIP/2.0 486 Busy Here"),
+        (Answer::Never, "SIP/2.0 480 Temporarily Unavailable"),
+    ];
+    for (answer, last) in cases {
+        let mut bench = bench_after_probes();
+        let outside = super::address("203.0.113.9:5060");
+        bench
+            .world
+            .set_manner(outside, "0388112233", Manner::answers(answer));
+        bench
+            .world
+            .set_manner(outside, "+33388112233", Manner::answers(answer));
+        bench.manner("arm-1", sends_on(OUTSIDE));
+        bench.call(CallPlan::to(DIALLED).talk(seconds(90.0)));
+        bench.world.run_for(seconds(70.0));
+        assert_eq!(bench.state("arm-1"), "talking", "{answer:?}");
+        assert_eq!(told(&bench).last().map(String::as_str), Some(last));
+        finish(&mut bench);
+        assert_eq!(transfers(&bench), [TransferOutcome::Failed]);
+        assert_eq!(bench.outcomes(), ["answered"]);
+    }
+}
+
+#[test]
+fn without_the_agent_a_call_that_nobody_outside_takes_waits_on_its_line_again() {
+    let mut bench = bench_after_probes();
+    let outside = super::address("203.0.113.9:5060");
+    let declines = Manner::answers(Answer::DeclineAfter(seconds(4.0)));
+    bench.world.set_manner(outside, "+33388112233", declines);
+    bench.manner("arm-1", sends_on(OUTSIDE).talks(seconds(3.5)));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
+    bench.world.run_for(seconds(5.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    bench.manner("arm-1", Manner::answers_after(seconds(1.0)));
+    bench.world.run_for(seconds(8.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    finish(&mut bench);
+    assert_eq!(bench.outcomes(), ["answered"]);
 }

@@ -359,6 +359,8 @@ impl<'a> Bench<'a> {
             match output {
                 Output::Transmit(transmit) => self.take_transmit(transmit),
                 Output::Event(event) => self.take_event(&event),
+                Output::Resolve(query) => unreachable!("no trunk has a name: {query:?}"),
+                Output::PeerName { .. } => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use sip::{HeaderName, Response, StatusCode};
 use sip_transaction::{ClientTx, Flow, ServerTx, Target};
 use smallvec::SmallVec;
 
-use super::received::Received;
+use super::{TargetSet, TryNext, received::Received};
 
 /// One forwarded request.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Context {
     /// Groups of targets that have not been tried: one group after the other, those of a group at
     /// once.
     pub(super) groups: VecDeque<Vec<Target>>,
+    /// When the next of them is tried.
+    pub(super) next: TryNext,
     pub(super) branches: SmallVec<[Branch; 2]>,
     pub(super) stage: Stage,
     /// Who sent it has taken it back.
@@ -65,6 +67,17 @@ pub(super) enum Answer {
 }
 
 impl Answer {
+    //= https://www.rfc-editor.org/rfc/rfc3263#section-4.3
+    //# For SIP requests, failure occurs if the transaction layer reports a
+    //# 503 error response or a transport failure of some sort
+    /// Whether whoever was asked could not serve, so that another way to the same place may help.
+    pub(super) fn is_not_served(&self) -> bool {
+        match self {
+            Self::Missing(_) => true,
+            Self::Received(response) => response.status() == StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Received(response) => response.status(),
@@ -100,13 +113,14 @@ impl Context {
         server: ServerTx,
         received: Received,
         source: Flow,
-        groups: VecDeque<Vec<Target>>,
+        targets: TargetSet,
     ) -> Self {
         Self {
             server,
             received,
             source,
-            groups,
+            groups: targets.groups.into(),
+            next: targets.next,
             branches: SmallVec::new(),
             stage: Stage::Open,
             is_cancelled: false,

@@ -94,6 +94,12 @@ impl Received {
         &self.request
     }
 
+    /// The same way with another request: what the owner has changed before it is forwarded.
+    #[must_use]
+    pub fn with_request(self, request: Request) -> Self {
+        Self { request, ..self }
+    }
+
     /// The request alone, for whoever serves it.
     pub fn into_request(self) -> Request {
         self.request

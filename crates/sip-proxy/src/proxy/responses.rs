@@ -6,7 +6,7 @@ use sip::{Edit, HeaderName, Message, Method, Response, StatusCode};
 use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use super::{
-    ContextId, Proxy,
+    ContextId, Proxy, TryNext,
     context::{Answer, BranchState, CHALLENGES, Stage},
     received::WHAT_WE_CHANGED,
 };
@@ -87,6 +87,9 @@ impl Proxy {
         //# transactions as described in Section 10, and it MUST NOT create
         //# any new branches in this context.
         let is_global = answer.status().value() >= 600;
+        if context.next == TryNext::WhenNotServed && !answer.is_not_served() {
+            context.groups.clear();
+        }
         context.note(answer);
         if is_global {
             self.cancel_pending(now, layer, id, None);

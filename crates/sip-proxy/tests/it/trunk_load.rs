@@ -9,10 +9,8 @@ const OTHER: TrunkId = TrunkId::new(1);
 
 fn loads(limits: TrunkLimits) -> TrunkLoads {
     let trunk = |limits| Trunk {
-        name: "operator".to_owned(),
-        sources: Vec::new(),
-        certificates: Vec::new(),
         limits,
+        ..Trunk::named("operator")
     };
     TrunkLoads::new(&Trunks::new(vec![
         trunk(limits),

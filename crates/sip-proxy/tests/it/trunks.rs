@@ -3,17 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use sip_proxy::{Cidr, CidrError, Trunk, TrunkId, TrunkLimits, Trunks};
+use sip_proxy::{Cidr, CidrError, Trunk, TrunkId, Trunks};
 
 fn trunk(name: &str, sources: &[&str]) -> Trunk {
     Trunk {
-        name: name.to_owned(),
         sources: sources
             .iter()
             .map(|source| source.parse().unwrap())
             .collect(),
-        certificates: Vec::new(),
-        limits: TrunkLimits::default(),
+        ..Trunk::named(name)
     }
 }
 
@@ -192,10 +190,8 @@ proptest! {
         let trunks: Vec<_> = sources
             .iter()
             .map(|sources| Trunk {
-                name: String::new(),
                 sources: sources.clone(),
-                certificates: Vec::new(),
-                limits: TrunkLimits::default(),
+                ..Trunk::named("")
             })
             .collect();
         let trunks = Trunks::new(trunks);
