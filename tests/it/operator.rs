@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: its commands, its exit codes, its signals, bad input.
 
+mod explained;
 mod raw;
 
 use std::{
@@ -62,7 +63,7 @@ fn check_says_what_a_right_configuration_holds() {
     let output = quinze(&["check", "--config", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("1 sites, 2 lines, 1 agents"), "{said}");
+    assert!(said.contains("1 site, 2 lines, 1 agent"), "{said}");
 }
 
 #[test]

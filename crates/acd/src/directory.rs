@@ -114,6 +114,15 @@ pub(crate) struct Step {
     pub(crate) reach: Vec<(Ring, SiteId)>,
 }
 
+/// A step of the plan of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep<'a> {
+    /// It takes effect when any of these is met.
+    pub when: &'a [Condition],
+    /// From which sites agents may come then, the nearest first.
+    pub sites: Vec<SiteId>,
+}
+
 /// How near a site is to a call's home site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ring {
@@ -174,6 +183,19 @@ impl Directory {
     pub fn qualifies(&self, agent: AgentId, line: LineId) -> bool {
         let profile = self.agent_profile(agent).profile;
         self.line_profile(line).qualified[profile.index()].is_some()
+    }
+
+    /// The steps of a line's plan, in order.
+    pub fn steps(&self, line: LineId) -> impl Iterator<Item = PlanStep<'_>> {
+        let steps = self.line_profile(line).steps.iter();
+        steps.map(|step| {
+            let mut reach = step.reach.clone();
+            reach.sort_by_key(|&(ring, _)| ring);
+            PlanStep {
+                when: &step.when,
+                sites: reach.into_iter().map(|(_, site)| site).collect(),
+            }
+        })
     }
 
     /// The sites that a line's calls can ever reach: its own, and those of its plan's steps.

@@ -71,7 +71,7 @@ mod waiting;
 
 pub use acd::{Acd, CallPhase, CallView, Settings};
 pub use agent::{AgentState, AgentStateKind, NotReadyReason, Want};
-pub use directory::{Agent, Directory, DirectoryError, Line, STEPS_MAX, Site};
+pub use directory::{Agent, Directory, DirectoryError, Line, PlanStep, STEPS_MAX, Site};
 pub use event::{
     CallOutcome, Event, Ignored, Input, Offer, OfferFailure, OfferOutcome, Output, RefuseReason,
     WhileOffered, WithdrawReason,

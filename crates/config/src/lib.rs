@@ -15,6 +15,7 @@
 //! ```
 
 mod authentication;
+mod explanation;
 mod people;
 mod report;
 mod shell;
@@ -27,6 +28,9 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use toml::de::DeTable;
 
 pub use authentication::Secret;
+pub use explanation::{
+    AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact,
+};
 pub use report::{Errors, Problem};
 pub use tls::TlsFiles;
 

@@ -1,6 +1,6 @@
 //! From what is dialled to the line that serves it.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use acd::LineId;
 use sip::Uri;
@@ -15,6 +15,15 @@ pub enum Dialled {
     Number(String),
     /// What follows `urn:`, in lower case: `service:sos.ambulance` (RFC 5031).
     Urn(String),
+}
+
+impl fmt::Display for Dialled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => f.write_str(number),
+            Self::Urn(name) => write!(f, "urn:{name}"),
+        }
+    }
 }
 
 /// Why text is nothing that can be dialled.

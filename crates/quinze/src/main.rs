@@ -1,5 +1,6 @@
 //! `quinze`: run a node, check its configuration, or see it at work.
 
+mod check;
 mod demo;
 mod serve;
 
@@ -23,12 +24,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Validate a configuration; exit 1 with every error.
-    Check {
-        /// The configuration file.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    /// Validate a configuration: exit 1 with every error, or say what it means.
+    Check(check::Options),
     /// A node with three centres, with callers and phones made by Quinze that speak real SIP to it
     /// over UDP on loopback.
     Demo(demo::Options),
@@ -37,7 +34,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::serve(&config),
-        Command::Check { config } => serve::check(&config),
+        Command::Check(options) => check::run(&options),
         Command::Demo(options) => demo::run(&options),
     };
     match result {

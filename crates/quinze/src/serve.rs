@@ -1,4 +1,4 @@
-//! `quinze serve` and `quinze check`.
+//! `quinze serve`, and how a configuration is read.
 
 use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
@@ -31,31 +31,12 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Says whether a configuration is right, and all that is wrong with it.
-pub(crate) fn check(path: &Path) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load(path)? else {
-        return Ok(ExitCode::FAILURE);
-    };
-    if let Some(files) = &loaded.tls {
-        node::check_certificates(files)?;
-    }
-    let directory = &loaded.engine.directory;
-    say(&format!(
-        "{}: {} sites, {} lines, {} agents",
-        path.display(),
-        directory.sites().count(),
-        directory.lines().count(),
-        directory.agents().count()
-    ));
-    Ok(ExitCode::SUCCESS)
-}
-
 /// Reads a configuration; prints every error of it and gives `None` when there are some.
 #[expect(
     clippy::print_stderr,
     reason = "errors of a configuration are this command's output"
 )]
-fn load(path: &Path) -> anyhow::Result<Option<Loaded>> {
+pub(crate) fn load(path: &Path) -> anyhow::Result<Option<Loaded>> {
     let text =
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let entropy = node::entropy().context("no entropy")?;
@@ -100,6 +81,6 @@ fn start_log(loaded: &Loaded) {
     clippy::print_stdout,
     reason = "what a person who starts a node looks for"
 )]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }

@@ -1,0 +1,400 @@
+//! What a configuration means, as facts: which number leads where, who can serve which line and when,
+//! and what was probably not meant. Whoever shows them chooses the words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use acd::{AgentId, Condition, Directory, LineId, SiteId};
+use engine::{Config, Dialled};
+use sip_proxy::{NumberStyle, Trunk};
+
+/// What a configuration means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// Where each number leads, in the order of the numbers.
+    pub numbers: Vec<NumberFact>,
+    /// Where an operator's call goes whose number is nobody's.
+    pub default_line: String,
+    /// The trunks, in the order of the file.
+    pub trunks: Vec<TrunkFact>,
+    /// The lines, in the order of their ids.
+    pub lines: Vec<LineFact>,
+    /// The agents, in the order of their ids.
+    pub agents: Vec<AgentFact>,
+    /// What is legal and probably not meant.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Where a number leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberFact {
+    /// The number or the URN.
+    pub dialled: String,
+    /// The line of calls from these trunks, by trunk.
+    pub by_trunk: Vec<(String, String)>,
+    /// The line of all other calls; `None` when those of other trunks go to the default line and an
+    /// agent who dials it is answered 404.
+    pub otherwise: Option<String>,
+}
+
+/// A trunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkFact {
+    /// Its name.
+    pub name: String,
+    /// The addresses that its calls come from.
+    pub sources: Vec<String>,
+    /// The names of its certificates.
+    pub certificates: Vec<String>,
+    /// Calls at a time; `None` for no limit.
+    pub calls_max: Option<usize>,
+    /// New calls a second; `None` for no limit.
+    pub calls_per_second: Option<u32>,
+    /// Which numbers agents call through it: those that begin so.
+    pub prefixes: Vec<String>,
+    /// Where these calls go.
+    pub next_hops: Vec<String>,
+    /// How it wants numbers written.
+    pub numbers: NumberStyle,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFact {
+    /// Its id.
+    pub id: String,
+    /// Its home site.
+    pub site: String,
+    /// The priority of its calls, 0 first.
+    pub priority: u8,
+    /// The least level of each skill.
+    pub skills: Vec<(String, u8)>,
+    /// Whether it is shed last under load.
+    pub is_emergency: bool,
+    /// The agents of the home site who can serve it.
+    pub home: Vec<String>,
+    /// The steps by which others come within reach.
+    pub steps: Vec<StepFact>,
+}
+
+/// A step of a line's overflow plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFact {
+    /// When it takes effect: any of these.
+    pub when: Vec<Condition>,
+    /// Whom it brings within reach of other sites, the nearest first; an earlier step may have before.
+    pub adds: Vec<(String, Vec<String>)>,
+}
+
+/// An agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AgentFact {
+    /// The agent's id.
+    pub id: String,
+    /// The home site.
+    pub site: String,
+    /// How the phone is reached.
+    pub phone: Phone,
+    /// Lines of the home site.
+    pub home_lines: Vec<String>,
+    /// Lines of other sites that the agent helps with.
+    pub helps: Vec<String>,
+}
+
+/// How an agent's phone is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phone {
+    /// At the contact of the file.
+    Fixed,
+    /// Where it registers, with credentials.
+    Registers,
+    /// Where it registers; nobody asks for credentials.
+    RegistersUnasked,
+    /// It cannot register: it has no credentials, and they are asked for.
+    CannotRegister,
+}
+
+/// What is legal and probably not meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doubt {
+    /// No number leads to a line, so that no caller does.
+    LineWithoutNumber {
+        /// The line.
+        line: String,
+    },
+    /// Nobody can ever serve a line.
+    LineWithoutAgents {
+        /// The line.
+        line: String,
+    },
+    /// One agent alone can serve a line: when she is away or talks, its callers wait.
+    LineWithOneAgent {
+        /// The line.
+        line: String,
+        /// The agent.
+        agent: String,
+    },
+    /// Nobody of another site ever helps with an emergency line.
+    LineWithoutHelp {
+        /// The line.
+        line: String,
+    },
+    /// A step of an overflow plan brings nobody within reach.
+    StepAddsNobody {
+        /// The line.
+        line: String,
+        /// The number of the step, from 1.
+        step: usize,
+    },
+    /// An agent's skills serve no line.
+    AgentServesNothing {
+        /// The agent.
+        agent: String,
+    },
+    /// An agent's phone cannot be reached.
+    AgentWithoutPhone {
+        /// The agent.
+        agent: String,
+    },
+    /// Every number is for other trunks only: all calls of this one go to the default line.
+    TrunkWithoutNumbers {
+        /// The trunk.
+        trunk: String,
+    },
+    /// Calls to the emergency service by its URN (RFC 5031) go to the default line.
+    NoEmergencyUrn,
+    /// A prefix of a trunk is the number of a line: calls to it never leave.
+    PrefixIsALine {
+        /// The trunk.
+        trunk: String,
+        /// The prefix.
+        prefix: String,
+        /// The line.
+        line: String,
+    },
+}
+
+impl Explanation {
+    /// What this configuration means.
+    pub fn of(config: &Config) -> Self {
+        let reader = Reader {
+            config,
+            directory: &config.directory,
+        };
+        let mut explanation = Self {
+            numbers: reader.numbers(),
+            default_line: reader.line_id(config.default_line),
+            trunks: config.trunks.iter().map(trunk).collect(),
+            lines: reader.each_line(Reader::line),
+            agents: reader.agents(),
+            doubts: Vec::new(),
+        };
+        explanation.doubts = explanation.find_doubts();
+        explanation
+    }
+
+    fn find_doubts(&self) -> Vec<Doubt> {
+        let mut doubts = Vec::new();
+        for line in &self.lines {
+            self.doubt_line(line, &mut doubts);
+        }
+        for agent in &self.agents {
+            let id = || agent.id.clone();
+            if agent.home_lines.is_empty() && agent.helps.is_empty() {
+                doubts.push(Doubt::AgentServesNothing { agent: id() });
+            }
+            if agent.phone == Phone::CannotRegister {
+                doubts.push(Doubt::AgentWithoutPhone { agent: id() });
+            }
+        }
+        for trunk in &self.trunks {
+            let is_led = |number: &NumberFact| {
+                number.otherwise.is_some()
+                    || number.by_trunk.iter().any(|(by, _)| *by == trunk.name)
+            };
+            if !self.numbers.iter().any(is_led) {
+                let trunk = trunk.name.clone();
+                doubts.push(Doubt::TrunkWithoutNumbers { trunk });
+            }
+            for prefix in &trunk.prefixes {
+                let is_it = |number: &&NumberFact| number.dialled == *prefix;
+                let number = self.numbers.iter().find(is_it);
+                if let Some(line) = number.and_then(|number| number.otherwise.clone()) {
+                    let (trunk, prefix) = (trunk.name.clone(), prefix.clone());
+                    doubts.push(Doubt::PrefixIsALine {
+                        trunk,
+                        prefix,
+                        line,
+                    });
+                }
+            }
+        }
+        let mut numbers = self.numbers.iter();
+        if !numbers.any(|number| number.dialled.starts_with("urn:service:sos")) {
+            doubts.push(Doubt::NoEmergencyUrn);
+        }
+        doubts.sort();
+        doubts
+    }
+
+    fn doubt_line(&self, line: &LineFact, doubts: &mut Vec<Doubt>) {
+        let id = || line.id.clone();
+        let leads = |number: &NumberFact| {
+            number.otherwise.as_ref() == Some(&line.id)
+                || number.by_trunk.iter().any(|(_, to)| *to == line.id)
+        };
+        if self.default_line != line.id && !self.numbers.iter().any(leads) {
+            doubts.push(Doubt::LineWithoutNumber { line: id() });
+        }
+        let helpers = line.steps.iter().flat_map(|step| &step.adds);
+        let helpers: Vec<_> = helpers.flat_map(|(_, agents)| agents).collect();
+        let all: BTreeSet<_> = line.home.iter().chain(helpers.iter().copied()).collect();
+        match (all.first(), all.len()) {
+            (None, _) => doubts.push(Doubt::LineWithoutAgents { line: id() }),
+            (Some(agent), 1) => doubts.push(Doubt::LineWithOneAgent {
+                line: id(),
+                agent: (*agent).clone(),
+            }),
+            _ => {}
+        }
+        let has_others = self.agents.iter().any(|agent| agent.site != line.site);
+        if line.is_emergency && has_others && helpers.is_empty() && !all.is_empty() {
+            doubts.push(Doubt::LineWithoutHelp { line: id() });
+        }
+        for (index, step) in line.steps.iter().enumerate() {
+            if step.adds.iter().all(|(_, agents)| agents.is_empty()) {
+                let step = index + 1;
+                doubts.push(Doubt::StepAddsNobody { line: id(), step });
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    config: &'a Config,
+    directory: &'a Directory,
+}
+
+impl Reader<'_> {
+    fn numbers(&self) -> Vec<NumberFact> {
+        let mut facts: BTreeMap<&Dialled, NumberFact> = BTreeMap::new();
+        for route in &self.config.numbers {
+            let fact = facts.entry(&route.dialled).or_insert_with(|| NumberFact {
+                dialled: route.dialled.to_string(),
+                by_trunk: Vec::new(),
+                otherwise: None,
+            });
+            let line = self.line_id(route.line);
+            if route.trunks.is_empty() {
+                fact.otherwise.get_or_insert(line);
+                continue;
+            }
+            for trunk in &route.trunks {
+                let name = self.config.trunks.get(trunk.index()).map(|one| &one.name);
+                let name = name.cloned().unwrap_or_default();
+                fact.by_trunk.push((name, line.clone()));
+            }
+        }
+        facts.into_values().collect()
+    }
+
+    fn each_line<T>(&self, read: impl Fn(&Self, LineId) -> T) -> Vec<T> {
+        let lines = self.directory.lines();
+        lines.map(|line| read(self, line)).collect()
+    }
+
+    fn line(&self, id: LineId) -> LineFact {
+        let profile = self.directory.line_profile(id);
+        let steps = self.directory.steps(id).map(|step| {
+            let others = step.sites.into_iter().filter(|&site| site != profile.site);
+            StepFact {
+                when: step.when.to_vec(),
+                adds: others
+                    .map(|site| (self.site_id(site), self.who_serves(id, site)))
+                    .collect(),
+            }
+        });
+        let steps = steps.collect();
+        LineFact {
+            id: profile.id.clone(),
+            site: self.site_id(profile.site),
+            priority: profile.priority.value(),
+            skills: profile
+                .skills
+                .iter()
+                .map(|(skill, level)| (skill.clone(), level.value()))
+                .collect(),
+            is_emergency: !self.config.partner_lines.contains(&id),
+            home: self.who_serves(id, profile.site),
+            steps,
+        }
+    }
+
+    fn who_serves(&self, line: LineId, site: SiteId) -> Vec<String> {
+        let agents = self.directory.agents().filter(|&agent| {
+            self.directory.agent_profile(agent).site == site
+                && self.directory.qualifies(agent, line)
+        });
+        agents.map(|agent| self.agent_id(agent)).collect()
+    }
+
+    fn agents(&self) -> Vec<AgentFact> {
+        let reach: Vec<_> = self.each_line(|reader, line| {
+            let sites = reader.directory.sites_within_reach(line);
+            (line, sites)
+        });
+        let agents = self.directory.agents().map(|id| {
+            let profile = self.directory.agent_profile(id);
+            let serves = reach.iter().filter(|(line, sites)| {
+                sites.contains(&profile.site) && self.directory.qualifies(id, *line)
+            });
+            let (home, helps): (Vec<_>, Vec<_>) = serves
+                .map(|&(line, _)| line)
+                .partition(|&line| self.directory.line_profile(line).site == profile.site);
+            AgentFact {
+                id: profile.id.clone(),
+                site: self.site_id(profile.site),
+                phone: self.phone(id),
+                home_lines: home.into_iter().map(|line| self.line_id(line)).collect(),
+                helps: helps.into_iter().map(|line| self.line_id(line)).collect(),
+            }
+        });
+        agents.collect()
+    }
+
+    fn phone(&self, agent: AgentId) -> Phone {
+        if self.config.contacts.iter().any(|(one, _)| *one == agent) {
+            return Phone::Fixed;
+        }
+        match &self.config.authentication {
+            None => Phone::RegistersUnasked,
+            Some(asked) if asked.secrets.iter().any(|(one, _)| *one == agent) => Phone::Registers,
+            Some(_) => Phone::CannotRegister,
+        }
+    }
+
+    fn line_id(&self, line: LineId) -> String {
+        self.directory.line_profile(line).id.clone()
+    }
+
+    fn agent_id(&self, agent: AgentId) -> String {
+        self.directory.agent_profile(agent).id.clone()
+    }
+
+    fn site_id(&self, site: SiteId) -> String {
+        self.directory.site_profile(site).id.clone()
+    }
+}
+
+fn trunk(trunk: &Trunk) -> TrunkFact {
+    let uri = |uri: &sip::UriBuf| String::from_utf8_lossy(uri.as_bytes()).into_owned();
+    TrunkFact {
+        name: trunk.name.clone(),
+        sources: trunk.sources.iter().map(ToString::to_string).collect(),
+        certificates: trunk.certificates.clone(),
+        calls_max: trunk.limits.calls_max,
+        calls_per_second: trunk.limits.calls_per_second,
+        prefixes: trunk.prefixes.clone(),
+        next_hops: trunk.next_hops.iter().map(uri).collect(),
+        numbers: trunk.numbers.style,
+    }
+}

@@ -1,0 +1,92 @@
+//! `quinze check`: whether a configuration is right, and what it means.
+
+mod json;
+mod text;
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use config::{Explanation, Loaded};
+
+use crate::serve::{load, say};
+
+/// Options of `quinze check`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// How what the configuration means is told.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Exit 1 when something is legal and probably not meant.
+    #[arg(long)]
+    strict: bool,
+    /// The language of the text; that of LC_ALL, LC_MESSAGES or LANG when left out.
+    #[arg(long, value_enum)]
+    language: Option<Language>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A language for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// English.
+    En,
+    /// Français.
+    Fr,
+}
+
+impl Language {
+    /// That of the environment (POSIX), else English.
+    fn of_environment() -> Self {
+        let mut names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
+        let named = names.find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+        if named.is_some_and(|value| value.starts_with("fr")) {
+            Self::Fr
+        } else {
+            Self::En
+        }
+    }
+}
+
+/// Says what a configuration means, or all that is wrong with it.
+pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
+    let Some(loaded) = load(&options.config)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    if let Some(files) = &loaded.tls {
+        node::check_certificates(files)?;
+    }
+    let Loaded {
+        engine, warnings, ..
+    } = &loaded;
+    let explanation = Explanation::of(engine);
+    let language = options.language.unwrap_or_else(Language::of_environment);
+    say(&match options.format {
+        Format::Json => json::explain(&explanation),
+        Format::Text => {
+            let directory = &engine.directory;
+            let counts = [
+                directory.sites().count(),
+                directory.lines().count(),
+                directory.agents().count(),
+            ];
+            let head = text::head(language, &options.config.display().to_string(), counts);
+            format!("{head}\n\n{}", text::explain(language, &explanation))
+        }
+    });
+    let is_doubtful = !explanation.doubts.is_empty() || !warnings.is_empty();
+    Ok(if options.strict && is_doubtful {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}

@@ -1,0 +1,380 @@
+//! What a configuration means, for people, in English and in French.
+
+use std::fmt::Write as _;
+
+use config::{AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact};
+use node::engine::{acd::Condition, sip_proxy::NumberStyle};
+
+use super::Language;
+
+/// How many names are listed before the rest is only counted.
+const NAMES_MAX: usize = 8;
+
+/// The first line.
+pub(super) fn head(language: Language, file: &str, [sites, lines, agents]: [usize; 3]) -> String {
+    let many = |count: usize, word: &str| {
+        let ending = if count == 1 { "" } else { "s" };
+        format!("{count} {word}{ending}")
+    };
+    let (colon, line) = match language {
+        Language::En => (":", "line"),
+        Language::Fr => (" :", "ligne"),
+    };
+    format!(
+        "{file}{colon} {}, {}, {}",
+        many(sites, "site"),
+        many(lines, line),
+        many(agents, "agent")
+    )
+}
+
+/// All of it.
+pub(super) fn explain(language: Language, explanation: &Explanation) -> String {
+    let words = Words(language);
+    let mut text = String::new();
+    words.section(
+        &mut text,
+        words.of("Numbers", "Numéros"),
+        words.numbers(explanation),
+    );
+    let trunks = explanation
+        .trunks
+        .iter()
+        .flat_map(|trunk| words.trunk(trunk));
+    words.section(&mut text, words.of("Trunks", "Faisceaux"), trunks.collect());
+    let lines = explanation.lines.iter().flat_map(|line| words.line(line));
+    words.section(&mut text, words.of("Lines", "Lignes"), lines.collect());
+    let agents = explanation.agents.iter().map(|agent| words.agent(agent));
+    words.section(&mut text, "Agents", agents.collect());
+    let doubts = explanation.doubts.iter().map(|doubt| words.doubt(doubt));
+    let doubts: Vec<_> = doubts.collect();
+    if doubts.is_empty() {
+        text += words.of("Nothing looks wrong.", "Rien ne semble anormal.");
+    } else {
+        words.section(
+            &mut text,
+            words.of("Is this meant?", "Est-ce voulu ?"),
+            doubts,
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// One language's words.
+#[derive(Clone, Copy)]
+struct Words(Language);
+
+impl Words {
+    const fn of(self, en: &'static str, fr: &'static str) -> &'static str {
+        match self.0 {
+            Language::En => en,
+            Language::Fr => fr,
+        }
+    }
+
+    fn section(self, text: &mut String, title: &str, rows: Vec<String>) {
+        if rows.is_empty() {
+            return;
+        }
+        *text += title;
+        for row in rows {
+            let _to_a_string = write!(text, "\n  {row}");
+        }
+        *text += "\n\n";
+    }
+
+    fn numbers(self, explanation: &Explanation) -> Vec<String> {
+        let width = explanation
+            .numbers
+            .iter()
+            .map(|number| number.dialled.chars().count())
+            .max()
+            .unwrap_or(0);
+        let default = &explanation.default_line;
+        let mut rows: Vec<_> = explanation
+            .numbers
+            .iter()
+            .flat_map(|number| self.number(number, width, default))
+            .collect();
+        rows.push(match self.0 {
+            Language::En => format!(
+                "any other number of an operator → {default} (the default line); of an agent → a \
+                 colleague's phone, a trunk by its prefix, or 404"
+            ),
+            Language::Fr => format!(
+                "tout autre numéro venant d'un opérateur → {default} (la ligne par défaut) ; venant \
+                 d'un agent → le poste d'un collègue, un faisceau selon son préfixe, sinon 404"
+            ),
+        });
+        rows
+    }
+
+    fn number(self, number: &NumberFact, width: usize, default: &str) -> Vec<String> {
+        let dialled = &number.dialled;
+        let from = self.of("from", "depuis");
+        let mut rows: Vec<_> = number
+            .by_trunk
+            .iter()
+            .map(|(trunk, line)| format!("{dialled:<width$} {from} {trunk} → {line}"))
+            .collect();
+        let other = match (rows.is_empty(), self.0) {
+            (true, _) => "",
+            (false, Language::En) => " from elsewhere",
+            (false, Language::Fr) => " depuis ailleurs",
+        };
+        rows.push(match (&number.otherwise, self.0) {
+            (Some(line), _) => format!("{dialled:<width$}{other} → {line}"),
+            (None, Language::En) => format!(
+                "{dialled:<width$} from other trunks → {default} (the default line); from an agent as any \
+                 other"
+            ),
+            (None, Language::Fr) => format!(
+                "{dialled:<width$} depuis les autres faisceaux → {default} (la ligne par défaut) ; \
+                 depuis un agent comme tout autre"
+            ),
+        });
+        rows
+    }
+
+    fn trunk(self, trunk: &TrunkFact) -> Vec<String> {
+        let mut known: Vec<_> = trunk.sources.clone();
+        let certificate = self.of("certificate", "certificat");
+        known.extend(
+            trunk
+                .certificates
+                .iter()
+                .map(|name| format!("{certificate} {name}")),
+        );
+        let mut limits = Vec::new();
+        if let Some(max) = trunk.calls_max {
+            limits.push(format!(
+                "{max} {}",
+                self.of("calls at a time", "appels à la fois")
+            ));
+        }
+        if let Some(rate) = trunk.calls_per_second {
+            limits.push(format!(
+                "{rate} {}",
+                self.of("new calls a second", "nouveaux appels par seconde")
+            ));
+        }
+        if limits.is_empty() {
+            limits.push(self.of("no limit", "sans limite").to_owned());
+        }
+        let comes = self.of("in, from", "entrant, depuis");
+        let mut rows = vec![format!(
+            "{} {comes} {}{} {}",
+            trunk.name,
+            known.join(", "),
+            self.of(";", " ;"),
+            limits.join(", ")
+        )];
+        if !trunk.next_hops.is_empty() {
+            let form = match trunk.numbers {
+                NumberStyle::E164 => "+33…",
+                NumberStyle::National => "0…",
+            };
+            let (goes, written) = (
+                self.of("out, numbers beginning", "sortant, numéros commençant par"),
+                self.of("written", "écrits"),
+            );
+            rows.push(format!(
+                "{} {goes} {} → {} ({written} {form})",
+                trunk.name,
+                trunk.prefixes.join(", "),
+                trunk.next_hops.join(self.of(", else ", ", sinon ")),
+            ));
+        }
+        rows
+    }
+
+    fn line(self, line: &LineFact) -> Vec<String> {
+        let skills: Vec<_> = line
+            .skills
+            .iter()
+            .map(|(skill, level)| format!("{skill} ≥ {level}"))
+            .collect();
+        let asks = if skills.is_empty() {
+            self.of("no skill asked", "aucune compétence exigée")
+                .to_owned()
+        } else {
+            skills.join(", ")
+        };
+        let service = match line.is_emergency {
+            true => self.of("emergency", "urgence"),
+            false => self.of("partner", "partenaire"),
+        };
+        let mut rows = vec![format!(
+            "{} ({}, P{}, {service}, {asks})",
+            line.id, line.site, line.priority
+        )];
+        rows.push(format!(
+            "    {} {}",
+            self.of("at once:", "d'emblée :"),
+            self.names(&line.home)
+        ));
+        rows.extend(line.steps.iter().map(|step| self.step(step)));
+        rows
+    }
+
+    fn step(self, step: &StepFact) -> String {
+        let when: Vec<_> = step.when.iter().map(|when| self.condition(when)).collect();
+        let adds: Vec<_> = step
+            .adds
+            .iter()
+            .map(|(site, agents)| format!("{site} ({})", self.names(agents)))
+            .collect();
+        let adds = if adds.is_empty() {
+            self.of("nobody more", "personne de plus").to_owned()
+        } else {
+            adds.join(", ")
+        };
+        let or = self.of(" or ", " ou ");
+        let colon = self.of(":", " :");
+        format!("    {}{colon} + {adds}", when.join(or))
+    }
+
+    fn condition(self, condition: &Condition) -> String {
+        match (condition, self.0) {
+            (Condition::After(wait), Language::En) => format!("after {} s", wait.as_secs()),
+            (Condition::After(wait), Language::Fr) => format!("après {} s", wait.as_secs()),
+            (Condition::QueueLongerThan(calls), Language::En) => {
+                format!("when more than {calls} calls wait")
+            }
+            (Condition::QueueLongerThan(calls), Language::Fr) => {
+                format!("dès que plus de {calls} appels attendent")
+            }
+            (Condition::NoAgentOnDuty, Language::En) => "when nobody is on duty".to_owned(),
+            (Condition::NoAgentOnDuty, Language::Fr) => "si personne n'est en poste".to_owned(),
+        }
+    }
+
+    fn names(self, names: &[String]) -> String {
+        match names {
+            [] => self.of("nobody", "personne").to_owned(),
+            few if few.len() <= NAMES_MAX => few.join(", "),
+            many => {
+                let more = many.len() - NAMES_MAX;
+                let others = self.of("more", "autres");
+                format!("{} + {more} {others}", many[..NAMES_MAX].join(", "))
+            }
+        }
+    }
+
+    fn agent(self, agent: &AgentFact) -> String {
+        let phone = match agent.phone {
+            Phone::Fixed => self.of("fixed phone", "poste fixe"),
+            Phone::Registers => self.of(
+                "registers with a password",
+                "s'enregistre avec mot de passe",
+            ),
+            Phone::RegistersUnasked => self.of(
+                "registers without a password",
+                "s'enregistre sans mot de passe",
+            ),
+            Phone::CannotRegister => self.of("no phone", "sans poste"),
+        };
+        let helps = match (agent.helps.is_empty(), self.0) {
+            (true, _) => String::new(),
+            (false, Language::En) => format!("; helps {}", self.names(&agent.helps)),
+            (false, Language::Fr) => format!(" ; aide {}", self.names(&agent.helps)),
+        };
+        let serves = self.of("serves", "sert");
+        format!(
+            "{} ({}, {phone}) {serves} {}{helps}",
+            agent.id,
+            agent.site,
+            match agent.home_lines.as_slice() {
+                [] => self.of("no line", "aucune ligne").to_owned(),
+                lines => self.names(lines),
+            }
+        )
+    }
+
+    fn doubt(self, doubt: &Doubt) -> String {
+        match self.0 {
+            Language::En => doubt_in_english(doubt),
+            Language::Fr => doubt_in_french(doubt),
+        }
+    }
+}
+
+fn doubt_in_english(doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::LineWithoutNumber { line } => {
+            format!("no number leads to line {line}: it is reached by no caller")
+        }
+        Doubt::LineWithoutAgents { line } => {
+            format!("nobody can ever serve line {line}: its callers wait in vain")
+        }
+        Doubt::LineWithOneAgent { line, agent } => {
+            format!("{agent} alone can serve line {line}")
+        }
+        Doubt::LineWithoutHelp { line } => {
+            format!("no other site ever helps with emergency line {line}")
+        }
+        Doubt::StepAddsNobody { line, step } => {
+            format!("step {step} of the overflow of line {line} brings nobody more")
+        }
+        Doubt::AgentServesNothing { agent } => format!("agent {agent} can serve no line"),
+        Doubt::AgentWithoutPhone { agent } => {
+            format!("agent {agent} has neither a contact nor credentials: no phone can be reached")
+        }
+        Doubt::TrunkWithoutNumbers { trunk } => format!(
+            "every number is for other trunks than {trunk}: all its calls go to the default line"
+        ),
+        Doubt::NoEmergencyUrn => {
+            "no line has urn:service:sos or a service below it (RFC 5031): such \
+                                  calls go to the default line"
+                .to_owned()
+        }
+        Doubt::PrefixIsALine {
+            trunk,
+            prefix,
+            line,
+        } => {
+            format!("prefix {prefix} of trunk {trunk} is a number of line {line}: it never leaves")
+        }
+    }
+}
+
+fn doubt_in_french(doubt: &Doubt) -> String {
+    match doubt {
+        Doubt::LineWithoutNumber { line } => {
+            format!("aucun numéro ne mène à la ligne {line} : aucun appelant ne l'atteint")
+        }
+        Doubt::LineWithoutAgents { line } => {
+            format!("personne ne peut servir la ligne {line} : ses appelants attendent en vain")
+        }
+        Doubt::LineWithOneAgent { line, agent } => {
+            format!("{agent} est seul à pouvoir servir la ligne {line}")
+        }
+        Doubt::LineWithoutHelp { line } => {
+            format!("aucun autre site n'aide jamais la ligne d'urgence {line}")
+        }
+        Doubt::StepAddsNobody { line, step } => {
+            format!("l'étape {step} du débordement de la ligne {line} n'ajoute personne")
+        }
+        Doubt::AgentServesNothing { agent } => {
+            format!("l'agent {agent} ne peut servir aucune ligne")
+        }
+        Doubt::AgentWithoutPhone { agent } => format!(
+            "l'agent {agent} n'a ni contact ni mot de passe : aucun poste ne peut être joint"
+        ),
+        Doubt::TrunkWithoutNumbers { trunk } => format!(
+            "tous les numéros sont réservés à d'autres faisceaux que {trunk} : ses appels vont tous à \
+             la ligne par défaut"
+        ),
+        Doubt::NoEmergencyUrn => "aucune ligne n'a urn:service:sos ni un service en dessous \
+                                  (RFC 5031) : ces appels vont à la ligne par défaut"
+            .to_owned(),
+        Doubt::PrefixIsALine {
+            trunk,
+            prefix,
+            line,
+        } => format!(
+            "le préfixe {prefix} du faisceau {trunk} est un numéro de la ligne {line} : il ne sort \
+             jamais"
+        ),
+    }
+}
