@@ -232,6 +232,7 @@ impl Acd {
             Input::CallMoved { call, to } => self.move_call(now, call, to),
             Input::OfferTo { call, agent } => self.offer_to(now, call, agent),
             Input::AgentReleased { call } => self.agent_released(now, call),
+            Input::CallTakenOver { call, by_agent_of } => self.take_over(now, call, by_agent_of),
             Input::OfferRinging { offer } => self.offer_ringing(offer),
             Input::OfferAnswered { offer } => self.offer_answered(now, offer),
             Input::OfferFailed { offer, reason } => self.offer_failed(now, offer, reason),

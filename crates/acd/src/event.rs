@@ -44,6 +44,14 @@ pub enum Input {
         /// The call.
         call: CallId,
     },
+    /// The agent of one call has taken over another, about which its agent had called: an attended
+    /// transfer. The first agent is free then, and the call between the two is over.
+    CallTakenOver {
+        /// The call that goes on.
+        call: CallId,
+        /// The call whose agent has it now.
+        by_agent_of: CallId,
+    },
     /// The phone of an offer rings: somebody may answer.
     OfferRinging {
         /// The offer.

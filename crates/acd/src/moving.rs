@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{
     acd::{Acd, Phase, Told},
     agent::AgentState,
-    event::{Event, Ignored},
+    event::{CallOutcome, Event, Ignored},
     ids::{AgentId, CallId, LineId},
     order::OrderKey,
     spec::Age,
@@ -111,6 +111,59 @@ impl Acd {
         self.end_talk(now, agent, from);
         self.take_steps(now, id);
         self.queue_grew(now, to);
+    }
+
+    /// The agent of one call takes over another.
+    pub(crate) fn take_over(&mut self, now: Instant, id: CallId, by_agent_of: CallId) {
+        let with = |acd: &Self, id| match acd.calls.get(&id)?.phase {
+            Phase::Talking {
+                agent,
+                since,
+                moving_to: None,
+            } => Some((agent, since)),
+            _ => None,
+        };
+        let (Some((before, _)), Some((agent, since))) = (with(self, id), with(self, by_agent_of))
+        else {
+            return self.ignore(id);
+        };
+        if id == by_agent_of {
+            return self.ignore(id);
+        }
+        let Some(over) = self.calls.remove(&by_agent_of) else {
+            return;
+        };
+        self.emit(Event::Left {
+            call: by_agent_of,
+            line: over.line,
+            outcome: CallOutcome::Served {
+                agent,
+                talked: now - since,
+            },
+        });
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        call.phase = Phase::Talking {
+            agent,
+            since: now,
+            moving_to: None,
+        };
+        let line = call.line;
+        self.set_state(
+            now,
+            agent,
+            AgentState::Talking {
+                call: id,
+                since: now,
+            },
+        );
+        self.emit(Event::HandedOver {
+            call: id,
+            line,
+            agent,
+        });
+        self.end_talk(now, before, line);
     }
 
     fn ignore(&mut self, call: CallId) {

@@ -85,6 +85,8 @@ pub struct Calls {
     pub(crate) server_uses: SecondaryMap<ServerTx, CallNumber>,
     pub(crate) client_uses: SecondaryMap<ClientTx, ClientUse>,
     pub(crate) unanswered: Unanswered,
+    /// Calls whose agent's leg belongs to another call by now: our tags on it name the first.
+    pub(crate) moved_legs: BTreeMap<CallNumber, CallNumber>,
     events: VecDeque<Event>,
     next_number: u64,
 }
@@ -145,6 +147,8 @@ pub(crate) struct SentAsk {
 #[derive(Debug)]
 pub(crate) struct SentJoin {
     pub(crate) call: CallNumber,
+    /// Who is asked: the target for an offer, the caller to take it.
+    pub(crate) side: Side,
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,
     pub(crate) ack: Option<SentAck>,
@@ -192,6 +196,7 @@ impl Calls {
             server_uses: SecondaryMap::new(),
             client_uses: SecondaryMap::new(),
             unanswered: Unanswered::default(),
+            moved_legs: BTreeMap::new(),
             events: VecDeque::new(),
             next_number: 1,
         }

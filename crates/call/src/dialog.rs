@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 
 use bytes::Bytes;
-use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, Response, Uri};
+use sip::{
+    Builder, HeaderName, Message, Method, NameAddr, Request, Response, Uri, headers::Replaces,
+};
 use sip_transaction::{Flow, IdSource, Locals};
 use smallvec::SmallVec;
 
@@ -101,6 +103,13 @@ impl Dialog {
         request.to_tag() == Some(&*self.local_tag)
             && request.from_tag().unwrap_or_default() == &*self.remote_tag
             && request.call_id() == &*self.call_id
+    }
+
+    /// Whether a Replaces that the peer of this dialog wrote names it (RFC 3891 §3).
+    pub(crate) fn is_replaced_by(&self, replaces: &Replaces<'_>) -> bool {
+        *self.local_tag == *replaces.to_tag
+            && *self.remote_tag == *replaces.from_tag
+            && *self.call_id == *replaces.call_id
     }
 
     /// Goes on after the requests of an early dialog with the same peer.

@@ -129,6 +129,8 @@ pub enum EndCause {
     Refused(StatusCode),
     /// Ended by the owner while connected: the node stops.
     Stopped,
+    /// It was about another call, which its agent has taken over.
+    TakenOver,
 }
 
 impl EndCause {
@@ -144,6 +146,7 @@ impl EndCause {
             Self::WaitMax => "wait-max",
             Self::Refused(_) => "refused",
             Self::Stopped => "stopped",
+            Self::TakenOver => "taken-over",
         }
     }
 }

@@ -34,14 +34,15 @@ const BUSY_RETRY: Duration = Duration::from_millis(250);
 pub(crate) struct Joining {
     pub(crate) attempt: AttemptId,
     pub(crate) leg: Leg,
-    /// The target's 2xx: its offer.
-    offer: Response,
+    /// The target's 2xx: its offer, once it has made one.
+    offer: Option<Response>,
     asked: Asked,
     /// The target does not wait longer for its ACK (RFC 3261 §13.3.1.4).
     gives_up_at: Instant,
 }
 
-/// Whether the caller has been asked.
+/// Whether the next one has been asked: a target that has made no offer for one, then the caller to
+/// take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     /// Not yet, or again from then on.
@@ -51,6 +52,22 @@ enum Asked {
 }
 
 impl Joining {
+    /// A target that talks already, and is to be asked for an offer.
+    pub(crate) const fn without_offer(
+        now: Instant,
+        attempt: AttemptId,
+        leg: Leg,
+        gives_up_at: Instant,
+    ) -> Self {
+        Self {
+            attempt,
+            leg,
+            offer: None,
+            asked: Asked::Due(now),
+            gives_up_at,
+        }
+    }
+
     pub(crate) fn next_deadline(&self) -> Instant {
         match self.asked {
             Asked::Due(at) => at.min(self.gives_up_at),
@@ -58,8 +75,16 @@ impl Joining {
         }
     }
 
+    /// Whether the caller has been asked.
     pub(crate) const fn is_asked(&self) -> bool {
-        matches!(self.asked, Asked::By(_))
+        self.offer.is_some() && matches!(self.asked, Asked::By(_))
+    }
+
+    const fn asks(&self) -> Side {
+        match self.offer {
+            Some(_) => Side::Caller,
+            None => Side::Target,
+        }
     }
 }
 
@@ -93,7 +118,7 @@ impl Calls {
         transfer.joining = Some(Joining {
             attempt,
             leg,
-            offer: response.clone(),
+            offer: Some(response.clone()),
             asked: Asked::Due(now),
             gives_up_at,
         });
@@ -144,35 +169,72 @@ impl Calls {
         let Some(joining) = transfer.joining.as_mut() else {
             return;
         };
-        let (builder, flow) = caller
+        let side = joining.asks();
+        let leg = match side {
+            Side::Caller => caller,
+            Side::Agent | Side::Target => &mut joining.leg,
+        };
+        let (builder, flow) = leg
             .dialog
             .request(&Method::Invite, &mut self.ids, &self.locals);
-        let builder = caller
+        let contact = self.locals.contact(leg.dialog.flow());
+        let builder = leg
             .session
             .write_request(builder)
-            .header(
-                HeaderName::Contact,
-                self.locals.contact(caller.dialog.flow()),
-            )
+            .header(HeaderName::Contact, contact)
             .header(HeaderName::Allow, ALLOW);
-        let offer = &joining.offer;
-        let invite = carry::content(builder, offer).finish_with_body(offer.body_bytes());
+        let invite = match &joining.offer {
+            Some(offer) => carry::content(builder, offer).finish_with_body(offer.body_bytes()),
+            None => builder.finish(),
+        };
         let tx = Request::new(invite)
             .ok()
             .and_then(|invite| layer.request(now, invite, flow).ok());
-        joining.asked = tx.map_or(Asked::Due(now + BUSY_RETRY), Asked::By);
         let sent = SentJoin {
             call: number,
+            side,
             flow,
-            peer: caller.dialog.peer(),
+            peer: leg.dialog.peer(),
             ack: None,
         };
+        joining.asked = tx.map_or(Asked::Due(now + BUSY_RETRY), Asked::By);
         if let Some(tx) = tx {
             self.client_uses.insert(tx, ClientUse::Join(Box::new(sent)));
         }
     }
 
-    /// The caller's answer to the target's offer.
+    /// The answer of the target that was asked for an offer.
+    fn take_offer(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(joining) = self.joining_mut(number) else {
+            return;
+        };
+        joining.leg.session.answered(now, response);
+        if let Ok(target) = response.remote_target() {
+            joining.leg.dialog.refresh_target(target);
+        }
+        joining.leg.owed_ack = Some(OwedAck {
+            cseq: response.cseq_number(),
+            tx,
+            remote_tag: Bytes::copy_from_slice(response.to_tag().unwrap_or_default()),
+        });
+        joining.offer = Some(response.clone());
+        joining.asked = Asked::Due(now);
+        if response.body_bytes().is_empty() {
+            let cause = AgentFailure::Rejected(StatusCode::NOT_ACCEPTABLE_HERE);
+            self.give_up_joining(now, layer, number, cause);
+        } else {
+            self.carry_on_joining(now, layer, number);
+        }
+    }
+
+    /// The answer to a re-INVITE: the target's offer, or the caller's answer to it.
     pub(crate) fn handle_join_response(
         &mut self,
         now: Instant,
@@ -183,7 +245,7 @@ impl Calls {
         let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
             return;
         };
-        let (number, status) = (sent.call, response.status());
+        let (number, side, status) = (sent.call, sent.side, response.status());
         if let Some(ack) = &sent.ack
             && status.is_success()
         {
@@ -195,12 +257,18 @@ impl Calls {
         let is_awaited = self
             .joining_mut(number)
             .is_some_and(|joining| joining.asked == Asked::By(tx));
+        let is_owed = self.owes_ack(number, tx, response.to_tag().unwrap_or_default());
         match status {
+            // It comes again, and its ACK has to wait.
+            status if status.is_success() && is_owed => {}
+            status if status.is_success() && is_awaited && side == Side::Target => {
+                self.take_offer(now, layer, number, tx, response);
+            }
             status if status.is_success() => {
                 self.ack_join(layer, tx, response);
                 if is_awaited {
                     self.joined(now, layer, number, response);
-                } else {
+                } else if side == Side::Caller {
                     self.describe_agent_again(now, layer, number);
                 }
             }
@@ -209,7 +277,9 @@ impl Calls {
             //# If the response for a request within a dialog is a 481
             //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
             //# SHOULD terminate the dialog.
-            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT => {
+            StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT
+                if side == Side::Caller =>
+            {
                 self.finish(now, layer, number, EndCause::PeerLost, None);
             }
             StatusCode::REQUEST_PENDING
@@ -220,7 +290,7 @@ impl Calls {
         self.rearm(number);
     }
 
-    /// The caller did not answer: it is gone, or its connection is.
+    /// Nobody answered: whoever was asked is gone, or the connection is.
     pub(crate) fn handle_join_failed(
         &mut self,
         now: Instant,
@@ -231,12 +301,15 @@ impl Calls {
         let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
             return;
         };
-        let number = sent.call;
+        let (number, side) = (sent.call, sent.side);
         let is_awaited = self
             .joining_mut(number)
             .is_some_and(|joining| joining.asked == Asked::By(tx));
         match cause {
             _ if !is_awaited => {}
+            _ if side == Side::Target => {
+                self.give_up_joining(now, layer, number, AgentFailure::Unreachable);
+            }
             Failure::Timeout => self.finish(now, layer, number, EndCause::PeerLost, None),
             Failure::Transport => self.ask_to_join_at(number, now + GLARE_RETRY),
         }
@@ -274,7 +347,9 @@ impl Calls {
             if let Ok(target) = answer.remote_target() {
                 caller.dialog.refresh_target(target);
             }
-            caller.describe(&offer);
+            if let Some(offer) = &offer {
+                caller.describe(offer);
+            }
         }
         leg.describe(answer);
         if let Some(owed) = leg.owed_ack.take() {
@@ -288,8 +363,8 @@ impl Calls {
         let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
             return;
         };
-        let (number, flow, peer) = (sent.call, sent.flow, sent.peer);
-        let dialog = match self.leg_mut(number, Side::Caller) {
+        let (number, sent_side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
+        let dialog = match self.leg_mut(number, sent_side) {
             Some(leg) => leg.dialog.clone(),
             // The call has ended meanwhile; the response says all that its ACK needs.
             None => Dialog::calling(response, &[], flow, peer),

@@ -36,6 +36,7 @@ mod relaying;
 mod reliable;
 mod ringing;
 mod session;
+mod takeover;
 mod teardown;
 mod transfer;
 mod unanswered;

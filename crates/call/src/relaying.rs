@@ -73,6 +73,15 @@ impl Calls {
     /// The call and the side that a request inside a dialog belongs to.
     pub(crate) fn owner(&self, request: &Request) -> Option<(CallNumber, Side)> {
         let number = CallNumber::of_tag(request.to_tag()?)?;
+        let side = self.side_in(number, request);
+        if let Some(side) = side {
+            return Some((number, side));
+        }
+        let moved = *self.moved_legs.get(&number)?;
+        Some((moved, self.side_in(moved, request)?))
+    }
+
+    fn side_in(&self, number: CallNumber, request: &Request) -> Option<Side> {
         let side = match &self.table.get(&number)?.stage {
             Stage::Connected(connected) => {
                 let owns = |side: &Side| {
@@ -97,7 +106,7 @@ impl Calls {
                 is_callers.then_some(Side::Caller)?
             }
         };
-        Some((number, side))
+        Some(side)
     }
 
     /// A request on the early dialog, before an answer.

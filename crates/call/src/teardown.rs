@@ -105,6 +105,7 @@ impl Calls {
             self.table.insert(number, call);
             return;
         }
+        self.moved_legs.retain(|_, to| *to != number);
         let Call { id, stage, relays } = call;
         self.end_relays(now, layer, relays);
         match stage {

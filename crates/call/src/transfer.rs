@@ -95,6 +95,18 @@ impl Company {
 }
 
 impl Transfer {
+    /// A caller whose agent has been given to another call.
+    pub(crate) const fn without_agent(gives_up_at: Instant) -> Self {
+        Self {
+            transferor: None,
+            replaces: None,
+            referred_by: None,
+            ringing: None,
+            joining: None,
+            gives_up_at,
+        }
+    }
+
     fn of(refer: &Request, replaces: Option<Bytes>, gives_up_at: Instant) -> Self {
         let referred_by = refer.header(HeaderName::ReferredBy);
         Self {

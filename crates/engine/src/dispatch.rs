@@ -190,7 +190,7 @@ impl Engine {
                 }
             }
             call::Event::AgentAnswered { call, .. } => {
-                if self.outside_answered(now, call) {
+                if self.outside_answered(now, call) || self.taken_over(now, call) {
                     return;
                 }
                 if let Some(live) = self.take_offer(call) {
@@ -202,7 +202,7 @@ impl Engine {
                 attempt,
                 cause,
             } => {
-                if !self.outside_failed(now, call, attempt, cause) {
+                if !self.onward_failed(now, call, attempt, cause) {
                     self.attempt_failed(now, call, attempt, cause);
                 }
             }
@@ -256,6 +256,9 @@ impl Engine {
         if let Some(trunk) = record.trunk {
             self.trunk_loads.end(trunk);
         }
+        if let Some(over) = record.take_over {
+            self.take_over_failed(now, over);
+        }
         if record.place == Place::InDistributor {
             self.acd
                 .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
@@ -265,6 +268,8 @@ impl Engine {
             (Some(_), _) => Outcome::Answered,
             // Who was sent on to another line hangs up a call that had been answered on the first.
             (None, EndCause::Abandoned | EndCause::CallerBye) => Outcome::Abandoned,
+            // An agent's call about a call that has taken its place.
+            (None, EndCause::Refused(StatusCode::REQUEST_TERMINATED)) => Outcome::Abandoned,
             (None, _) => Outcome::Failed,
         };
         self.emit(Event::CallEnded {

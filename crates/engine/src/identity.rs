@@ -29,6 +29,15 @@ impl Source {
     }
 }
 
+impl Source {
+    pub(crate) const fn agent(self) -> Option<AgentId> {
+        match self {
+            Self::Agent(agent) => Some(agent),
+            Self::Trunk(_) | Self::Unknown => None,
+        }
+    }
+}
+
 /// The machine that checks credentials.
 pub(crate) fn authentication(
     now: Instant,

@@ -17,6 +17,7 @@ use crate::{
     engine::Engine,
     event::{BlockReason, Direction, DropReason, Event},
     forwarding::Destination,
+    identity::Source,
     record::{Place, Record, acd_id},
 };
 
@@ -124,7 +125,7 @@ impl Engine {
         match self.destination(&received, source) {
             Destination::Line(line) => {
                 if self.may_serve(now, tx, received.request(), merged) {
-                    self.take_invite(now, tx, received.into_request(), flow, line, source.trunk());
+                    self.take_invite(now, tx, received.into_request(), flow, line, source);
                 }
             }
             Destination::Here => {
@@ -180,8 +181,9 @@ impl Engine {
         invite: Request,
         flow: Flow,
         line: LineId,
-        trunk: Option<TrunkId>,
+        source: Source,
     ) {
+        let trunk = source.trunk();
         if let Err(reason) = self.has_room_for_call(now, trunk) {
             self.emit(Event::CallBlocked { line, reason });
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
@@ -205,6 +207,8 @@ impl Engine {
             offer: None,
             outside: None,
             place: Place::InDistributor,
+            take_over: None,
+            by: source.agent(),
         };
         self.records.insert(number, record);
         let arrived = acd::Input::CallArrived {

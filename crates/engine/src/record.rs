@@ -23,6 +23,17 @@ pub(crate) struct Record {
     /// Somebody outside who is being rung for it.
     pub(crate) outside: Option<LiveOutside>,
     pub(crate) place: Place,
+    /// The agent of another call who is about to have this one.
+    pub(crate) take_over: Option<TakeOver>,
+    /// The agent who has called, if one has.
+    pub(crate) by: Option<AgentId>,
+}
+
+/// A call that the agent of another takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TakeOver {
+    pub(crate) attempt: AttemptId,
+    pub(crate) by_agent_of: CallNumber,
 }
 
 /// Whether the distributor has a call.

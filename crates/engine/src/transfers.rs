@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use acd::{AgentId, AgentState, LineId, OfferFailure};
+use acd::{AgentId, AgentState, CallPhase, LineId, OfferFailure};
 use bytes::Bytes;
-use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside};
+use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside, StageView};
 use sip::{Request, StatusCode, Uri};
 use sip_proxy::{TrunkId, Trust};
 use sip_transaction::{ServerTx, Target};
@@ -18,7 +18,7 @@ use crate::{
     event::{Event, TransferOutcome, Transferred},
     outgoing::asks_for_privacy,
     receive::aor_of,
-    record::{Answered, LiveOffer, LiveOutside, Place, Record, acd_id},
+    record::{Answered, LiveOffer, LiveOutside, Place, Record, TakeOver, acd_id},
 };
 
 /// How long a telephone outside may ring.
@@ -31,6 +31,11 @@ enum Onward {
     Line(LineId),
     /// To a telephone outside, by the first of these ways that can serve.
     Outside(Vec<(TrunkId, Target)>),
+    /// Into the queue of the line on which the agent waits with a call about this one, which is over
+    /// then.
+    PlaceOf(CallNumber, LineId),
+    /// To the agent of another call, by which the agent has asked about this one.
+    TakenOver(CallNumber),
     /// To one agent, whose phone is to end the call that is replaced, if one is.
     Agent {
         agent: AgentId,
@@ -44,10 +49,16 @@ impl Engine {
         let Some(refer) = self.layer.server_request(tx).cloned() else {
             return;
         };
-        let onward = self.onward(now, &refer);
+        let onward = self.onward(now, call, &refer);
         match onward {
             Ok(Onward::Line(line)) => self.transfer_to_line(now, call, tx, line),
+            Ok(Onward::PlaceOf(other, line)) => {
+                self.transfer_to_line(now, call, tx, line);
+                let status = StatusCode::REQUEST_TERMINATED;
+                self.calls.end(now, &mut self.layer, other, status);
+            }
             Ok(Onward::Outside(ways)) => self.transfer_outside(now, call, tx, ways),
+            Ok(Onward::TakenOver(by_agent_of)) => self.take_over(now, call, tx, by_agent_of),
             Ok(Onward::Agent { agent, replaces }) => {
                 self.transfer_to_agent(now, call, tx, agent, replaces);
             }
@@ -62,12 +73,23 @@ impl Engine {
 
     /// Where a REFER sends its call: to a line by its number, or to an agent by address-of-record or
     /// by the contact of a phone, which is what a phone knows of whom it talks with.
-    fn onward(&mut self, now: Instant, refer: &Request) -> Result<Onward, StatusCode> {
+    fn onward(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        refer: &Request,
+    ) -> Result<Onward, StatusCode> {
         let target = refer.refer_to().ok_or(StatusCode::BAD_REQUEST)?;
         let uri = target.target.uri().map_err(|_| StatusCode::BAD_REQUEST)?;
         let replaces = target
             .with_replaces(|replaces| replaces.ok().map(|one| Bytes::from(one.to_bytes())))
             .flatten();
+        let consultation = target
+            .with_replaces(|replaces| self.calls.replaced_by_caller(&replaces.ok()?))
+            .flatten();
+        if let Some(other) = consultation {
+            return self.consulted(call, other);
+        }
         if let Some(line) = self.dial_plan.line(&uri, None) {
             return Ok(Onward::Line(line));
         }
@@ -93,20 +115,141 @@ impl Engine {
         Ok(Onward::Agent { agent, replaces })
     }
 
-    /// The agent whose phone has this contact.
-    fn agent_at_contact(&self, uri: &Uri<'_>) -> Option<AgentId> {
-        let is_it = |contact: &Uri<'_>| match (contact.as_sip(), uri.as_sip()) {
-            (Some(contact), Some(uri)) => {
-                (contact.user, contact.host, contact.port) == (uri.user, uri.host, uri.port)
-            }
-            _ => false,
-        };
-        self.directory().agents().find(|&agent| {
-            let fixed = self.contacts.get(&agent);
-            let mut bindings = self.registrar.bindings(aor_of(agent));
-            bindings.any(|binding| is_it(&binding.contact.as_uri()))
-                || fixed.is_some_and(|contact| is_it(&contact.as_uri()))
+    /// Where an agent sends a call who has called somebody about it: to that agent, or while nobody has
+    /// answered to the same line.
+    fn consulted(&self, call: CallNumber, other: CallNumber) -> Result<Onward, StatusCode> {
+        let agent_of = |number| Some(self.records.get(number)?.answered?.agent);
+        let record = self.records.get(other).ok_or(StatusCode::NOT_FOUND)?;
+        if record.by.is_none() || record.by != agent_of(call) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        Ok(match record.answered {
+            Some(_) => Onward::TakenOver(other),
+            None => Onward::PlaceOf(other, record.line),
         })
+    }
+
+    fn take_over(&mut self, now: Instant, call: CallNumber, tx: ServerTx, by_agent_of: CallNumber) {
+        let attempt = self.records.next_attempt();
+        let begun = self
+            .calls
+            .take_over(now, &mut self.layer, call, tx, by_agent_of, attempt);
+        if !begun {
+            return;
+        }
+        if let Some(record) = self.records.get_mut(call) {
+            record.take_over = Some(TakeOver {
+                attempt,
+                by_agent_of,
+            });
+        }
+        // The distributor hears of the other call when it is known who has this one.
+        if let Some(other) = self.records.get_mut(by_agent_of) {
+            other.place = Place::Left;
+        }
+    }
+
+    /// The agent of another call has this one. Whether it was being taken over.
+    pub(crate) fn taken_over(&mut self, now: Instant, call: CallNumber) -> bool {
+        let record = self.records.get_mut(call);
+        let Some((record, over)) = record.and_then(|record| {
+            let over = record.take_over.take()?;
+            Some((record, over))
+        }) else {
+            return false;
+        };
+        let other = acd_id(over.by_agent_of);
+        let before = record.answered;
+        let agent = match self.acd.call(other).map(|call| call.phase) {
+            Some(CallPhase::Talking { agent }) => Some(agent),
+            _ => None,
+        };
+        if let (Some(before), Some(agent)) = (before, agent) {
+            record.answered = Some(Answered { agent, ..before });
+            let event = Event::CallTransferred {
+                call: record.id.clone(),
+                agent: before.agent,
+                to: Transferred::Agent(agent),
+            };
+            self.emit(event);
+        }
+        self.emit(Event::TransferEnded {
+            outcome: TransferOutcome::Done,
+        });
+        let taken_over = acd::Input::CallTakenOver {
+            call: acd_id(call),
+            by_agent_of: other,
+        };
+        self.acd.handle_input(now, taken_over);
+        self.calls
+            .end_taken_over(now, &mut self.layer, over.by_agent_of);
+        true
+    }
+
+    /// A call could not be taken over, or has ended meanwhile: the call about it is over all the same.
+    pub(crate) fn take_over_failed(&mut self, now: Instant, over: TakeOver) {
+        let call = acd_id(over.by_agent_of);
+        self.acd.handle_input(now, acd::Input::CallEnded { call });
+        self.calls
+            .end_taken_over(now, &mut self.layer, over.by_agent_of);
+    }
+
+    /// Somebody whom a call was to be sent on to has failed. Whether that has been dealt with here.
+    pub(crate) fn onward_failed(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        attempt: AttemptId,
+        cause: AgentFailure,
+    ) -> bool {
+        let record = self.records.get_mut(call);
+        let over = record.and_then(|record| record.take_over.take_if(|one| one.attempt == attempt));
+        let Some(over) = over else {
+            return self.outside_failed(now, call, attempt, cause);
+        };
+        self.take_over_failed(now, over);
+        self.transfer_failed(now, call, told_of(cause));
+        self.release_if_alone(now, call);
+        true
+    }
+
+    /// A call whose agent has hung up while it was being sent on in vain waits on its line again.
+    fn release_if_alone(&mut self, now: Instant, call: CallNumber) {
+        let is_alone = self
+            .calls
+            .view(call)
+            .is_some_and(|view| view.stage == StageView::Waiting);
+        if is_alone {
+            let call = acd_id(call);
+            self.acd
+                .handle_input(now, acd::Input::AgentReleased { call });
+        }
+    }
+
+    /// The agent whose phone has this contact, or is the only one at its address: what a phone says in a
+    /// call need not be what it has registered.
+    fn agent_at_contact(&self, uri: &Uri<'_>) -> Option<AgentId> {
+        let uri = uri.as_sip()?;
+        let at_address: Vec<_> = self
+            .directory()
+            .agents()
+            .flat_map(|agent| {
+                let fixed = self.contacts.get(&agent);
+                let bindings = self.registrar.bindings(aor_of(agent));
+                let contacts = bindings.map(|binding| &binding.contact).chain(fixed);
+                contacts.map(move |contact| (agent, contact.as_uri()))
+            })
+            .filter_map(|(agent, contact)| {
+                let contact = contact.as_sip()?;
+                let is_there = (contact.host, contact.port) == (uri.host, uri.port);
+                is_there.then_some((agent, contact.user == uri.user))
+            })
+            .collect();
+        let exact = at_address.iter().find(|&&(_, is_exact)| is_exact);
+        match (exact, at_address.as_slice()) {
+            (Some(&(agent, _)), _) | (None, &[(agent, _)]) => Some(agent),
+            _ => None,
+        }
     }
 
     fn transfer_to_line(&mut self, now: Instant, call: CallNumber, tx: ServerTx, to: LineId) {
@@ -233,7 +376,7 @@ impl Engine {
 
     /// A way to a telephone outside has failed: the next is tried where it only could not serve. Whether
     /// the attempt was one.
-    pub(crate) fn outside_failed(
+    fn outside_failed(
         &mut self,
         now: Instant,
         call: CallNumber,
@@ -331,6 +474,11 @@ impl Engine {
         let is_outside = |record: &Record| record.outside.is_some();
         if self.records.get(call).is_some_and(is_outside) {
             return self.leave_distributor(now, call);
+        }
+        // Who takes the call over has it at once, or not at all: see `release_if_alone`.
+        let is_taken_over = |record: &Record| record.take_over.is_some();
+        if self.records.get(call).is_some_and(is_taken_over) {
+            return;
         }
         let call = acd_id(call);
         self.acd

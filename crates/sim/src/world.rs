@@ -130,6 +130,16 @@ impl World {
         }
     }
 
+    /// Makes the phone of a user bring together its first call and one that it has made about it.
+    pub fn transfer_attended(&mut self, peer: SocketAddr, user: &str, about: SessionId) {
+        if let Some(one) = self.peers.get_mut(&peer)
+            && let Some(session) = one.session_of_user(user)
+        {
+            one.transfer_attended(self.now, session, about);
+        }
+        self.drain_peer(peer);
+    }
+
     /// Makes a phone register.
     pub fn register(&mut self, peer: SocketAddr, node: SocketAddr, user: &str, domain: &str) {
         if let Some(one) = self.peers.get_mut(&peer) {

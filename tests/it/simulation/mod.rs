@@ -1,6 +1,7 @@
 //! Whole engines on virtual time: ladders as snapshots, laws over many seeds.
 
 mod answered;
+mod attended;
 mod authentication;
 mod faults;
 mod forwarded;

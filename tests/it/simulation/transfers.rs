@@ -10,11 +10,11 @@ use sim::{Answer, CallPlan, HungUpBy, Manner, PeerEvent, Quirk, Weather};
 
 use super::{AFTER_20_S, Bench, DIALLED, Site, configuration, faults::STORM, seconds};
 
-const PHYSICIANS: &str = "sip:+33300000099@192.0.2.1";
-const ARM_2: &str = "sip:arm-2@samu.example";
+pub(super) const PHYSICIANS: &str = "sip:+33300000099@192.0.2.1";
+pub(super) const ARM_2: &str = "sip:arm-2@samu.example";
 
 /// Two agents who answer 15, and a physician with a line of her own.
-fn bench() -> Bench {
+pub(super) fn bench() -> Bench {
     bench_in(1, Weather::CALM, "")
 }
 
@@ -49,7 +49,7 @@ fn sends_on(to: &'static str) -> Manner {
 }
 
 /// What the phone of the first agent was told of its transfer.
-fn told(bench: &Bench) -> Vec<String> {
+pub(super) fn told(bench: &Bench) -> Vec<String> {
     let events = bench.world.peer_events().iter();
     let notified = events.filter_map(|(_, _, event)| match event {
         PeerEvent::Body { method, body, .. } if method == "NOTIFY" => {
@@ -60,7 +60,7 @@ fn told(bench: &Bench) -> Vec<String> {
     notified.collect()
 }
 
-fn transfers(bench: &Bench) -> Vec<TransferOutcome> {
+pub(super) fn transfers(bench: &Bench) -> Vec<TransferOutcome> {
     let events = bench.world.events().iter();
     let ended = events.filter_map(|(_, event)| match event {
         Event::TransferEnded { outcome } => Some(*outcome),
@@ -70,7 +70,7 @@ fn transfers(bench: &Bench) -> Vec<TransferOutcome> {
 }
 
 /// Who had the call, as the engine told it: line, agent, line and agent again.
-fn journey(bench: &Bench) -> Vec<String> {
+pub(super) fn journey(bench: &Bench) -> Vec<String> {
     let directory = bench.world.node(bench.node).directory();
     let line = |line| directory.line_profile(line).id.clone();
     let agent = |agent| directory.agent_profile(agent).id.clone();

@@ -175,6 +175,7 @@ enum Deed {
     Move(Index, Index),
     Ask(Index, Index),
     Release(Index),
+    TakeOver(Index, Index),
     Wait(u64),
 }
 
@@ -197,6 +198,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (index(), index()).prop_map(|(call, line)| Deed::Move(call, line)),
         2 => (index(), index()).prop_map(|(call, agent)| Deed::Ask(call, agent)),
         1 => index().prop_map(Deed::Release),
+        1 => (index(), index()).prop_map(|(call, other)| Deed::TakeOver(call, other)),
         5 => (1..25_000_u64).prop_map(Deed::Wait),
     ]
 }
@@ -273,6 +275,11 @@ fn perform(desk: &mut Desk, deed: &Deed) {
         Deed::Release(at) => {
             if let Some(call) = pick(&calls, at) {
                 desk.input(Input::AgentReleased { call });
+            }
+        }
+        Deed::TakeOver(at, other) => {
+            if let (Some(call), Some(by_agent_of)) = (pick(&calls, at), pick(&calls, other)) {
+                desk.input(Input::CallTakenOver { call, by_agent_of });
             }
         }
         Deed::Wait(millis) => desk.wait(Duration::from_millis(millis)),

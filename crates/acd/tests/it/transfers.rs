@@ -191,3 +191,27 @@ fn nobody_is_asked_in_person_who_is_in_a_call_or_not_there() {
     desk.end(one);
     desk.end(other);
 }
+
+#[test]
+fn the_agent_of_a_call_about_a_call_takes_it_over() {
+    let mut desk = Desk::new(&two_lines(Age::New));
+    off_duty(&mut desk, &["b", "c"]);
+    let caller = desk.call("A-15");
+    desk.answer(caller);
+    desk.want("b", Want::Ready);
+    let about = desk.call("A-physician");
+    desk.answer(about);
+    desk.wait(seconds(10));
+    desk.input(Input::CallTakenOver {
+        call: caller,
+        by_agent_of: about,
+    });
+    assert_eq!(
+        (desk.state("a"), desk.state("b")),
+        (Kind::WrapUp, Kind::Talking)
+    );
+    assert!(desk.acd.call(about).is_none(), "it is over");
+    desk.end(caller);
+    assert_eq!(desk.state("b"), Kind::WrapUp);
+    assert!(desk.acd.is_idle());
+}

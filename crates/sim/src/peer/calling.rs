@@ -3,7 +3,10 @@
 use std::time::Instant;
 
 use engine::{
-    sip::{Builder, HeaderName, Message, Method, Request, Response, StatusCode},
+    sip::{
+        Builder, HeaderName, Message, Method, Request, Response, StatusCode,
+        headers::{EarlyOnly, Replaces},
+    },
     sip_transaction::{ClientTx, IdSource},
 };
 
@@ -28,6 +31,11 @@ impl Peer {
         if status.is_success() {
             self.handle_answer(now, session, response);
         } else if status.is_provisional() {
+            if let Some(one) = self.sessions.get_mut(&session)
+                && response.to_tag().is_some()
+            {
+                one.dialog.remote = text(response.header(HeaderName::To).unwrap_or_default());
+            }
             let reason = text(response.reason());
             self.emit(PeerEvent::Progress {
                 session,
@@ -203,6 +211,29 @@ impl Peer {
                 builder.header(HeaderName::ReferTo, refer_to).finish()
             });
         }
+    }
+
+    /// The owner of a phone brings together whom it has on one call and whom it has called about it:
+    /// REFER with Replaces (RFC 5589 §7).
+    pub fn transfer_attended(&mut self, now: Instant, session: SessionId, about: SessionId) {
+        let Some(other) = self.sessions.get(&about) else {
+            return;
+        };
+        let dialog = &other.dialog;
+        let tag = |value: &str| value.rsplit_once(";tag=").map(|(_, tag)| tag.to_owned());
+        let (to_tag, from_tag) = (tag(&dialog.remote), tag(&dialog.local));
+        let replaces = Replaces {
+            call_id: dialog.call_id.as_bytes(),
+            to_tag: to_tag.as_deref().unwrap_or_default().as_bytes(),
+            from_tag: from_tag.as_deref().unwrap_or_default().as_bytes(),
+            early_only: EarlyOnly::No,
+        };
+        let (target, replaces) = (text(&dialog.target), text(&replaces.to_escaped()));
+        let refer_to = format!("<{target}?Replaces={replaces}>");
+        self.ask_in_dialog(now, session, &Method::Refer, |builder| {
+            builder.header(HeaderName::ReferTo, refer_to).finish()
+        });
+        self.drain_layer(now);
     }
 
     fn ask_in_dialog(

@@ -1,6 +1,9 @@
 //! The phone's half of a peer.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use engine::{
@@ -117,7 +120,10 @@ impl Peer {
             .fold(builder, |builder, invite| {
                 builder.copy(invite, HeaderName::RecordRoute)
             })
-            .header(HeaderName::Contact, format!("<sip:{}>", self.address));
+            .header(
+                HeaderName::Contact,
+                contact_of_user(&one.dialog, self.address),
+            );
         let ok = with_sdp(builder, OFFER);
         self.layer.respond(now, tx, ok.clone());
         let unacked = Unacked {
@@ -284,6 +290,16 @@ impl Peer {
             .find(|(_, one)| is_it(one))
             .map(|(&session, _)| session)
     }
+}
+
+/// The contact of the phone that was rung: several phones share the address.
+fn contact_of_user(dialog: &Dialog, address: SocketAddr) -> String {
+    let user = dialog.local.strip_prefix("<sip:");
+    let user = user.and_then(|uri| Some(uri.split_once('@')?.0));
+    user.map_or_else(
+        || format!("<sip:{address}>"),
+        |user| format!("<sip:{user}@{address}>"),
+    )
 }
 
 fn tag_of(value: &str) -> &str {
