@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, Response, StatusCode};
+use sip::{HeaderName, Response, StatusCode};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
@@ -14,9 +14,10 @@ use crate::{
     dialog::{Dialog, Peer},
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
+    inviting::{Outside, Whom},
     leg::{Leg, OwedAck, Unacked},
     reliable::OPTION_100REL,
-    session::{self, OPTION_TIMER, Session},
+    session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
 };
 
@@ -26,43 +27,6 @@ pub const ALLOW: &str =
 
 /// Extensions that a peer may require of us.
 pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
-
-/// A caller whose From cannot be read by a phone (RFC 3323 §4.1.1.3).
-const ANONYMOUS: &[u8] = b"\"Anonymous\" <sip:anonymous@anonymous.invalid>";
-
-/// A telephone outside, to which a call is transferred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outside {
-    /// Until when it may ring.
-    pub rings_until: Instant,
-    /// Whether it may learn who calls.
-    pub identity: Identity,
-}
-
-/// Whether somebody learns who calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The caller's identity goes along.
-    Shown,
-    /// The caller has asked for privacy, and who is rung must not know.
-    Withheld,
-}
-
-/// Who is rung.
-#[derive(Clone, Copy, Debug)]
-enum Whom {
-    Agent,
-    Outside(Outside),
-}
-
-impl Whom {
-    const fn rings_until(self) -> Option<Instant> {
-        match self {
-            Self::Agent => None,
-            Self::Outside(outside) => Some(outside.rings_until),
-        }
-    }
-}
 
 impl Calls {
     /// Sends the caller's INVITE to an agent's phone; in a transfer without an offer, which the phone
@@ -79,11 +43,11 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) {
-        self.ring_somebody(now, layer, call, attempt, target, Whom::Agent);
+        self.ring_somebody(now, layer, call, attempt, target, &Whom::Agent);
     }
 
-    /// Sends a call that is being transferred to a telephone outside, which learns who calls and
-    /// nothing else of what the caller's INVITE said. Ends like [`Calls::ring`], at the latest after
+    /// Sends a call to a telephone outside, which learns who calls and, but for the session description
+    /// of a call that waits, nothing else of what the caller's INVITE said. Ends like [`Calls::ring`], at the latest after
     /// `outside.rings_until`.
     pub fn ring_outside(
         &mut self,
@@ -94,9 +58,7 @@ impl Calls {
         target: &Target,
         outside: Outside,
     ) {
-        if self.is_in_transfer(call) {
-            self.ring_somebody(now, layer, call, attempt, target, Whom::Outside(outside));
-        }
+        self.ring_somebody(now, layer, call, attempt, target, &Whom::Outside(outside));
         self.rearm(call);
     }
 
@@ -107,7 +69,7 @@ impl Calls {
         call: CallNumber,
         attempt: AttemptId,
         target: &Target,
-        whom: Whom,
+        whom: &Whom,
     ) {
         let may_ring = self
             .ringing_mut(call)
@@ -197,71 +159,6 @@ impl Calls {
         {
             waiting.local_tag = tag;
         }
-    }
-
-    fn agent_invite(&mut self, call: CallNumber, target: &Target, whom: Whom) -> Option<Request> {
-        let from_tag = call.tag(&mut self.ids);
-        let Call { id, stage, .. } = self.table.get(&call)?;
-        let (caller, transfer) = match stage {
-            Stage::Waiting(waiting) => (&waiting.invite, None),
-            Stage::Connected(connected) => (&connected.invite, Some(connected.transfer()?)),
-            Stage::Ending(_) => return None,
-        };
-        // RFC 3261 §16.6 step 3, kept over a back-to-back user agent so that a loop ends.
-        let max_forwards = caller
-            .max_forwards()
-            .map_or(70, |hops| hops.saturating_sub(1));
-        let mut builder = Builder::request(&Method::Invite, &target.uri)
-            .header(
-                HeaderName::Via,
-                self.locals.via(target.flow, &self.ids.branch()),
-            )
-            .header_fmt(HeaderName::MaxForwards, format_args!("{max_forwards}"));
-        for route in &target.routes {
-            builder = builder.header(HeaderName::Route, route);
-        }
-        let identity = match whom {
-            Whom::Outside(outside) if outside.identity == Identity::Withheld => ANONYMOUS,
-            _ => caller_identity(caller),
-        };
-        let from = [identity, b";tag=", &from_tag].concat();
-        let token = self.ids.token();
-        let builder = builder
-            .header(HeaderName::From, from)
-            .header(HeaderName::To, [b"<", &*target.uri, b">"].concat())
-            .header(HeaderName::CallId, token)
-            .header(HeaderName::CSeq, "1 INVITE")
-            .header(HeaderName::Contact, self.locals.contact(target.flow))
-            .header(HeaderName::Allow, ALLOW);
-        let builder = session::propose(builder, self.settings.session_interval);
-        if let Whom::Outside(outside) = whom {
-            let builder = match outside.identity {
-                Identity::Shown => builder.copy(caller, HeaderName::PAssertedIdentity),
-                Identity::Withheld => builder,
-            };
-            let builder = builder.copy(caller, HeaderName::Privacy);
-            return builder.finish_request().ok();
-        }
-        let builder = carry::call_id(builder, id, &self.settings.domain);
-        let Some(transfer) = transfer else {
-            return Request::new(Self::with_offer(builder, caller)).ok();
-        };
-        let builder = transfer.headers().fold(builder, |builder, (name, value)| {
-            builder.header(name, value)
-        });
-        Request::new(carry::invite_without_offer(builder, caller)).ok()
-    }
-
-    /// A waiting caller's INVITE, to a phone.
-    fn with_offer(builder: Builder, caller: &Request) -> Message {
-        // Without an offer of ours a reliable response would bring one, and its PRACK the answer that
-        // only the caller can give.
-        let builder = if caller.body_bytes().is_empty() {
-            builder
-        } else {
-            builder.header(HeaderName::Supported, OPTION_100REL)
-        };
-        carry::invite(builder, caller).finish_with_body(caller.body_bytes())
     }
 
     /// Handles a response to an INVITE of an agent's leg.
@@ -508,17 +405,5 @@ impl Calls {
             Stage::Waiting(waiting) => Some(waiting),
             Stage::Connected(_) | Stage::Ending(_) => None,
         }
-    }
-}
-
-/// The caller's From without its tag: name and URI as the operator sent them.
-fn caller_identity(invite: &Request) -> &[u8] {
-    let raw = invite.header(HeaderName::From).unwrap_or_default();
-    match NameAddr::parse(raw) {
-        Ok(from) if from.uri().is_ok() => {
-            let params = from.params.as_bytes().len();
-            &raw[..raw.len() - params]
-        }
-        _ => ANONYMOUS,
     }
 }

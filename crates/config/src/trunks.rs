@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use engine::Listener;
 use sip::{SipScheme, Transport, UriBuf};
-use sip_proxy::{Cidr, NumberForm, NumberStyle, Trunk, TrunkId, TrunkLimits, Trunks, Trust};
+use sip_proxy::{
+    Cidr, NumberForm, NumberStyle, Topology, Trunk, TrunkId, TrunkLimits, Trunks, Trust,
+};
 
 use crate::{
     TlsFiles,
@@ -44,6 +46,7 @@ pub(crate) fn read(
         let numbers = read_numbers(table, country);
         let presented = table.string("presented").map(|number| number.value);
         let trust = table.word("trust", &TRUST);
+        let topology = table.word("topology", &TOPOLOGIES);
         table.finish();
         let Some(name) = name else { continue };
         let id = TrunkId::new(u16::try_from(trunks.len()).unwrap_or(u16::MAX));
@@ -62,6 +65,7 @@ pub(crate) fn read(
             prefixes,
             numbers,
             presented,
+            topology: topology.map_or(Topology::Kept, |at| at.value),
             trust: trust.map_or(Trust::Untrusted, |at| at.value),
             name: name.value,
         });
@@ -81,6 +85,8 @@ pub(crate) fn read(
 }
 
 const TRUST: [(&str, Trust); 2] = [("untrusted", Trust::Untrusted), ("trusted", Trust::Trusted)];
+
+const TOPOLOGIES: [(&str, Topology); 2] = [("kept", Topology::Kept), ("hidden", Topology::Hidden)];
 
 const STYLES: [(&str, NumberStyle); 2] = [
     ("e164", NumberStyle::E164),

@@ -189,6 +189,7 @@ impl Engine {
                         .handle_input(now, acd::Input::OfferRinging { offer });
                 }
             }
+            call::Event::AgentAnswered { call, .. } if self.is_hidden_call(call) => {}
             call::Event::AgentAnswered { call, .. } => {
                 if self.outside_answered(now, call) || self.taken_over(now, call) {
                     return;
@@ -202,7 +203,9 @@ impl Engine {
                 attempt,
                 cause,
             } => {
-                if !self.onward_failed(now, call, attempt, cause) {
+                if !self.hidden_failed(now, call, attempt, cause)
+                    && !self.onward_failed(now, call, attempt, cause)
+                {
                     self.attempt_failed(now, call, attempt, cause);
                 }
             }
@@ -250,6 +253,7 @@ impl Engine {
     }
 
     fn call_ended(&mut self, now: Instant, call: CallNumber, cause: EndCause) {
+        self.hidden_ended(call);
         let Some(record) = self.records.remove(call) else {
             return;
         };

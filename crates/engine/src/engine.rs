@@ -22,6 +22,7 @@ use slotmap::SecondaryMap;
 use crate::{
     config::Config,
     event::{Direction, Event},
+    hidden::HiddenCalls,
     identity::{self, Source},
     proven::ProvenConnections,
     record::Records,
@@ -114,6 +115,7 @@ pub struct Engine {
     /// Where calls to trunks go, and which of these places answer.
     pub(crate) hops: TrunkHops,
     pub(crate) locator: Locator,
+    pub(crate) hidden: HiddenCalls,
     /// OPTIONS to next hops that are not answered yet.
     pub(crate) hop_probes: SecondaryMap<ClientTx, NextHop>,
     pub(crate) calls: Calls,
@@ -187,6 +189,7 @@ impl Engine {
                 config.listeners.iter().map(|one| one.transport).collect(),
                 [seed_d, seed_a],
             ),
+            hidden: HiddenCalls::default(),
             hop_probes: SecondaryMap::new(),
             trunks,
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),

@@ -27,6 +27,7 @@ mod engine;
 mod event;
 mod forwarding;
 mod gate;
+mod hidden;
 mod identity;
 mod outgoing;
 mod proven;

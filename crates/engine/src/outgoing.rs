@@ -6,7 +6,7 @@ use sip::{Builder, HeaderName, Method, Request, Response, StatusCode, Transport,
 use sip_proxy::{
     Answer, Health, Hop, NextHop, Query, Received, TargetSet, TrunkId, Trust, TryNext,
 };
-use sip_transaction::{ClientTx, Flow, Target};
+use sip_transaction::{ClientTx, Flow, ServerTx, Target};
 
 use crate::{
     engine::{Engine, Output},
@@ -52,18 +52,31 @@ impl Engine {
         })
     }
 
-    /// An agent's call through trunks: the targets, and the request as it may go there. What a trunk may
-    /// not take at its rate is passed over.
-    pub(crate) fn call_out(
+    /// An agent's call goes out through trunks: as it is, or as one of ours where the first trunk is to
+    /// see nothing of our network.
+    pub(crate) fn call_out(&mut self, now: Instant, tx: ServerTx, received: Received, flow: Flow) {
+        let uri = received.request().uri();
+        let ways = self.ways_out(now, &uri);
+        let Some(&(first, _)) = ways.first() else {
+            return self.answer(now, tx, StatusCode::NOT_FOUND);
+        };
+        if self.is_hidden_from(first) {
+            return self.call_hidden(now, tx, received.into_request(), flow, ways);
+        }
+        match self.as_trunks_see_it(now, received, ways) {
+            Ok((received, targets)) => self.forward(now, tx, received, flow, targets),
+            Err(status) => self.answer(now, tx, status),
+        }
+    }
+
+    /// The request as it may go to trunks, and its targets. What a trunk may not take at its rate is
+    /// passed over.
+    fn as_trunks_see_it(
         &mut self,
         now: Instant,
         received: Received,
+        ways: Vec<(TrunkId, Target)>,
     ) -> Result<(Received, TargetSet), StatusCode> {
-        let uri = received.request().uri();
-        let ways = self.ways_out(now, &uri);
-        if ways.is_empty() {
-            return Err(StatusCode::NOT_FOUND);
-        }
         let mut chosen: Vec<TrunkId> = ways.iter().map(|&(trunk, _)| trunk).collect();
         chosen.dedup();
         chosen.retain(|&trunk| {

@@ -134,10 +134,7 @@ impl Engine {
                 }
             }
             Destination::Onward(targets) => self.forward(now, tx, received, flow, targets),
-            Destination::Out => match self.call_out(now, received) {
-                Ok((received, targets)) => self.forward(now, tx, received, flow, targets),
-                Err(status) => self.answer(now, tx, status),
-            },
+            Destination::Out => self.call_out(now, tx, received, flow),
             Destination::Nowhere(status) => self.answer(now, tx, status),
         }
     }

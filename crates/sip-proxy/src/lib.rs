@@ -72,6 +72,6 @@ pub use numbers::{NumberForm, NumberStyle};
 pub use proxy::{Proxy, ProxySettings, Received, Rejection, TargetSet, TryNext, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use reply::{Refusal, Reply};
-pub use trunk::{Overlap, Trunk, TrunkId, Trunks, Trust};
+pub use trunk::{Overlap, Topology, Trunk, TrunkId, Trunks, Trust};
 pub use trunk_hops::{Health, NextHop, TrunkHops};
 pub use trunk_load::{BeyondLimit, TrunkLimits, TrunkLoads};

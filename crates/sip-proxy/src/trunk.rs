@@ -27,8 +27,19 @@ pub struct Trunk {
     pub numbers: NumberForm,
     /// The number that calls of agents show to it, in its own form.
     pub presented: Option<String>,
+    /// What it sees of our network.
+    pub topology: Topology,
     /// Whether it is told who calls even when the caller has asked for privacy (RFC 3325 §7).
     pub trust: Trust,
+}
+
+/// What a trunk sees of our network when an agent calls out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topology {
+    /// What the phone has written: we forward as a proxy.
+    Kept,
+    /// Nothing: we call as a back-to-back user agent.
+    Hidden,
 }
 
 /// Whether a trunk belongs to those who keep a caller's privacy (the Trust Domain of RFC 3325).
@@ -52,6 +63,7 @@ impl Trunk {
             prefixes: Vec::new(),
             numbers: NumberForm::e164("33"),
             presented: None,
+            topology: Topology::Kept,
             trust: Trust::Untrusted,
         }
     }

@@ -311,6 +311,43 @@ fn a_trunk_sees_the_number_of_the_centre_unless_the_caller_wants_privacy() {
 }
 
 #[test]
+fn a_trunk_that_is_to_see_nothing_of_our_network_is_called_by_us() {
+    let trunks = TRUNKS.replacen(
+        "prefixes",
+        "calls_max = 1\ntopology = \"hidden\"\nprefixes",
+        1,
+    );
+    let mut wire = wire(&trunks);
+    let answers = dial(&mut wire, "0388112233", "");
+    assert_eq!(status(&answers), ["100 Trying"]);
+    let first = invites(&wire, FIRST).remove(0);
+    for inside in [PHONES, "203.0.113.1", "arm-1", "samu.example:", "someone"] {
+        assert!(!first.contains(inside), "{inside}: {first}");
+    }
+    assert!(
+        first.contains("From: <sip:0388000015@samu.example;user=phone>;tag="),
+        "{first}"
+    );
+    answer(&mut wire, FIRST, &first, "503 Service Unavailable");
+    let second = invites(&wire, SECOND).remove(0);
+    wire.forget();
+    answer(&mut wire, SECOND, &second, "180 Ringing");
+    assert_eq!(status(&wire.got(PHONES)), ["180 Ringing"]);
+    // The trunk takes one call at a time.
+    let more = dial(&mut wire, "0388112244", "");
+    assert_eq!(status(&more), ["503 Service Unavailable"]);
+    wire.forget();
+    answer(&mut wire, SECOND, &second, "486 Busy Here");
+    assert_eq!(status(&wire.got(PHONES)), ["486 Busy Here"]);
+    let status = wire
+        .bench
+        .world
+        .node(wire.bench.node)
+        .status(wire.bench.world.now());
+    assert_eq!((status.legs, status.waiting, status.ringing), (0, 0, 0));
+}
+
+#[test]
 fn a_line_is_reached_however_its_number_is_written() {
     let trunks = "[[trunk]]\nname = \"ported\"\nsources = [\"198.51.101.0/24\"]\n\
                   portability_prefixes = [\"D601\"]\n";
