@@ -6,6 +6,7 @@ use engine::{
     AgentView, CallView, Event, LineView, SiteView, StatusView, Transferred,
     acd::{AgentState, Directory, Event as Acd, StepIndex, Want},
     call::StageView,
+    sip::headers::Attestation,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -209,9 +210,18 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
     let line_id = |line| directory.line_profile(line).id.as_str();
     let agent_id = |agent| directory.agent_profile(agent).id.as_str();
     Some(match event {
-        Event::CallStarted { call, line, .. } => (
+        Event::CallStarted {
+            call,
+            line,
+            attestation,
+            ..
+        } => (
             "call-started",
-            json!({ "call": call.as_str(), "line": line_id(*line) }),
+            json!({
+                "call": call.as_str(),
+                "line": line_id(*line),
+                "attestation": attestation.map(Attestation::letter),
+            }),
         ),
         Event::CallTransferred { call, agent, to } => {
             let (line, to) = match to {

@@ -8,7 +8,7 @@ use std::{
 
 use acd::{AgentId, LineId};
 use call::{CallId, EndCause};
-use sip::{Invalid, ParseError};
+use sip::{Invalid, ParseError, headers::Attestation};
 use sip_proxy::{Health, TrunkId, Unproven};
 use sip_transaction::{Attempt, MessageKind};
 
@@ -46,6 +46,9 @@ pub enum Event {
         line: LineId,
         /// The trunk that it came from; `None` for an agent's phone.
         trunk: Option<TrunkId>,
+        /// What the operator attests of the caller's number (RFC 8588), as it was claimed: nobody has
+        /// verified the signature.
+        attestation: Option<Attestation>,
     },
     /// A caller's INVITE was answered 503 because of a limit: the call is blocked, not abandoned.
     CallBlocked {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use call::Routed;
 use sip::{
     Builder, HeaderName, InvalidMessage, Message, Method, ParseError, Request, Response,
-    StatusCode, Uri,
+    StatusCode, Uri, headers::Attestation,
 };
 use sip_proxy::{Aor, BeyondLimit, TrunkId};
 use sip_transaction::{Attempt, Flow, Merged, MessageKind, ServerTx};
@@ -185,6 +185,10 @@ impl Engine {
             self.emit(Event::CallBlocked { line, reason });
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         }
+        let attestation = invite
+            .header(HeaderName::Identity)
+            .filter(|_| trunk.is_some())
+            .and_then(Attestation::parse);
         let number = self.calls.start(now, &mut self.layer, tx, invite, flow);
         let Some(view) = self.calls.view(number) else {
             return;
@@ -194,6 +198,7 @@ impl Engine {
             call: id.clone(),
             line,
             trunk,
+            attestation,
         });
         let record = Record {
             id,

@@ -4,6 +4,7 @@ use engine::{
     Event, Transferred,
     acd::{self, AgentId, Directory},
     call::CallId,
+    sip::headers::Attestation,
     sip_proxy::Health,
 };
 use tracing::{debug, info, warn};
@@ -11,8 +12,15 @@ use tracing::{debug, info, warn};
 /// Writes what an operations team follows at the default level, and the rest below it.
 pub(crate) fn event(directory: &Directory, event: &Event) {
     match event {
-        Event::CallStarted { call, line, .. } => {
-            info!(%call, line = directory.line_profile(*line).id, "call started");
+        Event::CallStarted {
+            call,
+            line,
+            attestation,
+            ..
+        } => {
+            let line = &directory.line_profile(*line).id;
+            let attestation = attestation.map(Attestation::letter);
+            info!(%call, line, attestation, "call started");
         }
         Event::CallEnded {
             call,
@@ -45,6 +53,13 @@ pub(crate) fn event(directory: &Directory, event: &Event) {
                 "late answer hung up"
             );
         }
+        _ => node_event(directory, event),
+    }
+}
+
+/// What is about no call.
+fn node_event(directory: &Directory, event: &Event) {
+    match event {
         Event::PhoneRegistered { agent } => {
             let agent = &directory.agent_profile(*agent).id;
             info!(agent, "phone registered");

@@ -337,3 +337,35 @@ fn a_trunk_sends_no_more_than_was_agreed() {
     assert_eq!(blocked("calls_per_second = 5"), ["trunk-rate"; 3]);
     assert!(blocked("").is_empty());
 }
+
+#[test]
+fn what_an_operator_attests_is_recorded_and_refuses_nobody() {
+    // {"attest":"B"} in the claims; a signature that nobody could verify.
+    let signed =
+        "Identity: e30.eyJhdHRlc3QiOiJCIn0.c2ln;info=<https://c.example/c.pem>;alg=ES256\r\n";
+    let broken = "Identity: not a passport\r\n";
+    for (lines, letter) in [(signed, Some("B")), (broken, None), ("", None)] {
+        let mut wire = Wire::new();
+        let answers = wire.ask(RAW, &request(RAW, "INVITE", LINE, "stir", lines));
+        assert_eq!(status(&answers)[0], "100 Trying", "{lines}");
+        let rung = wire.got(PHONES);
+        assert!(
+            rung[0].contains(lines),
+            "it goes on to the agent: {}",
+            rung[0]
+        );
+        let attested = wire
+            .bench
+            .world
+            .events()
+            .iter()
+            .find_map(|(_, event)| match event {
+                engine::Event::CallStarted { attestation, .. } => Some(*attestation),
+                _ => None,
+            });
+        let attested = attested
+            .unwrap()
+            .map(engine::sip::headers::Attestation::letter);
+        assert_eq!(attested, letter, "{lines}");
+    }
+}
