@@ -258,3 +258,6 @@ pub(crate) enum Sent {
     /// Its connection does not keep up.
     Failed,
 }
+
+#[cfg(test)]
+mod tests;

@@ -120,3 +120,6 @@ async fn write(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

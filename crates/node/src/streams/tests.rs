@@ -1,0 +1,100 @@
+//! Handshakes of TLS on virtual time. The sockets are real: while nothing comes over them, only the
+//! time limit can come next.
+
+use std::{fs, net::Ipv4Addr, path::PathBuf};
+
+use config::TlsFiles;
+use engine::acd::Directory;
+use tokio::time::Instant;
+
+use super::*;
+
+/// Files of a node that is its own authority; gone with the test.
+struct Files(PathBuf);
+
+impl Files {
+    fn write(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("quinze-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let names = ["node.example".to_owned()];
+        let node = rcgen::generate_simple_self_signed(names).unwrap();
+        fs::write(folder.join("node.pem"), node.cert.pem()).unwrap();
+        fs::write(folder.join("node.key"), node.signing_key.serialize_pem()).unwrap();
+        Self(folder)
+    }
+
+    fn read(&self) -> Arc<Tls> {
+        let certificate = self.0.join("node.pem");
+        let files = TlsFiles {
+            key: self.0.join("node.key"),
+            authorities: Some(certificate.clone()),
+            certificate,
+        };
+        Arc::new(Tls::read(files).unwrap())
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let _gone_already = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn connections(tls: Arc<Tls>) -> (Connections, mpsc::Receiver<Input>) {
+    let (sender, inbox) = mpsc::channel(16);
+    let metrics = Arc::new(Metrics::new(&Directory::default(), "test-1"));
+    let limits = ConnectionLimits::default();
+    let connections = Connections::new(sender, metrics, Some(tls), limits, Limits::default());
+    (connections, inbox)
+}
+
+const fn over_tls(remote: SocketAddr) -> Flow {
+    Flow {
+        transport: Transport::Tls,
+        listener: ListenerId(0),
+        remote,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_a_handshake_and_never_ends_it_is_cut_off() {
+    let files = Files::write("handshake-accepted");
+    let (connections, mut inbox) = connections(files.read());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let mut peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (stream, remote) = listener.accept().await.unwrap();
+    // The head of a record that holds a handshake of 512 bytes.
+    io::Write::write_all(&mut peer, b"\x16\x03\x01\x02\x00").unwrap();
+
+    let place = connections.places.take(remote.ip()).unwrap();
+    let began = Instant::now();
+    connections
+        .clone()
+        .accepted(stream, over_tls(remote), place)
+        .await;
+    assert_eq!(began.elapsed().as_secs(), HANDSHAKE_MAX.as_secs());
+    assert!(connections.table.is_empty());
+    assert!(inbox.try_recv().is_err(), "the core hears nothing of it");
+    let mut rest = Vec::new();
+    let _reset = io::Read::read_to_end(&mut peer, &mut rest);
+    assert_eq!(rest, b"");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_shake_hands_with_us_counts_as_gone() {
+    let files = Files::write("handshake-opened");
+    let (connections, mut inbox) = connections(files.read());
+    let silent = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let flow = over_tls(silent.local_addr().unwrap());
+
+    let began = Instant::now();
+    let sent = connections.send(flow, None, Bytes::from_static(b"OPTIONS"));
+    assert_eq!(sent, Sent::Queued);
+    match inbox.recv().await {
+        Some(Input::TransportFailed { flow: failed }) => assert_eq!(failed, flow),
+        other => panic!("the core does not hear of the failure but {other:?}"),
+    }
+    assert_eq!(began.elapsed().as_secs(), CONNECT_MAX.as_secs());
+    assert!(connections.table.is_empty());
+    silent.accept().unwrap();
+}
