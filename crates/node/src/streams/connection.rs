@@ -61,6 +61,7 @@ impl Connections {
             StreamSide::Accepted => Some(Instant::now() + MESSAGE_MAX),
             StreamSide::Opened => None,
         };
+        let mut first_is_awaited = side == StreamSide::Accepted;
         loop {
             buffer.reserve(READ_LEN);
             let until = whole_by.unwrap_or_else(|| Instant::now() + self.idle_max);
@@ -72,6 +73,7 @@ impl Connections {
                 match framer.next_frame() {
                     Ok(Some(Frame::Message(bytes))) => {
                         whole_by = None;
+                        first_is_awaited = false;
                         let input = Input::StreamMessage { flow, bytes };
                         if self.inbox.send(input).await.is_err() {
                             return;
@@ -93,6 +95,9 @@ impl Connections {
             }
             if framer.buffered_len() > 0 {
                 whole_by.get_or_insert_with(|| Instant::now() + MESSAGE_MAX);
+            } else if !first_is_awaited {
+                // What had begun was half a keep-alive.
+                whole_by = None;
             }
         }
     }

@@ -180,6 +180,19 @@ async fn a_ping_is_answered_by_a_pong() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ping_that_comes_in_two_pieces_is_no_message_that_has_begun() {
+    for cut in 1..4 {
+        let mut open = Open::new(StreamSide::Accepted);
+        open.write(OPTIONS.as_bytes()).await;
+        open.message().await;
+        let (one, other) = b"\r\n\r\n".split_at(cut);
+        open.write(one).await;
+        open.write(other).await;
+        assert_eq!(open.end().await, IDLE_MAX.as_secs(), "cut at {cut}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_framed_closes_the_connection_and_is_counted() {
     let mut open = Open::new(StreamSide::Accepted);
     open.write(format!("{OPTIONS}GET / HTTP/1.1\r\n\r\n{OPTIONS}").as_bytes())
