@@ -12,4 +12,5 @@ mod peers;
 mod scenarios;
 mod simulation;
 mod support;
+mod tls;
 mod torture;

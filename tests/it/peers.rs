@@ -4,6 +4,7 @@
 //! `cargo xtask test --only peers` runs these alone and installs what they need.
 
 mod baresip;
+mod journey;
 mod kamailio;
 mod sbc;
 mod telephone;
@@ -115,15 +116,22 @@ struct LabNode {
 impl LabNode {
     /// Starts a node for one site, with these agents, whose phones are believed by their address.
     fn start(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
-        Self::start_as(lab, name, "one-site.toml", agents)
+        Self::start_as(lab, name, "one-site.toml", agents, &[])
     }
 
     /// Starts a node for one site where phones prove who they are.
     fn start_with_passwords(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
-        Self::start_as(lab, name, "passwords.toml", agents)
+        Self::start_as(lab, name, "passwords.toml", agents, &[])
     }
 
-    fn start_as(lab: &Lab, name: &str, template: &str, agents: &[Agent]) -> anyhow::Result<Self> {
+    /// Starts a node from a file of `sip-scenarios/nodes`, with more to be filled in.
+    fn start_as(
+        lab: &Lab,
+        name: &str,
+        template: &str,
+        agents: &[Agent],
+        more: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let (sip, http) = (free_port(), free_port());
         let scenarios = binary::root().join("sip-scenarios");
         let template = scenarios.join("nodes").join(template);
@@ -137,6 +145,9 @@ impl LabNode {
             .replace("{algorithms}", "\"MD5\"")
             .replace("{scenarios}", &scenarios.to_string_lossy())
             .replace("scenario-1", name);
+        for (place, value) in more {
+            configuration = configuration.replace(place, value);
+        }
         configuration.extend(agents.iter().map(Agent::configured));
         let folder = lab.folder_of(name)?;
         let node = Node::serve(&configuration, http, &folder, lab.deadline)?;
@@ -231,6 +242,8 @@ struct Agent {
     start: &'static str,
     /// Where the phone listens; none where it registers.
     phone: Option<u16>,
+    /// What the agent can do.
+    skill: &'static str,
 }
 
 impl Agent {
@@ -240,6 +253,7 @@ impl Agent {
             id,
             start: "ready",
             phone: Some(phone),
+            skill: "amu",
         }
     }
 
@@ -249,16 +263,27 @@ impl Agent {
             id,
             start: "not-ready",
             phone: None,
+            skill: "amu",
         }
     }
 
+    /// One who can do this and nothing else.
+    const fn with_skill(self, skill: &'static str) -> Self {
+        Self { skill, ..self }
+    }
+
     fn configured(&self) -> String {
-        let Self { id, start, phone } = self;
+        let Self {
+            id,
+            start,
+            phone,
+            skill,
+        } = self;
         let contact = phone.map_or_else(String::new, |port| {
             format!("contact = \"sip:{id}@127.0.0.1:{port}\"\n")
         });
         format!(
-            "\n[[agent]]\nid = \"{id}\"\nsite = \"FR670\"\nskills = {{ amu = 5 }}\n{contact}\
+            "\n[[agent]]\nid = \"{id}\"\nsite = \"FR670\"\nskills = {{ {skill} = 5 }}\n{contact}\
              start = \"{start}\"\n"
         )
     }

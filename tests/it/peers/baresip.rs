@@ -117,6 +117,11 @@ impl Baresip {
         self.command("hangup", "")
     }
 
+    /// Sends the call on by REFER, and hangs up when it has gone on.
+    pub(super) fn transfer(&mut self, to: &str) -> anyhow::Result<()> {
+        self.command("transfer", to)
+    }
+
     pub(super) fn hold(&mut self) -> anyhow::Result<()> {
         self.command("hold", "")
     }

@@ -39,6 +39,15 @@ pub(super) enum Probing {
     Never,
 }
 
+/// How Kamailio speaks to the nodes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Link<'a> {
+    /// In the clear.
+    Plain(Transport),
+    /// Over TLS, with the certificate and the authorities of this folder.
+    Tls { folder: &'a Path },
+}
+
 /// A Kamailio that runs in the foreground, as the user who runs the tests.
 pub(super) struct Kamailio {
     process: Process,
@@ -52,15 +61,18 @@ impl Kamailio {
     pub(super) fn start(
         folder: &Path,
         nodes: &[u16],
-        transport: Transport,
+        link: Link<'_>,
         probing: Probing,
         deadline: Instant,
     ) -> anyhow::Result<Self> {
         let (port, rpc_port) = (free_port(), free_port());
         let list = folder.join("nodes.list");
-        fs::write(&list, node_list(nodes, transport, probing))?;
+        fs::write(&list, node_list(nodes, link, probing))?;
         let config = folder.join("kamailio.cfg");
-        fs::write(&config, configuration(folder, port, rpc_port, probing))?;
+        fs::write(
+            &config,
+            configuration(folder, port, rpc_port, link, probing),
+        )?;
         let mut command = Command::new("kamailio");
         // In the foreground with its workers, log to stderr, small pools of memory.
         command
@@ -197,15 +209,16 @@ impl Drop for Kamailio {
 }
 
 /// The dispatcher's one set: address, flags, priority. The first node has the highest.
-fn node_list(nodes: &[u16], transport: Transport, probing: Probing) -> String {
+fn node_list(nodes: &[u16], link: Link<'_>, probing: Probing) -> String {
     // 1: takes no calls yet; 8: is asked whether it does.
     let flags = match probing {
         Probing::EverySecond => 9,
         Probing::Never => 0,
     };
-    let transport = match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
+    let transport = match link {
+        Link::Plain(Transport::Udp) => "udp",
+        Link::Plain(Transport::Tcp) => "tcp",
+        Link::Tls { .. } => "tls",
     };
     let lines = nodes.iter().zip((1..=nodes.len()).rev());
     lines
@@ -215,13 +228,26 @@ fn node_list(nodes: &[u16], transport: Transport, probing: Probing) -> String {
         .collect()
 }
 
-fn configuration(folder: &Path, port: u16, rpc_port: u16, probing: Probing) -> String {
+fn configuration(
+    folder: &Path,
+    port: u16,
+    rpc_port: u16,
+    link: Link<'_>,
+    probing: Probing,
+) -> String {
     // With probing calls go round; without, to the first as long as it does not refuse.
     let (interval, algorithm) = match probing {
         Probing::EverySecond => (1, 4),
         Probing::Never => (0, 8),
     };
+    let tls = match link {
+        Link::Plain(_) => String::new(),
+        Link::Tls { folder } => TLS
+            .replace("{certificates}", &folder.display().to_string())
+            .replace("{tls_port}", &free_port().to_string()),
+    };
     TEMPLATE
+        .replace("{tls}", &tls)
         .replace("{folder}", &folder.display().to_string())
         .replace("{port}", &port.to_string())
         .replace("{rpc_port}", &rpc_port.to_string())
@@ -232,3 +258,16 @@ fn configuration(folder: &Path, port: u16, rpc_port: u16, probing: Probing) -> S
 /// As little as an SBC in front of the nodes needs: requests inside a dialog follow its route, each
 /// new call goes to a node that is up, and to the next one when that refuses or is silent.
 const TEMPLATE: &str = include_str!("kamailio.cfg");
+
+/// What makes Kamailio speak TLS: as a client it shows its certificate, and wants to see one that the
+/// authorities vouch for.
+const TLS: &str = "\
+enable_tls=yes
+listen=tls:127.0.0.1:{tls_port}
+loadmodule \"tls.so\"
+modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")
+modparam(\"tls\", \"certificate\", \"{certificates}/node.pem\")
+modparam(\"tls\", \"private_key\", \"{certificates}/node.key\")
+modparam(\"tls\", \"ca_list\", \"{certificates}/authorities.pem\")
+modparam(\"tls\", \"verify_certificate\", 1)
+";

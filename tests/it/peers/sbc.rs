@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Agent, Lab, LabNode, caller, calls,
-    kamailio::{Kamailio, Probing},
+    kamailio::{Kamailio, Link, Probing},
     phone, status,
 };
 use crate::{
@@ -204,7 +204,8 @@ fn sbc(
 ) -> anyhow::Result<Kamailio> {
     let ports: Vec<_> = nodes.iter().map(|node| node.sip).collect();
     let folder = lab.folder_of("kamailio")?;
-    Kamailio::start(&folder, &ports, transport, probing, lab.deadline)
+    let link = Link::Plain(transport);
+    Kamailio::start(&folder, &ports, link, probing, lab.deadline)
 }
 
 /// So many calls were answered, none was lost, and nothing is left of any.

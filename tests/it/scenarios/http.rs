@@ -61,6 +61,14 @@ impl Api {
         Ok((response.status().as_u16(), body))
     }
 
+    /// One value of an answer.
+    pub(crate) fn value(&self, path: &str, pointer: &str) -> anyhow::Result<Value> {
+        let (_, body) = self.get(path)?;
+        let answer: Value = serde_json::from_str(&body).with_context(|| format!("GET {path}"))?;
+        let value = answer.pointer(pointer).cloned();
+        value.with_context(|| format!("GET {path} has no {pointer}: {answer}"))
+    }
+
     /// What does not hold, in words; empty when everything does.
     pub(crate) fn unmet(&self, conditions: &[Condition]) -> anyhow::Result<Vec<String>> {
         let mut answers = BTreeMap::new();

@@ -1,0 +1,178 @@
+//! Authorities made for a test, and what they sign.
+
+use std::{fs, net::Ipv4Addr, path::Path, sync::Arc};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+    KeyUsagePurpose, SanType,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::WebPkiClientVerifier,
+};
+
+/// The file names that [`configured`] writes into `[tls]`.
+const CERTIFICATE: &str = "node.pem";
+const KEY: &str = "node.key";
+const AUTHORITIES: &str = "authorities.pem";
+
+/// The section of a configuration whose files lie beside it.
+pub(crate) fn configured() -> String {
+    format!(
+        "\n[tls]\ncertificate = \"{CERTIFICATE}\"\nkey = \"{KEY}\"\nauthorities = \
+         \"{AUTHORITIES}\"\n"
+    )
+}
+
+/// Who signs certificates.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let issuer = CertifiedIssuer::self_signed(authority(name), key()).unwrap();
+        Self(issuer)
+    }
+
+    /// One that this one has signed.
+    pub(crate) fn below(&self, name: &str) -> Self {
+        let issuer = CertifiedIssuer::signed_by(authority(name), key(), &self.0).unwrap();
+        Self(issuer)
+    }
+
+    pub(crate) fn issue(&self, request: &CertificateParams) -> Identity {
+        let key = key();
+        let certificate = request.signed_by(&key, &self.0).unwrap();
+        Identity {
+            chain: vec![certificate.der().clone()],
+            pem: certificate.pem(),
+            key,
+        }
+    }
+
+    /// Writes it into a folder as the one that a node there believes.
+    pub(crate) fn write(&self, folder: &Path) {
+        fs::write(folder.join(AUTHORITIES), self.0.pem()).unwrap();
+    }
+
+    fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate()).unwrap();
+        roots
+    }
+
+    /// How a client speaks that believes this authority, and shows a certificate if it has one.
+    pub(crate) fn client(&self, identity: Option<&Identity>) -> ClientConfig {
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots());
+        match identity {
+            Some(one) => client
+                .with_client_auth_cert(one.chain.clone(), one.private_key())
+                .unwrap(),
+            None => client.with_no_client_auth(),
+        }
+    }
+
+    /// How a server speaks that lets in only whom this authority vouches for.
+    pub(crate) fn server(&self, identity: &Identity) -> ServerConfig {
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider())
+                .build()
+                .unwrap();
+        ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(identity.chain.clone(), identity.private_key())
+            .unwrap()
+    }
+}
+
+/// A certificate and its key.
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    pem: String,
+    key: KeyPair,
+}
+
+impl Identity {
+    /// Writes it into a folder as that of a node there.
+    pub(crate) fn write(&self, folder: &Path) {
+        fs::write(folder.join(CERTIFICATE), &self.pem).unwrap();
+        self.write_key(folder);
+    }
+
+    pub(crate) fn write_key(&self, folder: &Path) {
+        fs::write(folder.join(KEY), self.key.serialize_pem()).unwrap();
+    }
+
+    /// Shown together with the authority that stands between it and one that is believed.
+    pub(crate) fn shown_with(mut self, between: &Authority) -> Self {
+        self.chain.push(between.certificate());
+        self
+    }
+
+    pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
+        &self.chain[0]
+    }
+
+    fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+    }
+}
+
+/// A certificate for loopback, which ends with the year 2098.
+pub(crate) fn loopback() -> CertificateParams {
+    let mut request = with_names("node", []);
+    request
+        .subject_alt_names
+        .push(SanType::IpAddress(Ipv4Addr::LOCALHOST.into()));
+    request.not_after = rcgen::date_time_ymd(2099, 1, 1);
+    request
+}
+
+/// A certificate with this common name and these subject alternative names: `URI:` and `DNS:` say
+/// which.
+pub(crate) fn with_names<'a>(
+    common_name: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> CertificateParams {
+    let mut request = CertificateParams::default();
+    request.distinguished_name = named(common_name);
+    let names = names.into_iter().map(|name| match name.split_once(':') {
+        Some(("URI", uri)) => SanType::URI(uri.try_into().unwrap()),
+        Some(("DNS", name)) => SanType::DnsName(name.try_into().unwrap()),
+        _ => panic!("{name}: no kind of name"),
+    });
+    request.subject_alt_names = names.collect();
+    request
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut request = CertificateParams::default();
+    request.distinguished_name = named(name);
+    request.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    request.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    request
+}
+
+fn named(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
