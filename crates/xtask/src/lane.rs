@@ -79,7 +79,7 @@ impl Lane {
             .run(),
             Self::Architecture => of_the_whole(&["architecture::"]),
             Self::Simulation => of_the_whole(&["simulation::", "hostile::"]),
-            Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "torture::"]),
+            Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "tls::", "torture::"]),
             Self::Peers => of_the_whole(&["peers::"]),
             Self::Fuzz(effort) => fuzz::run(effort),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
