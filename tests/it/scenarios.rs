@@ -48,6 +48,7 @@ scenarios! {
     caller_hangs_up: "in-call/02-caller-hangs-up",
     hold_by_caller: "in-call/03-hold-by-caller",
     hold_by_agent: "in-call/04-hold-by-agent",
+    transfer_to_a_line: "in-call/05-transfer-to-a-line",
     lost_200: "loss/01-lost-200",
     lost_ack: "loss/02-lost-ack",
     lost_bye: "loss/03-lost-bye",
