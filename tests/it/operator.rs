@@ -1,6 +1,7 @@
 //! The binary as an operator meets it: its commands, its exit codes, its signals, bad input.
 
 mod explained;
+mod listeners;
 mod raw;
 
 use std::{

@@ -16,18 +16,28 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(port: u16) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::at((Ipv4Addr::LOCALHOST, port).into())
+    }
+
+    /// One that speaks to this listener, from the same address.
+    fn at(node: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((node.ip(), 0)).unwrap();
         socket.set_read_timeout(Some(ANSWER_MAX)).unwrap();
         Self {
             socket,
-            node: (Ipv4Addr::LOCALHOST, port).into(),
+            node,
             call_id: "none".to_owned(),
         }
     }
 
     /// A peer that has just called 15.
     pub(crate) fn calling(port: u16, number: &str, call_id: &str) -> Self {
-        let mut peer = Self::new(port);
+        Self::calling_at((Ipv4Addr::LOCALHOST, port).into(), number, call_id)
+    }
+
+    /// A peer that has just called 15 at this listener.
+    pub(crate) fn calling_at(node: SocketAddr, number: &str, call_id: &str) -> Self {
+        let mut peer = Self::at(node);
         peer.call_id = call_id.to_owned();
         peer.send(peer.invite(number, call_id).as_bytes());
         peer
