@@ -27,6 +27,7 @@ mod call;
 mod calls;
 mod carry;
 mod dialog;
+mod early;
 mod event;
 mod ids;
 mod inviting;

@@ -27,6 +27,10 @@ impl Calls {
         flow: Flow,
     ) -> Routed {
         let Some((call, side)) = self.owner(&request) else {
+            if self.is_of_ringing_phone(&request) {
+                self.answer_ringing_phone(now, layer, tx, &request, flow);
+                return Routed::Handled;
+            }
             return Routed::Unknown {
                 tx,
                 request: Box::new(request),
@@ -67,7 +71,7 @@ impl Calls {
 
     /// Whether a request belongs to a call here.
     pub fn owns(&self, request: &Request) -> bool {
-        self.owner(request).is_some()
+        self.owner(request).is_some() || self.is_of_ringing_phone(request)
     }
 
     /// The call and the side that a request inside a dialog belongs to.
@@ -107,32 +111,6 @@ impl Calls {
             }
         };
         Some(side)
-    }
-
-    /// A request on the early dialog, before an answer.
-    fn handle_early(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        call: CallNumber,
-        tx: ServerTx,
-        request: &Request,
-    ) -> Option<StatusCode> {
-        match request.method() {
-            // RFC 3261 §15.1.2: a caller may end an early dialog by BYE.
-            Method::Bye => {
-                self.answer(now, layer, tx, StatusCode::OK);
-                let by = HungUp::by(Side::Caller, request);
-                self.finish(now, layer, call, EndCause::Abandoned, Some(by));
-                None
-            }
-            Method::Options => Some(StatusCode::OK),
-            Method::Prack => Some(self.handle_prack(now, layer, call, request)),
-            // RFC 3311 §5.2: an offer while the first one is unanswered.
-            Method::Update | Method::Invite => Some(StatusCode::REQUEST_PENDING),
-            Method::Info | Method::Message => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
-            _ => Some(StatusCode::METHOD_NOT_ALLOWED),
-        }
     }
 
     fn handle_in_call(

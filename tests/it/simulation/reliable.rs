@@ -312,3 +312,36 @@ fn the_reason_of_who_hangs_up_reaches_the_other_side() {
     let heard = heard.iter().find(|one| one.starts_with("CANCEL")).unwrap();
     assert!(heard.contains(REASON), "{heard}");
 }
+
+#[test]
+fn a_phone_that_asks_something_while_it_rings_is_answered() {
+    let mut wire = raw_phone();
+    let invite = rung(&mut wire);
+    wire.ask(RAW_PHONE, &phone_says(&invite, "180 Ringing", "", ""));
+    let sdp = "v=0\r\n";
+    let cases = [
+        ("UPDATE", "", "200 OK"),
+        ("UPDATE", sdp, "491 Request Pending"),
+        ("OPTIONS", "", "200 OK"),
+        ("INFO", "", "480 Temporarily Unavailable"),
+        ("BYE", "", "481 Call/Transaction Does Not Exist"),
+    ];
+    let line = |name: &str| {
+        let line = invite.lines().find(|line| line.starts_with(name)).unwrap();
+        line.trim_start_matches(name).trim().to_owned()
+    };
+    for (index, (method, body, expected)) in cases.into_iter().enumerate() {
+        let (from, to, call_id) = (line("To:"), line("From:"), line("Call-ID:"));
+        let cseq = index + 1;
+        let text = format!(
+            "{method} sip:192.0.2.1:5060 SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {RAW_PHONE};branch=z9hG4bKearly{index}\r\nMax-Forwards: 70\r\n\
+             From: {from};tag=raw\r\nTo: {to}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq} {method}\r\nContact: <sip:{RAW_PHONE}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let answers = wire.ask(RAW_PHONE, &text);
+        assert_eq!(super::requests::status(&answers), [expected], "{method}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Requests in early dialogs: of a caller who waits, and of a phone that is being rung.
+
+use std::time::Instant;
+
+use sip::{HeaderName, Method, Request, StatusCode};
+use sip_transaction::{Flow, ServerTx, TransactionLayer};
+
+use crate::{
+    calls::{Calls, ClientUse},
+    event::EndCause,
+    ids::CallNumber,
+    leg::{HungUp, Side},
+    ringing::ALLOW,
+};
+
+impl Calls {
+    /// A request on the early dialog, before an answer.
+    pub(crate) fn handle_early(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        tx: ServerTx,
+        request: &Request,
+    ) -> Option<StatusCode> {
+        match request.method() {
+            // RFC 3261 §15.1.2: a caller may end an early dialog by BYE.
+            Method::Bye => {
+                self.answer(now, layer, tx, StatusCode::OK);
+                let by = HungUp::by(Side::Caller, request);
+                self.finish(now, layer, call, EndCause::Abandoned, Some(by));
+                None
+            }
+            Method::Options => Some(StatusCode::OK),
+            Method::Prack => Some(self.handle_prack(now, layer, call, request)),
+            // RFC 3311 §5.2: an offer while the first one is unanswered.
+            Method::Update | Method::Invite => Some(StatusCode::REQUEST_PENDING),
+            Method::Info | Method::Message => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
+            _ => Some(StatusCode::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    /// Whether a request belongs to an early dialog with a phone that is being rung.
+    pub(crate) fn is_of_ringing_phone(&self, request: &Request) -> bool {
+        let number = request.to_tag().and_then(CallNumber::of_tag);
+        let ringing = number.and_then(|number| self.table.get(&number)?.ringing());
+        let sent = ringing.and_then(|ringing| self.client_uses.get(ringing.tx));
+        matches!(sent, Some(ClientUse::Invite(sent))
+            if request.to_tag() == Some(&*sent.local_tag)
+                && *request.call_id() == *sent.call_id)
+    }
+
+    /// Answers a phone that asks something before it has answered.
+    pub(crate) fn answer_ringing_phone(
+        &self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ServerTx,
+        request: &Request,
+        flow: Flow,
+    ) {
+        let status = match request.method() {
+            Method::Options => StatusCode::OK,
+            Method::Update if request.body_bytes().is_empty() => StatusCode::OK,
+            //= https://www.rfc-editor.org/rfc/rfc3311#section-5.2
+            //# If an UPDATE is received that contains an offer, and the UAS has
+            //# generated an offer (in an UPDATE, PRACK or INVITE) to which it has not
+            //# yet received an answer, the UAS MUST reject the UPDATE with a 491
+            //# response.
+            Method::Update => StatusCode::REQUEST_PENDING,
+            Method::Info | Method::Message => StatusCode::TEMPORARILY_UNAVAILABLE,
+            _ => StatusCode::CALL_DOES_NOT_EXIST,
+        };
+        let Some(builder) = layer.response_builder(tx, status, status.reason(), None) else {
+            return;
+        };
+        let contact = self.locals.contact(flow);
+        let builder = builder
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Contact, contact);
+        layer.respond(now, tx, builder.finish());
+    }
+}
