@@ -62,11 +62,7 @@ impl Calls {
         let status = match request.method() {
             Method::Options => StatusCode::OK,
             Method::Update if request.body_bytes().is_empty() => StatusCode::OK,
-            //= https://www.rfc-editor.org/rfc/rfc3311#section-5.2
-            //# If an UPDATE is received that contains an offer, and the UAS has
-            //# generated an offer (in an UPDATE, PRACK or INVITE) to which it has not
-            //# yet received an answer, the UAS MUST reject the UPDATE with a 491
-            //# response.
+            // RFC 3311 §5.2: an offer while ours is unanswered.
             Method::Update => StatusCode::REQUEST_PENDING,
             Method::Info | Method::Message => StatusCode::TEMPORARILY_UNAVAILABLE,
             _ => StatusCode::CALL_DOES_NOT_EXIST,

@@ -172,9 +172,7 @@ impl Calls {
         if side != Side::Agent {
             return Some(StatusCode::FORBIDDEN);
         }
-        //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.2
-        //# A REFER request MUST contain exactly one Refer-To header
-        //# field value.
+        // RFC 3515 §2.4.2: 400 for none, or more than one.
         let mut targets = refer.header_values(HeaderName::ReferTo);
         let target = match (targets.next(), targets.next()) {
             (Some(only), None) => ReferTo::parse(only).ok(),
@@ -255,9 +253,7 @@ impl Calls {
             };
             layer.respond(now, tx, accepted.finish());
         }
-        //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.4
-        //# A NOTIFY MUST be sent immediately after a successful
-        //# response to a REFER
+        // RFC 3515 §2.4.4: the subscription begins with the first NOTIFY, at once.
         self.notify(now, layer, number, StatusCode::TRYING, Notified::More);
         self.rearm(number);
         true
@@ -459,8 +455,7 @@ impl Calls {
         }
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc3515#section-2.4.5
-    //# Each NOTIFY MUST contain a body of type "message/sipfrag" [2].
+    /// Sends NOTIFY with the state as `message/sipfrag` (RFC 3515 §2.4.5).
     fn notify_agent(
         &mut self,
         now: Instant,
