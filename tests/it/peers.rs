@@ -29,6 +29,7 @@ use crate::{
     },
     support::{
         binary,
+        certificates::{Authority, loopback, over_tls},
         poll::{self, Look},
         ports::free_port,
     },
@@ -116,21 +117,33 @@ struct LabNode {
 impl LabNode {
     /// Starts a node for one site, with these agents, whose phones are believed by their address.
     fn start(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
-        Self::start_as(lab, name, "one-site.toml", agents, &[])
+        Self::start_as(lab, name, "one-site.toml", agents, str::to_owned)
+    }
+
+    /// Starts a node for one site that knows its operator by the certificate alone.
+    fn start_over_tls(
+        lab: &Lab,
+        name: &str,
+        agents: &[Agent],
+        authority: &Authority,
+    ) -> anyhow::Result<Self> {
+        let folder = lab.folder_of(name)?;
+        authority.write(&folder);
+        authority.issue(&loopback()).write(&folder);
+        Self::start_as(lab, name, "one-site.toml", agents, over_tls)
     }
 
     /// Starts a node for one site where phones prove who they are.
     fn start_with_passwords(lab: &Lab, name: &str, agents: &[Agent]) -> anyhow::Result<Self> {
-        Self::start_as(lab, name, "passwords.toml", agents, &[])
+        Self::start_as(lab, name, "passwords.toml", agents, str::to_owned)
     }
 
-    /// Starts a node from a file of `sip-scenarios/nodes`, with more to be filled in.
     fn start_as(
         lab: &Lab,
         name: &str,
         template: &str,
         agents: &[Agent],
-        more: &[(&str, String)],
+        change: impl Fn(&str) -> String,
     ) -> anyhow::Result<Self> {
         let (sip, http) = (free_port(), free_port());
         let scenarios = binary::root().join("sip-scenarios");
@@ -145,9 +158,7 @@ impl LabNode {
             .replace("{algorithms}", "\"MD5\"")
             .replace("{scenarios}", &scenarios.to_string_lossy())
             .replace("scenario-1", name);
-        for (place, value) in more {
-            configuration = configuration.replace(place, value);
-        }
+        configuration = change(&configuration);
         configuration.extend(agents.iter().map(Agent::configured));
         let folder = lab.folder_of(name)?;
         let node = Node::serve(&configuration, http, &folder, lab.deadline)?;

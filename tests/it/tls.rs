@@ -13,17 +13,12 @@ use std::{
     path::PathBuf,
 };
 
-use rcgen::CertificateParams;
-
 use self::peer::Peer;
 use crate::support::{
     binary,
-    certificates::{Authority, Identity, configured, loopback, with_names},
+    certificates::{Authority, Identity, loopback, operator, over_tls, with_names},
     node::{LIMIT, Node},
 };
-
-/// What the node of a test believes.
-const OPERATOR: &str = "operator-a.example";
 
 /// A node whose only trunk is known by its certificates, and who signs them.
 struct Lab {
@@ -84,21 +79,12 @@ fn folder(name: &str) -> PathBuf {
 fn configuration(sip: u16, http: u16) -> String {
     let template = binary::root().join("sip-scenarios/nodes/one-site.toml");
     let text = fs::read_to_string(template).unwrap();
-    text.replace("{sip_port}", &sip.to_string())
+    let text = text
+        .replace("{sip_port}", &sip.to_string())
         .replace("{http_port}", &http.to_string())
         .replace("{ring_time}", "15s")
-        .replace("{wrap_up}", "0s")
-        .replace("transport = \"tcp\"", "transport = \"tls\"")
-        .replace(
-            "sources = [\"127.0.0.0/8\"]",
-            &format!("certificates = [\"{OPERATOR}\"]"),
-        )
-        + &configured()
-}
-
-/// The certificate of the operator's session border controller.
-fn operator() -> CertificateParams {
-    with_names("sbc", ["URI:sip:operator-a.example"])
+        .replace("{wrap_up}", "0s");
+    over_tls(&text)
 }
 
 #[test]
@@ -156,9 +142,7 @@ fn a_certificate_is_believed_through_an_authority_in_between() {
     lab.node.stop();
 }
 
-//= https://www.rfc-editor.org/rfc/rfc5922#section-7.1
-//= type=test
-//# Implementations MUST NOT match any form of wildcard
+/// RFC 5922 §7.1, and §7.2 for how names compare.
 #[test]
 fn a_certificate_is_its_sip_domains_else_its_dns_names_and_never_its_common_name() {
     const TRUNK: &str = "180";

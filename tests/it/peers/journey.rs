@@ -1,10 +1,7 @@
 //! A caller's whole journey: through an operator's SBC over TLS into a queue, to an agent's phone, by
 //! her transfer to the queue of another line, and to the agent there. One call id, one record.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -20,7 +17,7 @@ use crate::{
         spec::{Bound, Condition},
     },
     support::{
-        certificates::{Authority, loopback, with_names},
+        certificates::{Authority, loopback},
         ports::free_port,
     },
 };
@@ -66,14 +63,17 @@ impl Scene {
     fn new() -> anyhow::Result<Self> {
         let lab = Lab::new("journey")?;
         let tls_port = free_port();
-        certify(&lab)?;
-        let ports = [("{tls_port}", tls_port.to_string())];
+        let authority = Authority::new("operators");
+        let node_folder = lab.folder_of("node")?;
+        authority.write(&node_folder);
+        authority.issue(&loopback()).write(&node_folder);
+        let with_port = |text: &str| text.replace("{tls_port}", &tls_port.to_string());
         let agents = [FIRST, PHYSICIAN];
-        let mut node = LabNode::start_as(&lab, "node", "journey.toml", &agents, &ports)?;
+        let mut node = LabNode::start_as(&lab, "node", "journey.toml", &agents, with_port)?;
         let [first, physician] = agents.map(|agent| phone(&lab, &node, agent.id));
         node.wait(&lab, "both registrations", &[status("/registrations", 2)])?;
         let folder = lab.folder_of("kamailio")?;
-        let link = Link::Tls { folder: &folder };
+        let link = Link::Tls(&authority);
         let probing = Probing::EverySecond;
         let mut sbc = Kamailio::start(&folder, &[tls_port], link, probing, lab.deadline)?;
         sbc.await_nodes(&['A'], lab.deadline)?;
@@ -163,19 +163,6 @@ impl Scene {
         let ready = json!({ "state": "ready" });
         self.node.node.api.post(&path, &ready)
     }
-}
-
-/// Certificates of the node and of the SBC, from one authority.
-fn certify(lab: &Lab) -> anyhow::Result<()> {
-    let authority = Authority::new("the operators' authority");
-    let write = |folder: &Path, identity: crate::support::certificates::Identity| {
-        authority.write(folder);
-        identity.write(folder);
-    };
-    write(&lab.folder_of("node")?, authority.issue(&loopback()));
-    let sbc = with_names("sbc", ["DNS:sbc.operator.example"]);
-    write(&lab.folder_of("kamailio")?, authority.issue(&sbc));
-    Ok(())
 }
 
 fn phone(lab: &Lab, node: &LabNode, agent: &str) -> anyhow::Result<Baresip> {

@@ -18,13 +18,11 @@ use nix::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    scenarios::spec::Transport,
-    support::{
-        poll::{self, Look},
-        ports::free_port,
-        process::Process,
-    },
+use crate::support::{
+    certificates::{AUTHORITIES, Authority, CERTIFICATE, KEY, operator},
+    poll::{self, Look},
+    ports::free_port,
+    process::Process,
 };
 
 /// How long Kamailio may take to answer one question about itself, and to end.
@@ -40,12 +38,12 @@ pub(super) enum Probing {
 }
 
 /// How Kamailio speaks to the nodes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) enum Link<'a> {
-    /// In the clear.
-    Plain(Transport),
-    /// Over TLS, with the certificate and the authorities of this folder.
-    Tls { folder: &'a Path },
+    Udp,
+    Tcp,
+    /// Each side shows a certificate of this authority, and wants one.
+    Tls(&'a Authority),
 }
 
 /// A Kamailio that runs in the foreground, as the user who runs the tests.
@@ -69,11 +67,14 @@ impl Kamailio {
         let list = folder.join("nodes.list");
         fs::write(&list, node_list(nodes, link, probing))?;
         let config = folder.join("kamailio.cfg");
-        fs::write(
-            &config,
-            configuration(folder, port, rpc_port, link, probing),
-        )?;
+        fs::write(&config, configuration(folder, port, rpc_port, probing))?;
         let mut command = Command::new("kamailio");
+        if let Link::Tls(authority) = link {
+            authority.write(folder);
+            authority.issue(&operator()).write(folder);
+            fs::write(folder.join("tls.cfg"), tls_configuration(folder))?;
+            command.args(["-A", "WITH_TLS"]);
+        }
         // In the foreground with its workers, log to stderr, small pools of memory.
         command
             .args(["-DD", "-E", "-m", "32", "-M", "4"])
@@ -216,9 +217,9 @@ fn node_list(nodes: &[u16], link: Link<'_>, probing: Probing) -> String {
         Probing::Never => 0,
     };
     let transport = match link {
-        Link::Plain(Transport::Udp) => "udp",
-        Link::Plain(Transport::Tcp) => "tcp",
-        Link::Tls { .. } => "tls",
+        Link::Udp => "udp",
+        Link::Tcp => "tcp",
+        Link::Tls(_) => "tls",
     };
     let lines = nodes.iter().zip((1..=nodes.len()).rev());
     lines
@@ -228,46 +229,35 @@ fn node_list(nodes: &[u16], link: Link<'_>, probing: Probing) -> String {
         .collect()
 }
 
-fn configuration(
-    folder: &Path,
-    port: u16,
-    rpc_port: u16,
-    link: Link<'_>,
-    probing: Probing,
-) -> String {
+fn configuration(folder: &Path, port: u16, rpc_port: u16, probing: Probing) -> String {
     // With probing calls go round; without, to the first as long as it does not refuse.
     let (interval, algorithm) = match probing {
         Probing::EverySecond => (1, 4),
         Probing::Never => (0, 8),
     };
-    let tls = match link {
-        Link::Plain(_) => String::new(),
-        Link::Tls { folder } => TLS
-            .replace("{certificates}", &folder.display().to_string())
-            .replace("{tls_port}", &free_port().to_string()),
-    };
     TEMPLATE
-        .replace("{tls}", &tls)
         .replace("{folder}", &folder.display().to_string())
         .replace("{port}", &port.to_string())
+        .replace("{tls_port}", &free_port().to_string())
         .replace("{rpc_port}", &rpc_port.to_string())
         .replace("{interval}", &interval.to_string())
         .replace("{algorithm}", &algorithm.to_string())
 }
 
+/// What Kamailio shows and believes, whoever connects.
+fn tls_configuration(folder: &Path) -> String {
+    let file = |name| folder.join(name).display().to_string();
+    let [certificate, key, authorities] = [CERTIFICATE, KEY, AUTHORITIES].map(file);
+    let sections = ["server", "client"].map(|side| {
+        format!(
+            "[{side}:default]\nmethod = TLSv1.2+\nverify_certificate = yes\n\
+             require_certificate = yes\ncertificate = {certificate}\nprivate_key = {key}\n\
+             ca_list = {authorities}\n"
+        )
+    });
+    sections.concat()
+}
+
 /// As little as an SBC in front of the nodes needs: requests inside a dialog follow its route, each
 /// new call goes to a node that is up, and to the next one when that refuses or is silent.
 const TEMPLATE: &str = include_str!("kamailio.cfg");
-
-/// What makes Kamailio speak TLS: as a client it shows its certificate, and wants to see one that the
-/// authorities vouch for.
-const TLS: &str = "\
-enable_tls=yes
-listen=tls:127.0.0.1:{tls_port}
-loadmodule \"tls.so\"
-modparam(\"tls\", \"tls_method\", \"TLSv1.2+\")
-modparam(\"tls\", \"certificate\", \"{certificates}/node.pem\")
-modparam(\"tls\", \"private_key\", \"{certificates}/node.key\")
-modparam(\"tls\", \"ca_list\", \"{certificates}/authorities.pem\")
-modparam(\"tls\", \"verify_certificate\", 1)
-";

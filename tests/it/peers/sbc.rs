@@ -10,9 +10,9 @@ use super::{
 use crate::{
     scenarios::{
         Failed,
-        spec::{Bound, Condition, Transport},
+        spec::{Bound, Condition},
     },
-    support::ports::free_port,
+    support::{certificates::Authority, ports::free_port},
 };
 
 type Tested = Result<(), Failed>;
@@ -22,23 +22,29 @@ const CALLS: u64 = 6;
 
 #[test]
 fn callers_hang_up_through_an_sbc_over_udp() -> Tested {
-    callers_hang_up("caller-hangs-up-udp", Transport::Udp).map_err(Failed)
+    callers_hang_up("caller-hangs-up-udp", Link::Udp).map_err(Failed)
 }
 
 #[test]
 fn callers_hang_up_through_an_sbc_over_tcp() -> Tested {
-    callers_hang_up("caller-hangs-up-tcp", Transport::Tcp).map_err(Failed)
+    callers_hang_up("caller-hangs-up-tcp", Link::Tcp).map_err(Failed)
+}
+
+#[test]
+fn callers_hang_up_through_an_sbc_over_tls() -> Tested {
+    let authority = Authority::new("operators");
+    callers_hang_up("caller-hangs-up-tls", Link::Tls(&authority)).map_err(Failed)
 }
 
 /// Kamailio refuses what comes in a dialog without its route: a caller whose 200 did not bring the
 /// Record-Route back would see its BYE refused, and the phone's SIPp no end of the call.
-fn callers_hang_up(name: &str, transport: Transport) -> anyhow::Result<()> {
+fn callers_hang_up(name: &str, link: Link<'_>) -> anyhow::Result<()> {
     let lab = Lab::new(name)?;
     let port = free_port();
     let answers = phone("phone", "peers/phone-answers.xml", CALLS, &["-d", "100"]);
     let phone = lab.phone(&answers, port)?;
-    let node = LabNode::start(&lab, "node", &[Agent::ready("arm-67-1", port)])?;
-    let mut sbc = sbc(&lab, &[&node], transport, Probing::EverySecond)?;
+    let node = node(&lab, "node", link, Agent::ready("arm-67-1", port))?;
+    let mut sbc = sbc(&lab, &[&node], link, Probing::EverySecond)?;
     sbc.await_nodes(&['A'], lab.deadline)?;
 
     let dials = caller("caller", "peers/caller.xml", CALLS, &["-d", "100"]);
@@ -52,22 +58,28 @@ fn callers_hang_up(name: &str, transport: Transport) -> anyhow::Result<()> {
 
 #[test]
 fn an_agent_hangs_up_through_an_sbc_over_udp() -> Tested {
-    agent_hangs_up("agent-hangs-up-udp", Transport::Udp).map_err(Failed)
+    agent_hangs_up("agent-hangs-up-udp", Link::Udp).map_err(Failed)
 }
 
 #[test]
 fn an_agent_hangs_up_through_an_sbc_over_tcp() -> Tested {
-    agent_hangs_up("agent-hangs-up-tcp", Transport::Tcp).map_err(Failed)
+    agent_hangs_up("agent-hangs-up-tcp", Link::Tcp).map_err(Failed)
+}
+
+#[test]
+fn an_agent_hangs_up_through_an_sbc_over_tls() -> Tested {
+    let authority = Authority::new("operators");
+    agent_hangs_up("agent-hangs-up-tls", Link::Tls(&authority)).map_err(Failed)
 }
 
 /// The node's own BYE takes the way of the Record-Route, not the short one to the caller's Contact.
-fn agent_hangs_up(name: &str, transport: Transport) -> anyhow::Result<()> {
+fn agent_hangs_up(name: &str, link: Link<'_>) -> anyhow::Result<()> {
     let lab = Lab::new(name)?;
     let port = free_port();
     let hangs_up = phone("phone", "peers/phone-hangs-up.xml", CALLS, &["-d", "100"]);
     let phone = lab.phone(&hangs_up, port)?;
-    let node = LabNode::start(&lab, "node", &[Agent::ready("arm-67-1", port)])?;
-    let mut sbc = sbc(&lab, &[&node], transport, Probing::EverySecond)?;
+    let node = node(&lab, "node", link, Agent::ready("arm-67-1", port))?;
+    let mut sbc = sbc(&lab, &[&node], link, Probing::EverySecond)?;
     sbc.await_nodes(&['A'], lab.deadline)?;
 
     let dials = caller("caller", "peers/caller-is-hung-up.xml", CALLS, &[]);
@@ -81,13 +93,19 @@ fn agent_hangs_up(name: &str, transport: Transport) -> anyhow::Result<()> {
 
 #[test]
 fn a_dead_node_costs_no_new_call_and_comes_back() -> Tested {
-    dead_node().map_err(Failed)
+    dead_node("dead-node", Link::Udp).map_err(Failed)
+}
+
+#[test]
+fn a_dead_node_costs_no_new_call_over_tls() -> Tested {
+    let authority = Authority::new("operators");
+    dead_node("dead-node-tls", Link::Tls(&authority)).map_err(Failed)
 }
 
 /// Calls that begin before Kamailio knows of the death wait for its two seconds of silence and go to
 /// the other node; later ones go there at once.
-fn dead_node() -> anyhow::Result<()> {
-    let lab = Lab::new("dead-node")?;
+fn dead_node(name: &str, link: Link<'_>) -> anyhow::Result<()> {
+    let lab = Lab::new(name)?;
     let (one, other) = (free_port(), free_port());
     let answers_one = phone("phone-1", "peers/phone-answers.xml", 0, &["-d", "50"]);
     let answers_other = phone("phone-2", "peers/phone-answers.xml", 0, &["-d", "50"]);
@@ -95,10 +113,10 @@ fn dead_node() -> anyhow::Result<()> {
         lab.phone(&answers_one, one)?,
         lab.phone(&answers_other, other)?,
     ];
-    let node_one = LabNode::start(&lab, "node-1", &[Agent::ready("arm-67-1", one)])?;
-    let mut node_other = LabNode::start(&lab, "node-2", &[Agent::ready("arm-67-2", other)])?;
+    let node_one = node(&lab, "node-1", link, Agent::ready("arm-67-1", one))?;
+    let mut node_other = node(&lab, "node-2", link, Agent::ready("arm-67-2", other))?;
     let nodes = [&node_one, &node_other];
-    let mut sbc = sbc(&lab, &nodes, Transport::Udp, Probing::EverySecond)?;
+    let mut sbc = sbc(&lab, &nodes, link, Probing::EverySecond)?;
     sbc.await_nodes(&['A', 'A'], lab.deadline)?;
 
     let dials = |name| caller(name, "peers/caller.xml", CALLS, &["-d", "50"]);
@@ -141,7 +159,7 @@ fn draining_node() -> anyhow::Result<()> {
     let mut draining = LabNode::start(&lab, "node-1", &[Agent::ready("arm-67-1", one)])?;
     let node_other = LabNode::start(&lab, "node-2", &[Agent::ready("arm-67-2", other)])?;
     let nodes = [&draining, &node_other];
-    let sbc = sbc(&lab, &nodes, Transport::Udp, Probing::Never)?;
+    let sbc = sbc(&lab, &nodes, Link::Udp, Probing::Never)?;
 
     let talks = caller("talks", "peers/caller-until-cue.xml", 1, &[]);
     let talking = lab.caller(&talks, sbc.port)?;
@@ -180,7 +198,7 @@ fn options() -> anyhow::Result<()> {
     }
     let both: Vec<_> = nodes.iter().collect();
     // It takes no node for up before an OPTIONS is answered 200.
-    let mut sbc = sbc(&lab, &both, Transport::Tcp, Probing::EverySecond)?;
+    let mut sbc = sbc(&lab, &both, Link::Tcp, Probing::EverySecond)?;
     sbc.await_nodes(&['A', 'A'], lab.deadline)?;
     for node in &mut nodes {
         let asked = Condition::Metric {
@@ -196,15 +214,22 @@ fn options() -> anyhow::Result<()> {
     sbc.stop()
 }
 
+/// A node with one agent, which the SBC reaches over this link.
+fn node(lab: &Lab, name: &str, link: Link<'_>, agent: Agent) -> anyhow::Result<LabNode> {
+    match link {
+        Link::Udp | Link::Tcp => LabNode::start(lab, name, &[agent]),
+        Link::Tls(authority) => LabNode::start_over_tls(lab, name, &[agent], authority),
+    }
+}
+
 fn sbc(
     lab: &Lab,
     nodes: &[&LabNode],
-    transport: Transport,
+    link: Link<'_>,
     probing: Probing,
 ) -> anyhow::Result<Kamailio> {
     let ports: Vec<_> = nodes.iter().map(|node| node.sip).collect();
     let folder = lab.folder_of("kamailio")?;
-    let link = Link::Plain(transport);
     Kamailio::start(&folder, &ports, link, probing, lab.deadline)
 }
 

@@ -13,17 +13,26 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-/// The file names that [`configured`] writes into `[tls]`.
-const CERTIFICATE: &str = "node.pem";
-const KEY: &str = "node.key";
-const AUTHORITIES: &str = "authorities.pem";
+/// The names of files in a folder.
+pub(crate) const CERTIFICATE: &str = "certificate.pem";
+pub(crate) const KEY: &str = "certificate.key";
+pub(crate) const AUTHORITIES: &str = "authorities.pem";
 
-/// The section of a configuration whose files lie beside it.
-pub(crate) fn configured() -> String {
-    format!(
-        "\n[tls]\ncertificate = \"{CERTIFICATE}\"\nkey = \"{KEY}\"\nauthorities = \
-         \"{AUTHORITIES}\"\n"
-    )
+/// Whom a node believes to be its operator.
+pub(crate) const OPERATOR: &str = "operator-a.example";
+
+/// The configuration of a node that listens on TLS instead of TCP, knows its operator by nothing but
+/// the certificate, and has its files beside it.
+pub(crate) fn over_tls(configuration: &str) -> String {
+    let by_source = "sources = [\"127.0.0.0/8\"]";
+    assert!(configuration.contains(by_source));
+    configuration
+        .replace("transport = \"tcp\"", "transport = \"tls\"")
+        .replace(by_source, &format!("certificates = [\"{OPERATOR}\"]"))
+        + &format!(
+            "\n[tls]\ncertificate = \"{CERTIFICATE}\"\nkey = \"{KEY}\"\nauthorities = \
+             \"{AUTHORITIES}\"\n"
+        )
 }
 
 /// Who signs certificates.
@@ -51,7 +60,7 @@ impl Authority {
         }
     }
 
-    /// Writes it into a folder as the one that a node there believes.
+    /// Writes it into a folder as the one that is believed there.
     pub(crate) fn write(&self, folder: &Path) {
         fs::write(folder.join(AUTHORITIES), self.0.pem()).unwrap();
     }
@@ -103,7 +112,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Writes it into a folder as that of a node there.
+    /// Writes it into a folder as that of who runs there.
     pub(crate) fn write(&self, folder: &Path) {
         fs::write(folder.join(CERTIFICATE), &self.pem).unwrap();
         self.write_key(folder);
@@ -136,6 +145,11 @@ pub(crate) fn loopback() -> CertificateParams {
         .push(SanType::IpAddress(Ipv4Addr::LOCALHOST.into()));
     request.not_after = rcgen::date_time_ymd(2099, 1, 1);
     request
+}
+
+/// The certificate of the operator's session border controller.
+pub(crate) fn operator() -> CertificateParams {
+    with_names("sbc", [format!("URI:sip:{OPERATOR}").as_str()])
 }
 
 /// A certificate with this common name and these subject alternative names: `URI:` and `DNS:` say

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use super::{configuration, folder};
 use crate::support::{
     binary,
-    certificates::{Authority, loopback},
+    certificates::{AUTHORITIES, Authority, CERTIFICATE, KEY, loopback},
     ports::free_port,
 };
 
@@ -52,7 +52,7 @@ fn files_that_serve_are_right() {
 #[test]
 fn a_key_that_is_not_there_is_named() {
     let (folder, _) = right("files-no-key");
-    let key = folder.join("node.key");
+    let key = folder.join(KEY);
     fs::remove_file(&key).unwrap();
     refused(&folder, &[key.to_str().unwrap(), "No such file"]);
 }
@@ -60,7 +60,7 @@ fn a_key_that_is_not_there_is_named() {
 #[test]
 fn a_key_file_without_a_key_is_named() {
     let (folder, _) = right("files-empty-key");
-    let key = folder.join("node.key");
+    let key = folder.join(KEY);
     fs::write(&key, "not a key\n").unwrap();
     refused(&folder, &[key.to_str().unwrap()]);
 }
@@ -69,14 +69,14 @@ fn a_key_file_without_a_key_is_named() {
 fn a_key_of_another_certificate_is_named_with_the_certificate() {
     let (folder, authority) = right("files-other-key");
     authority.issue(&loopback()).write_key(&folder);
-    let certificate = folder.join("node.pem");
+    let certificate = folder.join(CERTIFICATE);
     let words = [certificate.to_str().unwrap(), "does not serve with its key"];
     refused(&folder, &words);
 }
 
 #[test]
 fn a_certificate_file_without_a_certificate_is_named() {
-    for file in ["node.pem", "authorities.pem"] {
+    for file in [CERTIFICATE, AUTHORITIES] {
         let (folder, _) = right(&format!("files-empty-{file}"));
         let path = folder.join(file);
         fs::write(&path, "").unwrap();

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use rcgen::CertificateParams;
 
 use super::{Lab, expiry};
-use crate::support::certificates::{Authority, loopback};
+use crate::support::certificates::{Authority, KEY, loopback};
 
 impl Lab {
     /// Tells the node to read its files, and waits until it says this for the n-th time.
@@ -60,7 +60,7 @@ fn sighup_with_broken_files_keeps_what_there_was_and_says_which() {
     let shown = old.certificate().clone();
     let new = lab.authority.issue(&renewed());
     new.write(&lab.folder);
-    let key = lab.folder.join("node.key");
+    let key = lab.folder.join(KEY);
     fs::write(&key, "-----BEGIN PRIVATE KEY-----\n").unwrap();
 
     lab.hang_up(FAILED, 1);
