@@ -5,6 +5,7 @@ mod files;
 mod peer;
 mod reload;
 mod reuse;
+mod slow;
 
 use std::{
     fs,

@@ -74,6 +74,12 @@ pub enum Input {
         /// The flow.
         flow: Flow,
     },
+    /// The peer of this flow does not keep up, and something for it was given up. The connection goes
+    /// on, and its peer is who it was.
+    SendFailed {
+        /// The flow.
+        flow: Flow,
+    },
 }
 
 /// What the engine wants of the world.
@@ -232,17 +238,11 @@ impl Engine {
             Input::Resolved { query, answer, ttl } => self.take_answer(now, query, answer, ttl),
             Input::TransportFailed { flow } => {
                 let alias = self.proven.remove(flow);
-                self.layer.handle_transport_error(now, flow);
-                if let Some(remote) = alias {
-                    for listener in self.tls_listeners() {
-                        let named = Flow {
-                            listener,
-                            remote,
-                            ..flow
-                        };
-                        self.layer.handle_transport_error(now, named);
-                    }
-                }
+                self.fail_transactions(now, flow, alias);
+            }
+            Input::SendFailed { flow } => {
+                let alias = self.proven.alias(flow);
+                self.fail_transactions(now, flow, alias);
             }
         }
         self.pump(now);
@@ -387,6 +387,21 @@ impl Engine {
                 self.outputs.push_back(Output::Transmit(transmit));
             }
             sip_transaction::Output::Event(event) => self.take_transaction_event(now, event),
+        }
+    }
+
+    /// Ends what waits for an answer over a flow, or is to give one.
+    fn fail_transactions(&mut self, now: Instant, flow: Flow, alias: Option<SocketAddr>) {
+        self.layer.handle_transport_error(now, flow);
+        if let Some(remote) = alias {
+            for listener in self.tls_listeners() {
+                let named = Flow {
+                    listener,
+                    remote,
+                    ..flow
+                };
+                self.layer.handle_transport_error(now, named);
+            }
         }
     }
 

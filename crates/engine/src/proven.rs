@@ -54,15 +54,20 @@ impl ProvenConnections {
         self.aliases.get(&flow.remote).copied().unwrap_or(flow)
     }
 
-    /// Forgets a connection. The address that it was an alias of, so that what was sent to there
-    /// fails as well.
-    pub(crate) fn remove(&mut self, flow: Flow) -> Option<SocketAddr> {
-        let alias = self.by_flow.remove(&flow)?.alias?;
+    /// The address that a connection is an alias of: what is sent to there fails with it.
+    pub(crate) fn alias(&self, flow: Flow) -> Option<SocketAddr> {
+        let alias = self.by_flow.get(&flow)?.alias?;
         // A later connection may have taken it over.
-        let is_ours = self.aliases.get(&alias) == Some(&flow);
-        if is_ours {
+        (self.aliases.get(&alias) == Some(&flow)).then_some(alias)
+    }
+
+    /// Forgets a connection; the address that it was an alias of.
+    pub(crate) fn remove(&mut self, flow: Flow) -> Option<SocketAddr> {
+        let alias = self.alias(flow);
+        self.by_flow.remove(&flow);
+        if let Some(alias) = alias {
             self.aliases.remove(&alias);
         }
-        is_ours.then_some(alias)
+        alias
     }
 }

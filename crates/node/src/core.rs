@@ -210,7 +210,7 @@ impl Core {
         let _inside_the_shell = self.shell.enter();
         if self.connections.send(flow, fallback, bytes) == Sent::Failed {
             self.engine
-                .handle_input(Instant::now(), Input::TransportFailed { flow });
+                .handle_input(Instant::now(), Input::SendFailed { flow });
         }
     }
 
