@@ -2,6 +2,7 @@
 //! sees of it.
 
 mod files;
+mod handshakes;
 mod peer;
 mod reload;
 mod reuse;
@@ -64,10 +65,19 @@ impl Lab {
     }
 
     fn refused(&self, reason: &str) -> f64 {
-        self.node.metric(&format!(
-            "quinze_connections_refused_total{{reason=\"{reason}\",node=\"scenario-1\"}}"
-        ))
+        self.node.metric(&refusals(reason))
     }
+
+    /// Waits until so many connections have been refused.
+    fn until_refused(&mut self, reason: &str, count: f64) {
+        let series = refusals(reason);
+        let is_counted = |node: &Node| node.metric(&series) == count;
+        self.node.until(&series, is_counted);
+    }
+}
+
+fn refusals(reason: &str) -> String {
+    format!("quinze_connections_refused_total{{reason=\"{reason}\",node=\"scenario-1\"}}")
 }
 
 /// A folder of this test's own.
@@ -227,12 +237,8 @@ fn what_is_no_tls_is_closed_and_counted() {
     }
     // TLS has a word for it, at most.
     assert!(!rest.starts_with(b"SIP"), "{rest:?}");
-    let folder = lab.folder.clone();
-    lab.node.until("it is counted", |node| {
-        let series = "quinze_connections_refused_total{reason=\"tls-handshake\"";
-        node.metric(&format!("{series},node=\"scenario-1\"}}")) == 1.0
-    });
-    let log = fs::read_to_string(folder.join("node.log")).unwrap();
+    lab.until_refused("tls-handshake", 1.0);
+    let log = lab.node.log();
     assert!(!log.contains("OPTIONS"), "{log}");
     let mut operator = lab.operator();
     operator.invite("after");

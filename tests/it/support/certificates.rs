@@ -7,10 +7,11 @@ use rcgen::{
     KeyUsagePurpose, SanType,
 };
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer},
     server::WebPkiClientVerifier,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 /// The names of files in a folder.
@@ -87,6 +88,24 @@ impl Authority {
                 .unwrap(),
             None => client.with_no_client_auth(),
         }
+    }
+
+    /// How a client speaks that knows one version of TLS only, shows one's certificate, and signs with
+    /// another's key.
+    pub(crate) fn client_of(
+        &self,
+        version: &'static SupportedProtocolVersion,
+        shown: &Identity,
+        signer: &Identity,
+    ) -> ClientConfig {
+        let provider = provider();
+        let key = provider.key_provider.load_private_key(signer.private_key());
+        let shown = CertifiedKey::new(shown.chain.clone(), key.unwrap());
+        ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(shown)))
     }
 
     /// How a server speaks that lets in only whom this authority vouches for.

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use rustls::{
-    ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection,
+    ClientConfig, ClientConnection, Connection, HandshakeKind, ServerConfig, ServerConnection,
     pki_types::{CertificateDer, ServerName},
 };
 
@@ -75,6 +75,10 @@ impl Peer {
     /// The certificate of the other end.
     pub(super) fn certificate(&self) -> &CertificateDer<'static> {
         &self.tls.peer_certificates().unwrap()[0]
+    }
+
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
     pub(super) fn send(&mut self, text: &str) {
