@@ -176,6 +176,11 @@ impl Metrics {
         }
     }
 
+    /// A message was given up since its connection did not keep up.
+    pub fn stream_message_lost(&self) {
+        self.series.streams_full.inc();
+    }
+
     /// Datagrams that the system did not take.
     pub fn datagrams_lost(&self, count: usize) {
         if count > 0 {

@@ -31,6 +31,7 @@ pub(crate) struct Series {
     pub(crate) registrations: IntGauge,
     pub(crate) draining: IntGauge,
     pub(crate) datagrams_lost: prometheus::IntCounter,
+    pub(crate) streams_full: prometheus::IntCounter,
     pub(crate) connections_refused: IntCounterVec,
     pub(crate) certificate_expiry: IntGauge,
     pub(crate) late_answers: prometheus::IntCounter,
@@ -120,6 +121,10 @@ impl Series {
                 "quinze_datagrams_lost_total",
                 "Datagrams that the system did not take from us.",
             ),
+            streams_full: lone_counter(
+                "quinze_stream_messages_lost_total",
+                "Messages that were given up since their connection did not keep up.",
+            ),
             connections_refused: counter(
                 "quinze_connections_refused_total",
                 "Connections that were closed before they carried a message, by reason.",
@@ -160,7 +165,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 25] = [
+        let all: [Box<dyn Collector>; 26] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -179,6 +184,7 @@ impl Series {
             Box::new(self.registrations.clone()),
             Box::new(self.draining.clone()),
             Box::new(self.datagrams_lost.clone()),
+            Box::new(self.streams_full.clone()),
             Box::new(self.connections_refused.clone()),
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.late_answers.clone()),

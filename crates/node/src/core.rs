@@ -209,6 +209,7 @@ impl Core {
         }
         let _inside_the_shell = self.shell.enter();
         if self.connections.send(flow, fallback, bytes) == Sent::Failed {
+            self.metrics.stream_message_lost();
             self.engine
                 .handle_input(Instant::now(), Input::SendFailed { flow });
         }

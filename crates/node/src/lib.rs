@@ -18,7 +18,7 @@ mod udp;
 
 pub use engine;
 pub use node::{End, Node, StartError};
-pub use signals::run;
+pub use signals::Signals;
 pub use tls::{CertificateError, check_certificates};
 
 /// Entropy for tags, branches, call ids and hash tables.

@@ -155,14 +155,13 @@ impl Node {
         api::gauges(&self.requests).await
     }
 
-    /// Reads the files of `[tls]` again: new connections have what is in them now.
+    /// Reads the files of `[tls]` again: new connections have what is in them now. `None` where there
+    /// is no TLS.
     ///
     /// # Errors
     /// They are of no use; everything stays as it was.
-    pub fn reload_certificates(&self) -> Result<(), CertificateError> {
-        self.certificates
-            .as_ref()
-            .map_or(Ok(()), Certificates::reload)
+    pub fn reload_certificates(&self) -> Option<Result<(), CertificateError>> {
+        self.certificates.as_ref().map(Certificates::reload)
     }
 
     /// Takes no new calls; ends when those that are there have ended, or after the configured limit.

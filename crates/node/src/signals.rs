@@ -8,40 +8,57 @@ use tracing::{error, info, warn};
 
 use crate::node::{End, Node};
 
-/// Runs a node until it has ended, by signal. Must be called inside a runtime.
-///
-/// # Errors
-/// When the signals cannot be watched; the node is stopped then.
-pub async fn run(mut node: Node) -> io::Result<End> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            end = node.ended() => return Ok(end),
-            () = either(&mut terminate, &mut interrupt) => break,
-            _ = hang_up.recv() => reload_certificates(&node),
-        }
+/// The signals that a node obeys, watched from before it starts: none may end it unheard.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// Watches them. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// They cannot be watched.
+    pub fn watch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
-    info!("draining; send the signal again to stop at once");
-    node.drain();
-    tokio::select! {
-        end = node.ended() => {
-            info!("drained");
-            Ok(end)
+
+    /// Runs a node until it has ended.
+    pub async fn run(mut self, mut node: Node) -> End {
+        loop {
+            tokio::select! {
+                end = node.ended() => return end,
+                () = either(&mut self.terminate, &mut self.interrupt) => break,
+                _ = self.hang_up.recv() => reload_certificates(&node),
+            }
         }
-        () = either(&mut terminate, &mut interrupt) => {
-            warn!("stopped with calls under way");
-            node.stop();
-            Ok(node.ended().await)
+        info!("draining; send the signal again to stop at once");
+        node.drain();
+        tokio::select! {
+            end = node.ended() => {
+                info!("drained");
+                end
+            }
+            () = either(&mut self.terminate, &mut self.interrupt) => {
+                warn!("stopped with calls under way");
+                node.stop();
+                node.ended().await
+            }
         }
     }
 }
 
 fn reload_certificates(node: &Node) {
     match node.reload_certificates() {
-        Ok(()) => info!("certificates were read again"),
-        Err(error) => error!(
+        None => info!("there are no certificates to read again"),
+        Some(Ok(())) => info!("certificates were read again"),
+        Some(Err(error)) => error!(
             error = &error as &dyn std::error::Error,
             "certificates stay as they were"
         ),

@@ -28,8 +28,9 @@ use tokio::{
 use self::places::{Place, Places};
 use crate::tls::Tls;
 
-/// Messages that may wait to be written to one connection.
-const QUEUE_MAX: usize = 256;
+/// Messages that may wait to be written to one connection: as many as an operator's callers can wait
+/// for, since all may be told their place in one turn.
+const QUEUE_MAX: usize = 4096;
 
 /// How long a connection attempt may take, the handshake of TLS included. Shorter than Timer B, so
 /// that a dead peer is told from a slow one.

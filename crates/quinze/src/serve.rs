@@ -4,7 +4,7 @@ use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use config::{Loaded, Secret};
-use node::{End, Node};
+use node::{End, Node, Signals};
 use tracing_subscriber::EnvFilter;
 
 /// Runs a node until a signal ends it.
@@ -17,15 +17,16 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::watch().context("cannot watch for signals")?
+    };
     let node = Node::start(loaded)?;
     for (transport, address) in node.sip_addresses() {
         say(&format!("SIP over {} on {address}", transport.as_str()));
     }
     say(&format!("HTTP on http://{}", node.http_address()));
-    let end = runtime
-        .block_on(node::run(node))
-        .context("cannot watch for signals")?;
-    match end {
+    match runtime.block_on(signals.run(node)) {
         End::Orderly => Ok(ExitCode::SUCCESS),
         End::Failed => bail!("the node has failed: calls under way are lost; start another"),
     }

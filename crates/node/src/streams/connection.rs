@@ -19,7 +19,7 @@ use super::Connections;
 /// How long one write may take before the peer counts as gone.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
-/// How long the first message of a connection may be awaited, and how long any message may take from
+/// How long the first message or ping of a connection may be awaited, and how long any message may take from
 /// its first byte to its last: who sends a byte a second keeps no place for an hour.
 const MESSAGE_MAX: Duration = Duration::from_secs(30);
 
@@ -80,7 +80,10 @@ impl Connections {
                         }
                     }
                     // RFC 5626 §4.4.1: a ping (two line breaks) is answered by a pong (one).
+                    // A standby connection may have nothing else to say for long.
                     Ok(Some(Frame::Ping)) => {
+                        whole_by = None;
+                        first_is_awaited = false;
                         let _dropped_when_busy = pongs.try_send(Bytes::from_static(b"\r\n"));
                     }
                     Ok(Some(Frame::Pong)) => {}
