@@ -6,6 +6,7 @@
 mod baresip;
 mod journey;
 mod kamailio;
+mod names;
 mod sbc;
 mod telephone;
 mod tone;

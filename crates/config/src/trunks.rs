@@ -65,7 +65,7 @@ pub(crate) fn read(
             prefixes,
             numbers,
             presented,
-            topology: topology.map_or(Topology::Kept, |at| at.value),
+            topology: topology.map_or_else(|| usual_topology(limits), |at| at.value),
             trust: trust.map_or(Trust::Untrusted, |at| at.value),
             name: name.value,
         });
@@ -87,6 +87,14 @@ pub(crate) fn read(
 const TRUST: [(&str, Trust); 2] = [("untrusted", Trust::Untrusted), ("trusted", Trust::Trusted)];
 
 const TOPOLOGIES: [(&str, Topology); 2] = [("kept", Topology::Kept), ("hidden", Topology::Hidden)];
+
+/// Only calls of our own can be counted.
+const fn usual_topology(limits: TrunkLimits) -> Topology {
+    match limits.calls_max {
+        Some(_) => Topology::Hidden,
+        None => Topology::Kept,
+    }
+}
 
 const STYLES: [(&str, NumberStyle); 2] = [
     ("e164", NumberStyle::E164),

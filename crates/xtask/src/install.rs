@@ -16,8 +16,8 @@ struct Tool {
     proof: &'static [&'static str],
 }
 
-/// Whoever speaks SIP to the node in the tests.
-const TOOLS: [Tool; 3] = [
+/// Whoever speaks to the node in the tests.
+const TOOLS: [Tool; 4] = [
     Tool {
         packages: &["sip-tester"],
         program: "sipp",
@@ -32,6 +32,11 @@ const TOOLS: [Tool; 3] = [
         packages: &["baresip-core"],
         program: "baresip",
         proof: &["-h"],
+    },
+    Tool {
+        packages: &["dnsmasq-base"],
+        program: "dnsmasq",
+        proof: &["--version"],
     },
 ];
 
