@@ -49,6 +49,7 @@ scenarios! {
     hold_by_caller: "in-call/03-hold-by-caller",
     hold_by_agent: "in-call/04-hold-by-agent",
     transfer_to_a_line: "in-call/05-transfer-to-a-line",
+    early_media_confirmed: "in-call/06-early-media-confirmed",
     lost_200: "loss/01-lost-200",
     lost_ack: "loss/02-lost-ack",
     lost_bye: "loss/03-lost-bye",

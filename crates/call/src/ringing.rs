@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::{HeaderName, Response, StatusCode};
+use sip::{Builder, HeaderName, Message, Response, StatusCode};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
@@ -327,7 +327,7 @@ impl Calls {
                 carry::call_id(ok, id, &self.settings.domain)
             });
         let Some(ok) = ok else { return };
-        let ok = carry::response(ok, response).finish_with_body(response.body_bytes());
+        let ok = with_answer(carry::response(ok, response), response, &attempt);
 
         let answered = Session::calling(now, response, usual);
         let mut agent = Leg::new(agent, answered);
@@ -406,4 +406,19 @@ impl Calls {
             Stage::Connected(_) | Stage::Ending(_) => None,
         }
     }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.1
+//# If the initial offer is in an INVITE, the answer MUST be in a
+//# reliable non-failure message from UAS back to UAC which is
+//# correlated to that INVITE.
+/// The caller's 200 with the agent's description. A phone whose answer was in a provisional response that we
+/// have confirmed need not say it again; the caller has heard it unconfirmed.
+fn with_answer(ok: Builder, response: &Response, attempt: &Attempt) -> Message {
+    if response.body_bytes().is_empty() && !attempt.described.is_empty() {
+        return ok
+            .header(HeaderName::ContentType, "application/sdp")
+            .finish_with_body(&attempt.described);
+    }
+    ok.finish_with_body(response.body_bytes())
 }
