@@ -58,6 +58,18 @@ impl Class {
     }
 }
 
+/// Namespaces of Resource-Priority for emergencies and for those who deal with them: RFC 7135, and
+/// RFC 4412 §10.
+const PRIVILEGED: [&[u8]; 3] = [b"esnet", b"ets", b"wps"];
+
+/// Whether an operator says that a call is for an emergency, whatever its number (RFC 4412 §3.1).
+fn is_privileged(request: &Request) -> bool {
+    request.resource_priorities().any(|priority| {
+        let is_it = |namespace: &&[u8]| priority.namespace.eq_ignore_ascii_case(namespace);
+        PRIVILEGED.iter().any(is_it)
+    })
+}
+
 impl Engine {
     /// Whether what comes from here is dropped unread.
     pub(crate) fn is_shut_out(&self, now: Instant, flow: Flow) -> bool {
@@ -154,6 +166,9 @@ impl Engine {
             .then(|| self.line_of(&request.uri(), source))
             .flatten();
         let class = match (request.method(), line) {
+            (_, Some(_)) if source.trunk().is_some() && is_privileged(request) => {
+                Class::EmergencyLine
+            }
             (_, Some(line)) if self.config.partner_lines.contains(&line) => Class::PartnerLine,
             (_, Some(_)) => Class::EmergencyLine,
             (Method::Register, None) => Class::Registration,

@@ -369,3 +369,23 @@ fn what_an_operator_attests_is_recorded_and_refuses_nobody() {
         assert_eq!(attested, letter, "{lines}");
     }
 }
+
+#[test]
+fn a_call_for_an_emergency_by_its_priority_is_shed_last_whatever_its_number() {
+    let partner = LINE.replace("0000000@", "0000001@");
+    let cases = [
+        ("", "503 Service Unavailable"),
+        ("Resource-Priority: q735.4\r\n", "503 Service Unavailable"),
+        ("Resource-Priority: esnet.1\r\n", "100 Trying"),
+        ("Resource-Priority: dsn.flash, ETS.0\r\n", "100 Trying"),
+    ];
+    for (lines, expected) in cases {
+        let mut wire = small();
+        for waiting in 1..=36 {
+            let call = request(RAW, "INVITE", LINE, &format!("w{waiting}"), "");
+            wire.ask(RAW, &call);
+        }
+        let call = request(RAW, "INVITE", &partner, "one-more", lines);
+        assert_eq!(status(&wire.ask(RAW, &call))[0], expected, "{lines}");
+    }
+}
