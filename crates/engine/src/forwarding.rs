@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use acd::{AgentId, LineId};
 use sip::{HeaderName, Method, Request, StatusCode, Uri};
-use sip_proxy::{Received, Rejection, TargetSet};
+use sip_proxy::{Received, Rejection, TargetSet, TrunkId};
 use sip_transaction::{Flow, ServerTx, Target};
 
 use crate::{engine::Engine, event::DropReason, identity::Source, receive::aor_of};
@@ -21,6 +21,8 @@ pub(crate) enum Destination {
     Onward(TargetSet),
     /// Out, through the trunks that take its number.
     Out,
+    /// A trunk's call to these phones, of which it is to see nothing.
+    Inward(TrunkId, Vec<Target>),
     /// Nowhere: so it is answered.
     Nowhere(StatusCode),
 }
@@ -51,7 +53,13 @@ impl Engine {
         if *request.method() != Method::Register
             && let Some(agent) = self.agent_of_aor(&uri)
         {
-            return Destination::Onward(self.phones(agent).into());
+            let phones = self.phones(agent);
+            return match source {
+                Source::Trunk(trunk) if is_invite && self.is_hidden_from(trunk) => {
+                    Destination::Inward(trunk, phones.into_iter().flatten().collect())
+                }
+                _ => Destination::Onward(phones.into()),
+            };
         }
         // An agent calls somebody outside. Nobody else calls through us.
         if is_invite && matches!(source, Source::Agent(_)) {

@@ -1,5 +1,5 @@
-//! Agents' calls through trunks that are to see nothing of our network: we answer the agent and call
-//! the trunk ourselves, as a back-to-back user agent.
+//! Calls between agents and trunks that are to see nothing of our network: we answer one side and call
+//! the other ourselves, as a back-to-back user agent.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,7 +13,7 @@ use sip_transaction::{Flow, ServerTx, Target};
 
 use crate::engine::Engine;
 
-/// Calls that agents make through such trunks.
+/// Calls of agents with such trunks.
 #[derive(Debug, Default)]
 pub(crate) struct HiddenCalls {
     calls: BTreeMap<CallNumber, HiddenCall>,
@@ -21,11 +21,19 @@ pub(crate) struct HiddenCalls {
 
 #[derive(Debug)]
 struct HiddenCall {
-    /// The trunk that is being tried, or has the call.
+    /// The trunk with which it is counted: that it came from, is being tried, or has it.
     trunk: TrunkId,
     attempt: AttemptId,
-    /// Ways that have not been tried.
-    rest: VecDeque<(TrunkId, Target)>,
+    rest: Rest,
+}
+
+/// What has not been tried.
+#[derive(Debug)]
+enum Rest {
+    /// Ways out.
+    Ways(VecDeque<(TrunkId, Target)>),
+    /// Phones of an agent.
+    Phones(VecDeque<Target>),
 }
 
 impl Engine {
@@ -60,10 +68,53 @@ impl Engine {
         let hidden = HiddenCall {
             trunk: first.0,
             attempt: AttemptId(0),
-            rest,
+            rest: Rest::Ways(rest),
         };
         self.hidden.calls.insert(call, hidden);
         self.ring_hidden(now, call, &first);
+    }
+
+    /// A trunk's call to an agent in person rings her phones, one after the other.
+    pub(crate) fn called_hidden(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        invite: Request,
+        flow: Flow,
+        (trunk, phones): (TrunkId, Vec<Target>),
+    ) {
+        if phones.is_empty() {
+            return self.answer(now, tx, StatusCode::TEMPORARILY_UNAVAILABLE);
+        }
+        let is_full = self.calls.len() >= self.config.settings.calls_max;
+        if self.is_draining() || is_full || self.trunk_loads.begin(now, trunk).is_err() {
+            return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let call = self.calls.start(now, &mut self.layer, tx, invite, flow);
+        let hidden = HiddenCall {
+            trunk,
+            attempt: AttemptId(0),
+            rest: Rest::Phones(phones.into()),
+        };
+        self.hidden.calls.insert(call, hidden);
+        self.ring_next_phone(now, call);
+    }
+
+    /// Whether there was one.
+    fn ring_next_phone(&mut self, now: Instant, call: CallNumber) -> bool {
+        let attempt = self.records.next_attempt();
+        let Some(hidden) = self.hidden.calls.get_mut(&call) else {
+            return false;
+        };
+        let Rest::Phones(phones) = &mut hidden.rest else {
+            return false;
+        };
+        let Some(phone) = phones.pop_front() else {
+            return false;
+        };
+        hidden.attempt = attempt;
+        self.calls.ring(now, &mut self.layer, call, attempt, &phone);
+        true
     }
 
     /// The next way whose trunk has room for the call, which is counted there.
@@ -118,21 +169,31 @@ impl Engine {
             self.hidden.calls.insert(call, hidden);
             return true;
         }
-        self.trunk_loads.end(hidden.trunk);
-        let next = match cause {
-            AgentFailure::Unreachable => self.next_way(now, &mut hidden.rest),
-            _ => None,
-        };
-        match next {
-            Some(way) => {
+        let next = match &mut hidden.rest {
+            Rest::Ways(ways) => {
+                self.trunk_loads.end(hidden.trunk);
+                let may_help = cause == AgentFailure::Unreachable;
+                match may_help.then(|| self.next_way(now, ways)).flatten() {
+                    Some(way) => way,
+                    None => {
+                        let status = status_of(cause);
+                        self.calls.end(now, &mut self.layer, call, status);
+                        return true;
+                    }
+                }
+            }
+            Rest::Phones(_) => {
                 self.hidden.calls.insert(call, hidden);
-                self.ring_hidden(now, call, &way);
+                let refuses = matches!(cause, AgentFailure::Busy | AgentFailure::Declined);
+                if refuses || !self.ring_next_phone(now, call) {
+                    let status = status_of(cause);
+                    self.calls.end(now, &mut self.layer, call, status);
+                }
+                return true;
             }
-            None => {
-                let status = status_of(cause);
-                self.calls.end(now, &mut self.layer, call, status);
-            }
-        }
+        };
+        self.hidden.calls.insert(call, hidden);
+        self.ring_hidden(now, call, &next);
         true
     }
 

@@ -134,6 +134,10 @@ impl Engine {
                 }
             }
             Destination::Onward(targets) => self.forward(now, tx, received, flow, targets),
+            Destination::Inward(trunk, phones) => {
+                let invite = received.into_request();
+                self.called_hidden(now, tx, invite, flow, (trunk, phones));
+            }
             Destination::Out => self.call_out(now, tx, received, flow),
             Destination::Nowhere(status) => self.answer(now, tx, status),
         }

@@ -33,7 +33,7 @@ pub struct Trunk {
     pub trust: Trust,
 }
 
-/// What a trunk sees of our network when an agent calls out.
+/// What a trunk sees of our network when an agent calls out, or is called in person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology {
     /// What the phone has written: we forward as a proxy.

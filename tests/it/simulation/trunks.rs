@@ -348,6 +348,52 @@ fn a_trunk_that_is_to_see_nothing_of_our_network_is_called_by_us() {
 }
 
 #[test]
+fn such_a_trunk_that_calls_an_agent_sees_no_phone_either() {
+    let trunks = TRUNKS.replacen("prefixes", "topology = \"hidden\"\nprefixes", 1);
+    let mut wire = wire(&trunks);
+    let call = request(FIRST, "INVITE", "sip:arm-1@samu.example", "inward", "");
+    wire.forget();
+    wire.ask(FIRST, &call);
+    wire.bench.world.run_for(seconds(3.0));
+    let rung = invites(&wire, PHONES);
+    assert_eq!(rung.len(), 1);
+    assert!(!rung[0].contains("Call-ID: inward"), "{}", rung[0]);
+    let got = wire.got(FIRST);
+    let ok = got
+        .iter()
+        .find(|one| one.starts_with("SIP/2.0 200"))
+        .unwrap();
+    assert!(
+        ok.contains("Contact: <sip:192.0.2.1:5060>") && !ok.contains("203.0.113"),
+        "{ok}"
+    );
+    let to = ok
+        .lines()
+        .find(|line| line.starts_with("To:"))
+        .unwrap()
+        .to_owned();
+    for (cseq, method) in [(1, "ACK"), (2, "BYE")] {
+        let text = request(
+            FIRST,
+            method,
+            "sip:192.0.2.1:5060",
+            &format!("in{method}"),
+            "",
+        )
+        .replace(&format!("Call-ID: in{method}"), "Call-ID: inward")
+        .replace("CSeq: 1", &format!("CSeq: {cseq}"))
+        .replace("To: <sip:192.0.2.1:5060>", &to);
+        wire.ask(FIRST, &text);
+    }
+    let status = wire
+        .bench
+        .world
+        .node(wire.bench.node)
+        .status(wire.bench.world.now());
+    assert_eq!((status.legs, status.connected), (0, 0));
+}
+
+#[test]
 fn a_line_is_reached_however_its_number_is_written() {
     let trunks = "[[trunk]]\nname = \"ported\"\nsources = [\"198.51.101.0/24\"]\n\
                   portability_prefixes = [\"D601\"]\n";
