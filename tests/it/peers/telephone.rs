@@ -36,6 +36,14 @@ fn agent_hangs_up() -> anyhow::Result<()> {
     caller.await_description("offer")?;
     agent.await_description("answer")?;
 
+    // And the agent's phone is held.
+    caller.hold()?;
+    agent.await_description("offer")?;
+    caller.await_description("answer")?;
+    caller.resume()?;
+    agent.await_description("offer")?;
+    caller.await_description("answer")?;
+
     agent.hang_up()?;
     over(&lab, node, agent, caller, SECOND)
 }
