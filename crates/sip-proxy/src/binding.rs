@@ -52,6 +52,11 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// Which flow of which device it is (RFC 5626 §6), where the phone has said both.
+    pub(crate) fn device_flow(&self) -> Option<(&[u8], u32)> {
+        Some((self.instance.as_deref()?, self.reg_id?))
+    }
+
     /// Bytes that the network chose and that are kept with the binding.
     pub(crate) fn kept_len(&self) -> usize {
         let path_len: usize = self.path.iter().map(Bytes::len).sum();

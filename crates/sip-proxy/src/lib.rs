@@ -71,6 +71,7 @@ pub use locate::{
 pub use numbers::{NumberForm, NumberStyle};
 pub use proxy::{Proxy, ProxySettings, Received, Rejection, TargetSet, TryNext, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
+pub use registration::Outbound;
 pub use reply::{Refusal, Reply};
 pub use trunk::{Overlap, Topology, Trunk, TrunkId, Trunks, Trust};
 pub use trunk_hops::{Health, NextHop, TrunkHops};

@@ -14,7 +14,7 @@ use sip_transaction::Flow;
 use crate::{
     binding::{Aor, Binding},
     location::Location,
-    registration::{Change, ContactChange, Registration},
+    registration::{Change, ContactChange, Outbound, Registration},
     reply::{Refusal, Reply},
 };
 
@@ -125,9 +125,10 @@ impl Registrar {
         let path = Registration::read(now, request, source, &self.settings)
             .and_then(|registration| self.register(aor, registration));
         match path {
-            Ok(path) => Reply::Accepted {
+            Ok((path, outbound)) => Reply::Accepted {
                 bindings: self.location.bindings(aor).to_vec(),
                 path,
+                outbound,
             },
             Err(refusal) => Reply::Refused(refusal),
         }
@@ -176,11 +177,16 @@ impl Registrar {
     //# the proxy or redirect server) if and only if all binding
     //# updates and additions succeed.
     /// Makes the change as a whole; the Path of the request is given back for the response.
-    fn register(&mut self, aor: Aor, registration: Registration) -> Result<Vec<Bytes>, Refusal> {
+    fn register(
+        &mut self,
+        aor: Aor,
+        registration: Registration,
+    ) -> Result<(Vec<Bytes>, Outbound), Refusal> {
         let Registration {
             call_id,
             cseq,
             path,
+            outbound,
             change,
         } = registration;
         let bindings = self.location.bindings(aor).to_vec();
@@ -192,7 +198,7 @@ impl Registrar {
             cseq,
         };
         match change {
-            Change::Query => return Ok(path),
+            Change::Query => return Ok((path, outbound)),
             Change::RemoveAll => update.remove_all()?,
             Change::Contacts(changes) => {
                 for change in changes {
@@ -210,7 +216,7 @@ impl Registrar {
         }
         self.events.extend(event_of(aor, was_bound, is_bound));
         self.location.set(aor, bindings);
-        Ok(path)
+        Ok((path, outbound))
     }
 
     fn check_bindings_max(&self, bindings: usize) -> Result<(), Refusal> {
@@ -278,10 +284,25 @@ impl Update {
             self.bindings.remove(at);
         }
         if let ContactChange::Bind(binding) = change {
+            self.replace_flow(&binding);
             self.bindings.insert(self.fresh, binding);
             self.fresh += 1;
         }
         Ok(())
+    }
+
+    /// A flow of a device has one binding, whatever its contact was before (RFC 5626 §6): the phone has
+    /// a new connection, or its NAT a new port.
+    fn replace_flow(&mut self, new: &Binding) {
+        let Some(flow) = new.device_flow() else {
+            return;
+        };
+        let mut at = 0;
+        let fresh = self.fresh;
+        self.bindings.retain(|binding| {
+            at += 1;
+            at <= fresh || binding.device_flow() != Some(flow)
+        });
     }
 
     /// The binding of this contact. Equivalence is not transitive (RFC 3261 §19.1.4), so one that

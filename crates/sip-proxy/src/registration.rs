@@ -13,7 +13,7 @@ use crate::{
     binding::Binding,
     next_hop,
     registrar::RegistrarSettings,
-    reply::{OPTION_PATH, Refusal},
+    reply::{OPTION_OUTBOUND, OPTIONS, Refusal},
 };
 
 /// A REGISTER that makes sense by itself.
@@ -21,7 +21,17 @@ pub(crate) struct Registration {
     pub(crate) call_id: Bytes,
     pub(crate) cseq: u32,
     pub(crate) path: Vec<Bytes>,
+    pub(crate) outbound: Outbound,
     pub(crate) change: Change,
+}
+
+/// Whether a phone is reached over the flow that it registered by, and no other way (RFC 5626).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outbound {
+    /// It is: the phone supports it, and has named itself and its flow.
+    Used,
+    /// The phone is reached where its contact or its Path says.
+    No,
 }
 
 /// The change that is asked for.
@@ -60,16 +70,22 @@ impl Registration {
             settings,
             call_id: &call_id,
             path: &path,
+            supports_outbound: request.supports(OPTION_OUTBOUND),
         };
         let change = match request.contacts() {
             Ok(Contacts::Star) => reader.read_star()?,
             Ok(Contacts::List(contacts)) => reader.read_list(&contacts)?,
             Err(_) => return Err(Refusal::StarNotAlone),
         };
+        let outbound = match &change {
+            Change::Contacts(changes) if reader.supports_outbound => Outbound::of(changes),
+            _ => Outbound::No,
+        };
         Ok(Self {
             cseq: request.cseq_number(),
             call_id,
             path,
+            outbound,
             change,
         })
     }
@@ -80,7 +96,7 @@ impl Registration {
 //# extensions, the registrar MUST process the Require header field
 //# values as described for UASs in Section 8.2.2.
 fn check_required(request: &Request) -> Result<(), Refusal> {
-    let unknown = request.unsupported_options(HeaderName::Require, &[OPTION_PATH]);
+    let unknown = request.unsupported_options(HeaderName::Require, &OPTIONS);
     let unknown: Vec<_> = unknown.collect();
     if unknown.is_empty() {
         return Ok(());
@@ -116,6 +132,21 @@ struct ContactReader<'a> {
     settings: &'a RegistrarSettings,
     call_id: &'a Bytes,
     path: &'a [Bytes],
+    supports_outbound: bool,
+}
+
+impl Outbound {
+    fn of(changes: &[ContactChange]) -> Self {
+        let uses = |change: &ContactChange| match change {
+            ContactChange::Bind(binding) => binding.device_flow().is_some(),
+            ContactChange::Remove(_) => false,
+        };
+        if changes.iter().any(uses) {
+            Self::Used
+        } else {
+            Self::No
+        }
+    }
 }
 
 impl ContactReader<'_> {
@@ -163,8 +194,16 @@ impl ContactReader<'_> {
     fn bind(&self, contact: &Contact<'_>, uri: UriBuf, lifetime: Duration) -> Binding {
         let params = &contact.address.params;
         let reg_id = params.value("reg-id").and_then(sip::number);
+        let instance = params.value("+sip.instance").map(Bytes::copy_from_slice);
+        // RFC 5626 §5.3: what is for the contact goes over this flow, unless a proxy lies between.
+        let is_outbound = self.supports_outbound && instance.is_some() && reg_id.is_some();
+        let flow = if is_outbound && self.path.is_empty() {
+            self.source
+        } else {
+            self.flow_to(&uri)
+        };
         Binding {
-            flow: self.flow_to(&uri),
+            flow,
             contact: uri,
             q: contact.q().unwrap_or(QValue::MAX),
             expires_at: self.now + lifetime,
@@ -172,7 +211,7 @@ impl ContactReader<'_> {
             cseq: self.request.cseq_number(),
             source: self.source,
             path: self.path.to_vec(),
-            instance: params.value("+sip.instance").map(Bytes::copy_from_slice),
+            instance,
             reg_id,
         }
     }

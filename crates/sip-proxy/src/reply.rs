@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, StatusCode, headers::QValue};
 
 use crate::binding::Binding;
+use crate::registration::Outbound;
 
 /// What a REGISTER is answered with. `Debug` shows no user part.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub enum Reply {
         bindings: Vec<Binding>,
         /// Path of the request, which the phone is told of.
         path: Vec<Bytes>,
+        /// Whether the phone is reached over its flow, which it is told as well.
+        outbound: Outbound,
     },
     /// Nothing was changed.
     Refused(Refusal),
@@ -128,14 +131,23 @@ impl Reply {
     /// caller that has one adds it to `response`.
     pub fn write(&self, now: Instant, response: Builder) -> Message {
         match self {
-            Self::Accepted { bindings, path } => {
+            Self::Accepted {
+                bindings,
+                path,
+                outbound,
+            } => {
                 let response = bindings.iter().fold(response, |response, binding| {
                     response.header(HeaderName::Contact, contact_value(now, binding))
                 });
                 let response = path.iter().fold(response, |response, value| {
                     response.header(HeaderName::Path, value)
                 });
-                response.header(HeaderName::Supported, OPTION_PATH)
+                // RFC 5626 §6: a phone that is not told so falls back to other means.
+                let response = match outbound {
+                    Outbound::Used => response.header(HeaderName::Require, OPTION_OUTBOUND),
+                    Outbound::No => response,
+                };
+                response.header(HeaderName::Supported, OPTIONS.join(", "))
             }
             Self::Refused(refusal) => write_refusal(refusal, response),
         }
@@ -146,7 +158,7 @@ impl Reply {
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepted { bindings, path } => f
+            Self::Accepted { bindings, path, .. } => f
                 .debug_struct("Accepted")
                 .field("bindings", bindings)
                 .field("path_len", &path.len())
@@ -211,3 +223,9 @@ fn whole_seconds(time: Duration) -> u64 {
 
 /// RFC 3327.
 pub(crate) const OPTION_PATH: &str = "path";
+
+/// The option tag of RFC 5626.
+pub(crate) const OPTION_OUTBOUND: &str = "outbound";
+
+/// What a REGISTER may require.
+pub(crate) const OPTIONS: [&str; 2] = [OPTION_PATH, OPTION_OUTBOUND];

@@ -25,10 +25,10 @@ fn step_2_an_unknown_extension_is_refused_and_named() {
     let register = Register::new(2)
         .contact(format!("<{A}>;expires=0"))
         .with(HeaderName::Require, "path, gruu")
-        .with(HeaderName::Require, "Outbound");
+        .with(HeaderName::Require, "Sec-Agree");
     let answer = bench.send(&register);
     assert_eq!(answer.status(), 420);
-    assert_eq!(answer.values(HeaderName::Unsupported), ["gruu, Outbound"]);
+    assert_eq!(answer.values(HeaderName::Unsupported), ["gruu, Sec-Agree"]);
     assert_eq!(bench.bound(), two());
 }
 
@@ -295,11 +295,46 @@ fn step_8_all_current_bindings_are_enumerated_with_what_they_were_given() {
             format!("<{A}>;expires=3000;q=0.700;{device}"),
         ]
     );
-    assert_eq!(answer.values(HeaderName::Supported), ["path"]);
+    assert_eq!(answer.values(HeaderName::Supported), ["path, outbound"]);
     assert_eq!(answer.values(HeaderName::Date), Vec::<String>::new());
     let binding = &bench.bindings()[1];
     assert_eq!(binding.instance.as_deref(), Some(instance.as_bytes()));
     assert_eq!(binding.reg_id, Some(1));
+}
+
+#[test]
+fn a_flow_of_a_device_has_one_binding_whatever_its_contact() {
+    let mut bench = Bench::new();
+    let device = |number: u32| format!("+sip.instance=\"<urn:uuid:1>\";reg-id={number}");
+    let supported = "outbound, path";
+    let register = |cseq: u32, contact: &str, flow: u32| {
+        let contact = format!("<{contact}>;expires=600;{}", device(flow));
+        Register::new(cseq)
+            .contact(contact)
+            .with(HeaderName::Supported, supported)
+    };
+    let answer = bench.accepted(&register(1, A, 1));
+    assert_eq!(answer.values(HeaderName::Require), ["outbound"]);
+    bench.accepted(&register(2, "sip:jeanne@192.0.2.9:40001", 2));
+    // The phone has come back from another port: its first flow moves, the second stays.
+    bench.accepted(&register(3, B, 1));
+    let bound = [
+        (B.to_owned(), 600),
+        ("sip:jeanne@192.0.2.9:40001".to_owned(), 600),
+    ];
+    assert_eq!(bench.bound(), bound);
+    let source = bench.bindings()[0].source;
+    assert_eq!(
+        bench.bindings()[0].flow,
+        source,
+        "it is reached where it is"
+    );
+    // Without saying that it supports this, a phone is reached at its contact, and told nothing.
+    let plain = Register::new(4).contact(format!("<{A}>;{}", device(3)));
+    assert_eq!(
+        bench.accepted(&plain).values(HeaderName::Require),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
