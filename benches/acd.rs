@@ -1,4 +1,7 @@
-//! One decision of the distributor, in a country of 102 centres.
+//! One decision of the distributor, in a nation of 102 sites, 10,000 agents and 50 skills, with 100 to
+//! 100,000 calls waiting: how long it takes, and how that grows.
+//!
+//! Each decision is timed alone, so that a rare slow one is seen.
 
 #![allow(clippy::unwrap_used, reason = "a bench may fail")]
 
@@ -9,132 +12,223 @@ use std::{
 };
 
 use acd::{
-    Acd, AgentSpec, CallId, Directory, Input, Level, LineId, LineSpec, Output, Priority, Selection,
-    Settings, SiteSpec, StartState,
+    Acd, AgentSpec, CallId, Condition, Directory, DirectorySpec, Input, Level, LineId, LineSpec,
+    Output, PlanSpec, Priority, Reach, Requirement, Settings, SiteSpec, StartState, StepSpec,
 };
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use hdrhistogram::Histogram;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 
 const SITES: usize = 102;
+const AGENTS: usize = 10_000;
+const SKILLS: usize = 50;
+const LINES: usize = 3 * SITES;
+/// Decisions of each kind that are timed.
+const ROUNDS: usize = 20_000;
 
-/// `agents` over all sites, all ready or all logged out.
-fn country(agents: usize, start: StartState) -> Arc<Directory> {
-    let skills = BTreeMap::from([("amu".to_owned(), Level::new(1).unwrap())]);
+fn skill(index: usize) -> String {
+    format!("skill-{index:02}")
+}
+
+fn site_id(index: usize) -> String {
+    format!("S{index:03}")
+}
+
+fn sites() -> Vec<SiteSpec> {
+    let near = |index: usize, by: usize| site_id((index + by) % SITES);
     let site = |index: usize| SiteSpec {
-        id: format!("S{index}"),
-        name: format!("Samu {index}"),
+        id: site_id(index),
+        name: site_id(index),
         region: format!("R{}", index / 8),
         zone: format!("Z{}", index / 16),
-        neighbours: vec![format!("S{}", (index + 1) % SITES)],
+        neighbours: vec![near(index, 1), near(index, SITES - 1), near(index, 7)],
         reserve: 1,
     };
-    let line = |index: usize| LineSpec {
-        id: format!("S{index}-15"),
-        site: format!("S{index}"),
-        skills: skills.clone(),
-        priority: Priority::new(2).unwrap(),
-        service_level: Duration::from_secs(30),
-        selection: Selection::LongestIdle,
-        ring_time: Duration::from_secs(15),
-        wrap_up: Duration::ZERO,
-        transferred: acd::Age::New,
-        overflow: None,
-    };
-    let agent = |index: usize| AgentSpec {
-        id: format!("arm-{index}"),
-        site: format!("S{}", index % SITES),
-        skills: skills.clone(),
-        start,
-    };
-    Arc::new(
-        Directory::build(
-            (0..SITES).map(site).collect(),
-            (0..SITES).map(line).collect(),
-            (0..agents).map(agent).collect(),
-            vec![],
-        )
-        .unwrap(),
-    )
+    (0..SITES).map(site).collect()
 }
 
-fn lines(directory: &Directory) -> Vec<LineId> {
-    directory.lines().collect()
+fn plan() -> PlanSpec {
+    let step = |when, widen| StepSpec {
+        when: vec![when],
+        widen: vec![widen],
+        ..StepSpec::default()
+    };
+    let after = |seconds| Condition::After(Duration::from_secs(seconds));
+    PlanSpec {
+        name: "aid".to_owned(),
+        home_advantage: Duration::from_secs(10),
+        steps: vec![
+            step(after(20), Reach::Neighbours),
+            step(after(40), Reach::Region),
+            step(after(60), Reach::Zone),
+            step(after(90), Reach::Nation),
+        ],
+    }
 }
 
-fn drain(acd: &mut Acd) -> Option<acd::Offer> {
-    let mut offer = None;
-    while let Some(output) = acd.poll_output() {
-        if let Output::Offer(made) = output {
-            offer = Some(made);
+fn directory(random: &mut Pcg64Mcg) -> Arc<Directory> {
+    let mut level = |low: u8| Level::new(random.random_range(low..=10)).unwrap();
+    let agent = |index: usize| {
+        let has = (0..5).map(|step| (skill((index * 7 + step * 11) % SKILLS), level(1)));
+        AgentSpec {
+            id: format!("arm-{index:05}"),
+            site: site_id(index % SITES),
+            second_site: None,
+            skills: has.collect::<BTreeMap<_, _>>(),
+            start: StartState::Ready,
         }
-    }
-    offer
+    };
+    let agents = (0..AGENTS).map(agent).collect();
+    let line = |index: usize| LineSpec {
+        requirement: Requirement::all_of([(skill(index % SKILLS), Level::new(2).unwrap())]),
+        priority: Priority::new(u8::try_from(index % 4).unwrap()).unwrap(),
+        wrap_up: Duration::ZERO,
+        overflow: Some("aid".to_owned()),
+        ..LineSpec::new(&format!("L{index:03}"), &site_id(index % SITES))
+    };
+    let spec = DirectorySpec {
+        sites: sites(),
+        lines: (0..LINES).map(line).collect(),
+        agents,
+        plans: vec![plan()],
+        ..DirectorySpec::default()
+    };
+    Arc::new(Directory::build(spec).unwrap())
 }
 
-/// A call arrives, is offered, answered and ends: four inputs.
-fn served(criterion: &mut Criterion) {
-    for agents in [1_000, 10_000] {
-        let directory = country(agents, StartState::Ready);
-        let lines = lines(&directory);
-        let now = Instant::now();
-        let mut acd = Acd::new(now, directory, Settings::default());
-        let mut number = 0_u64;
-        criterion.bench_function(&format!("a call served, {agents} agents ready"), |bench| {
-            bench.iter(|| {
-                number += 1;
-                let call = CallId::new(number);
-                let line = lines[usize::try_from(number).unwrap() % SITES];
-                let arrived = Input::CallArrived {
-                    call,
-                    line,
-                    priority: None,
-                };
-                acd.handle_input(now, arrived);
-                let offer = drain(&mut acd).unwrap();
-                let offer = offer.offer;
-                acd.handle_input(now, Input::OfferAnswered { offer });
-                drain(&mut acd);
-                acd.handle_input(now, Input::CallEnded { call });
-                drain(&mut acd);
-            });
-        });
-    }
+/// A nation at work, and a clock.
+struct Nation {
+    acd: Acd,
+    now: Instant,
+    lines: Vec<LineId>,
+    calls: u64,
+    random: Pcg64Mcg,
+    talking: Vec<CallId>,
 }
 
-/// A call arrives where nobody is free, and its caller gives up.
-fn queued(criterion: &mut Criterion) {
-    for waiting in [1_000_u64, 50_000] {
-        let directory = country(1_000, StartState::LoggedOut);
-        let lines = lines(&directory);
+impl Nation {
+    /// Every agent is in a call, and so many calls wait, which came over two minutes.
+    fn new(waiting: usize) -> Self {
+        let mut random = Pcg64Mcg::seed_from_u64(15);
+        let directory = directory(&mut random);
+        let lines: Vec<_> = directory.lines().collect();
         let now = Instant::now();
-        let arrive = |acd: &mut Acd, number: u64| {
-            let arrived = Input::CallArrived {
-                call: CallId::new(number),
-                line: lines[usize::try_from(number).unwrap() % SITES],
-                priority: None,
-            };
-            acd.handle_input(now, arrived);
-            drain(acd);
+        let settings = Settings {
+            calls_max: usize::MAX,
+            ..Settings::default()
         };
-        let mut acd = Acd::new(now, directory.clone(), Settings::default());
-        (0..waiting).for_each(|number| arrive(&mut acd, number));
-        let mut number = waiting;
-        criterion.bench_function(&format!("a call queued, {waiting} waiting"), |bench| {
-            bench.iter_batched(
-                || {
-                    number += 1;
-                    number
-                },
-                |number| {
-                    arrive(&mut acd, number);
-                    let call = CallId::new(number);
-                    acd.handle_input(now, Input::CallEnded { call });
-                    drain(&mut acd);
-                },
-                BatchSize::SmallInput,
-            );
-        });
+        let mut nation = Self {
+            acd: Acd::new(now, directory, settings),
+            now,
+            lines,
+            calls: 0,
+            random,
+            talking: Vec::new(),
+        };
+        // Until nobody is free whom any line could ask.
+        let mut unlucky = 0;
+        while unlucky < 2_000 {
+            let offer = nation.arrive().1;
+            unlucky = if offer { 0 } else { unlucky + 1 };
+        }
+        let gap = Duration::from_secs(120) / u32::try_from(waiting).unwrap();
+        while nation.calls - u64::try_from(nation.talking.len()).unwrap()
+            < u64::try_from(waiting).unwrap()
+        {
+            nation.pass(gap);
+            nation.arrive();
+        }
+        nation
+    }
+
+    /// A call comes in; how long that took, and whether it was offered to somebody.
+    fn arrive(&mut self) -> (Duration, bool) {
+        self.calls += 1;
+        let call = CallId::new(self.calls);
+        let line = self.lines[self.random.random_range(0..self.lines.len())];
+        let input = Input::CallArrived {
+            call,
+            line,
+            priority: None,
+            caller: None,
+        };
+        self.feed(input)
+    }
+
+    fn feed(&mut self, input: Input) -> (Duration, bool) {
+        let before = Instant::now();
+        self.acd.handle_input(self.now, input);
+        let took = before.elapsed();
+        (took, self.drain())
+    }
+
+    /// Answers what is offered; whether anything was.
+    fn drain(&mut self) -> bool {
+        let mut any = false;
+        while let Some(output) = self.acd.poll_output() {
+            if let Output::Offer(offer) = output {
+                let offered = offer.offer;
+                self.acd
+                    .handle_input(self.now, Input::OfferAnswered { offer: offered });
+                self.talking.push(offer.call);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// An agent's call ends: the agent is free, and has the next.
+    fn agent_ready(&mut self) -> Duration {
+        let at = self.random.random_range(0..self.talking.len());
+        let call = self.talking.swap_remove(at);
+        self.feed(Input::CallEnded { call }).0
+    }
+
+    /// Lets time pass; what each thing that was due took.
+    fn pass(&mut self, duration: Duration) -> Vec<Duration> {
+        let until = self.now + duration;
+        let mut took = Vec::new();
+        while let Some(at) = self.acd.poll_timeout().filter(|&at| at <= until) {
+            self.now = self.now.max(at);
+            let before = Instant::now();
+            self.acd.handle_timeout(self.now);
+            took.push(before.elapsed());
+            self.drain();
+        }
+        self.now = until;
+        took
     }
 }
 
-criterion_group!(benches, served, queued);
-criterion_main!(benches);
+fn histogram() -> Histogram<u64> {
+    Histogram::new(3).unwrap()
+}
+
+fn record(histogram: &mut Histogram<u64>, took: Duration) {
+    let nanos = u64::try_from(took.as_nanos()).unwrap();
+    histogram.record(nanos.max(1)).unwrap();
+}
+
+#[expect(clippy::print_stdout, reason = "what a bench is for")]
+fn main() {
+    println!("{SITES} sites, {AGENTS} agents, {SKILLS} skills, {LINES} lines; microseconds");
+    println!("waiting    arrival p50    p99    agent free p50    p99    step p50    p99");
+    for waiting in [100, 1_000, 10_000, 100_000] {
+        let mut nation = Nation::new(waiting);
+        let [mut arrivals, mut frees, mut steps] = [histogram(), histogram(), histogram()];
+        let gap = Duration::from_secs(120) / u32::try_from(waiting).unwrap();
+        for _ in 0..ROUNDS {
+            // As many come as go, so that the number that wait stays.
+            record(&mut arrivals, nation.arrive().0);
+            record(&mut frees, nation.agent_ready());
+            let took = nation.pass(gap);
+            took.into_iter().for_each(|one| record(&mut steps, one));
+        }
+        let shown = [&arrivals, &frees, &steps].map(|one| {
+            let at = |quantile| one.value_at_quantile(quantile) as f64 / 1_000.0;
+            (at(0.5), at(0.99))
+        });
+        let [(a, b), (c, d), (e, f)] = shown;
+        println!("{waiting:7} {a:14.2} {b:6.2} {c:17.2} {d:6.2} {e:11.2} {f:6.2}");
+    }
+}

@@ -66,6 +66,9 @@ pub enum NotReadyReason {
         /// When the agent counts as ready again.
         retry_at: Instant,
     },
+    /// So many calls in a row were declined ([`crate::Settings::decline_limit`]). Stays until a
+    /// person says ready.
+    DeclinedTooOften,
 }
 
 /// What a person wants. Kept apart from the state, so that a pause that is asked for during a call
@@ -142,6 +145,14 @@ impl AgentState {
         }
     }
 
+    /// Since when the agent is free, if that is so.
+    pub(crate) const fn ready_since(&self) -> Option<Instant> {
+        match self {
+            Self::Ready { since } => Some(*since),
+            _ => None,
+        }
+    }
+
     /// When the state ends by itself. An offer has its own deadlines; a conversation ends with its
     /// call; the others last until somebody acts.
     pub(crate) const fn ends_at(&self) -> Option<Instant> {
@@ -164,7 +175,7 @@ impl NotReadyReason {
             Self::Pause(reason) => reason.as_str(),
             Self::NoAnswer => "no-answer",
             Self::Busy { .. } => "busy",
-            Self::Declined { .. } => "declined",
+            Self::Declined { .. } | Self::DeclinedTooOften => "declined",
         }
     }
 }

@@ -1,20 +1,33 @@
 //! Sites, lines, agents and plans, resolved and checked once. Immutable.
 
 mod build;
+mod check;
+mod plan;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-pub use self::build::DirectoryError;
+pub(crate) use self::plan::{Plan, Ring, Step};
+pub use self::{
+    check::DirectoryError,
+    plan::{Crisis, PlanStep},
+};
 use crate::{
-    ids::{AgentId, Level, LineId, PlanId, Priority, ProfileId, SiteId, SkillId, StepIndex},
-    spec::{Age, Condition, Selection, StartState},
+    ids::{
+        AgentId, CrisisId, Disposition, Level, LineId, PauseReason, PlanId, Priority, ProfileId,
+        SiteId, SkillId, StepRef,
+    },
+    requirement::{Requirement, Test},
+    spec::{Age, HandOver, Selection, StartState, TransferredPriority},
 };
 
 /// Steps that a plan may have.
 pub const STEPS_MAX: usize = 16;
+
+/// Agents that may ring for one call.
+pub const PARALLEL_MAX: u8 = 10;
 
 /// Everything that is configured for distribution.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +35,13 @@ pub struct Directory {
     sites: Vec<Site>,
     lines: Vec<Line>,
     agents: Vec<Agent>,
-    profiles: Vec<Profile>,
+    pub(crate) profiles: Vec<Profile>,
+    skills: BTreeMap<String, SkillId>,
+    pub(crate) plans: Vec<Plan>,
+    crises: Vec<Crisis>,
+    pause_reasons: BTreeSet<PauseReason>,
+    dispositions: BTreeSet<Disposition>,
+    version: String,
 }
 
 /// A site.
@@ -43,8 +62,8 @@ pub struct Site {
     pub reserve: usize,
     /// Its lines.
     pub lines: Vec<LineId>,
-    /// The profiles of its agents.
-    pub(crate) profiles: BTreeSet<ProfileId>,
+    /// Agents whose home or second site it is.
+    pub agents: usize,
 }
 
 /// A line.
@@ -55,26 +74,34 @@ pub struct Line {
     pub id: String,
     /// Its home site.
     pub site: SiteId,
-    /// The least level of each skill.
-    pub skills: BTreeMap<String, Level>,
+    /// What an agent must be able to do.
+    pub requirement: Requirement,
     /// The priority of its calls.
     pub priority: Priority,
     /// Within how long its calls should be answered.
     pub service_level: Duration,
     /// Which of several agents is chosen.
     pub selection: Selection,
+    /// How many agents ring for one call.
+    pub parallel: usize,
     /// How long an agent is rung.
     pub ring_time: Duration,
     /// How long an agent has after a call.
     pub wrap_up: Duration,
+    /// How long a caller waits for the agent who had the same caller last; zero: not at all.
+    pub preferred: Duration,
+    /// Within how long a caller who calls again has the first call's place; zero: never.
+    pub resume_within: Duration,
     /// Since when a call that is transferred to it counts as waiting.
     pub transferred: Age,
+    /// Which priority a call that is transferred to it has.
+    pub transferred_priority: TransferredPriority,
+    /// Whether an agent who transfers a call to it stays until somebody has answered.
+    pub hand_over: HandOver,
     /// Its overflow plan.
     pub plan: Option<PlanId>,
-    pub(crate) home_advantage: Duration,
-    pub(crate) steps: Vec<Step>,
-    /// By profile: the sum of levels over the asked skills, where the profile qualifies.
-    pub(crate) qualified: Vec<Option<u32>>,
+    /// The line that takes its new calls while the crisis flow of its site is open.
+    pub crisis_line: Option<LineId>,
 }
 
 /// An agent.
@@ -85,12 +112,17 @@ pub struct Agent {
     pub id: String,
     /// The home site.
     pub site: SiteId,
+    /// A second site whose calls are the agent's own as well.
+    pub second_site: Option<SiteId>,
     /// Skills with their levels.
     pub skills: BTreeMap<String, Level>,
     /// What the agent wants at the start.
     pub start: StartState,
     pub(crate) profile: ProfileId,
 }
+
+/// A set of skills.
+pub(crate) type Profile = BTreeMap<SkillId, Level>;
 
 impl Site {
     /// A site without a region is in nobody's.
@@ -103,34 +135,11 @@ impl Site {
     }
 }
 
-/// A set of skills.
-type Profile = BTreeMap<SkillId, Level>;
-
-/// A step of a line's plan, resolved for its home site.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub(crate) index: StepIndex,
-    pub(crate) when: Vec<Condition>,
-    pub(crate) reach: Vec<(Ring, SiteId)>,
-}
-
-/// A step of the plan of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanStep<'a> {
-    /// It takes effect when any of these is met.
-    pub when: &'a [Condition],
-    /// From which sites agents may come then, the nearest first.
-    pub sites: Vec<SiteId>,
-}
-
-/// How near a site is to a call's home site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Ring {
-    Home,
-    Neighbour,
-    Region,
-    Zone,
-    Nation,
+impl Agent {
+    /// The home site and, if there is one, the second.
+    pub fn sites(&self) -> impl Iterator<Item = SiteId> + use<> {
+        [Some(self.site), self.second_site].into_iter().flatten()
+    }
 }
 
 impl Directory {
@@ -149,6 +158,11 @@ impl Directory {
         find(&self.agents, |agent| &agent.id, id).map(AgentId::new)
     }
 
+    /// The crisis plan of this name.
+    pub fn crisis(&self, name: &str) -> Option<CrisisId> {
+        find(&self.crises, |crisis| &crisis.name, name).map(CrisisId::new)
+    }
+
     /// All sites in the order of their ids.
     pub fn sites(&self) -> impl ExactSizeIterator<Item = SiteId> + use<> {
         (0..self.sites.len()).map(SiteId::new)
@@ -162,6 +176,11 @@ impl Directory {
     /// All agents in the order of their ids.
     pub fn agents(&self) -> impl ExactSizeIterator<Item = AgentId> + use<> {
         (0..self.agents.len()).map(AgentId::new)
+    }
+
+    /// All crisis plans in the order of their names.
+    pub fn crises(&self) -> impl ExactSizeIterator<Item = CrisisId> + use<> {
+        (0..self.crises.len()).map(CrisisId::new)
     }
 
     /// What is known of a site.
@@ -179,34 +198,76 @@ impl Directory {
         &self.agents[agent.index()]
     }
 
+    /// What is known of a crisis plan.
+    pub fn crisis_profile(&self, crisis: CrisisId) -> &Crisis {
+        &self.crises[crisis.index()]
+    }
+
+    /// The name of an overflow plan.
+    pub fn plan_name(&self, plan: PlanId) -> &str {
+        &self.plans[plan.index()].name
+    }
+
+    /// Which rules these are.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The reasons for a pause that may be given; any word where there are none.
+    pub fn pause_reasons(&self) -> impl Iterator<Item = &PauseReason> {
+        self.pause_reasons.iter()
+    }
+
+    /// Whether a person may give this reason for a pause.
+    pub fn takes_reason(&self, reason: &PauseReason) -> bool {
+        self.pause_reasons.is_empty() || self.pause_reasons.contains(reason)
+    }
+
+    /// The codes that a call may be closed with; any word where there are none.
+    pub fn dispositions(&self) -> impl Iterator<Item = &Disposition> {
+        self.dispositions.iter()
+    }
+
+    /// Whether a call may be closed with this code.
+    pub fn takes_disposition(&self, code: &Disposition) -> bool {
+        self.dispositions.is_empty() || self.dispositions.contains(code)
+    }
+
     /// Whether an agent's skills meet what a line asks for.
     pub fn qualifies(&self, agent: AgentId, line: LineId) -> bool {
-        let profile = self.agent_profile(agent).profile;
-        self.line_profile(line).qualified[profile.index()].is_some()
+        let skills = &self.agent_profile(agent).skills;
+        self.line_profile(line).requirement.is_met_by(skills)
+    }
+
+    /// A step of a plan.
+    pub(crate) fn step(&self, step: StepRef) -> &Step {
+        &self.plans[step.plan.index()].steps[usize::from(step.step.value())]
+    }
+
+    /// A requirement, ready to be held against the profiles of agents.
+    pub(crate) fn test(&self, requirement: &Requirement) -> Test {
+        Test::new(requirement, &|name| self.skills.get(name).copied())
     }
 
     /// The steps of a line's plan, in order.
-    pub fn steps(&self, line: LineId) -> impl Iterator<Item = PlanStep<'_>> {
-        let steps = self.line_profile(line).steps.iter();
-        steps.map(|step| {
-            let mut reach = step.reach.clone();
-            reach.sort_by_key(|&(ring, _)| ring);
-            PlanStep {
-                when: &step.when,
-                sites: reach.into_iter().map(|(_, site)| site).collect(),
-            }
-        })
+    pub fn steps(&self, line: LineId) -> Vec<PlanStep<'_>> {
+        let line = self.line_profile(line);
+        line.plan
+            .map(|plan| self.steps_of(plan, line.site))
+            .unwrap_or_default()
     }
 
-    /// The sites that a line's calls can ever reach: its own, and those of its plan's steps.
+    /// The steps of a plan, for calls of a site, in order.
+    pub fn steps_of(&self, plan: PlanId, site: SiteId) -> Vec<PlanStep<'_>> {
+        let plan = &self.plans[plan.index()];
+        plan.steps.iter().map(|step| step.met_at(site)).collect()
+    }
+
+    /// The sites that a line's calls can reach by its plan: its own, and those of the steps.
     pub fn sites_within_reach(&self, line: LineId) -> BTreeSet<SiteId> {
-        let line = self.line_profile(line);
-        let helpers = line
-            .steps
-            .iter()
-            .flat_map(|step| &step.reach)
-            .map(|&(_, site)| site);
-        helpers.chain([line.site]).collect()
+        let steps = self.steps(line);
+        let helpers = steps.iter().flat_map(|step| step.sites.iter().copied());
+        helpers.chain([self.line_profile(line).site]).collect()
     }
 }
 

@@ -1,153 +1,17 @@
-//! What the distributor is told, and what it tells.
+//! Facts about calls, agents and sites, each told once.
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    agent::{AgentStateKind, Want},
-    ids::{AgentId, CallId, LineId, OfferId, Priority, SiteId, StepIndex},
+    abandoned::AbandonedState,
+    agent::AgentStateKind,
+    candidates::Candidates,
+    ids::{
+        AbandonedId, AgentId, CallId, CrisisId, Disposition, LineId, OfferId, PlanId, Priority,
+        SiteId, StepRef,
+    },
+    spec::SiteState,
 };
-
-/// What happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A call came in on a line.
-    CallArrived {
-        /// The call.
-        call: CallId,
-        /// Its line.
-        line: LineId,
-        /// Its priority; the line's when `None`.
-        priority: Option<Priority>,
-    },
-    /// The caller gave up, or the conversation is over.
-    CallEnded {
-        /// The call.
-        call: CallId,
-    },
-    /// The agent who has a call sends it on to another line. It waits there, with its priority.
-    CallMoved {
-        /// The call.
-        call: CallId,
-        /// The other line.
-        to: LineId,
-    },
-    /// A call that waits, or that an agent has, is for one agent now: for whom see
-    /// [`crate::Acd::can_be_asked`]. Who has it keeps it until the other has answered.
-    OfferTo {
-        /// The call.
-        call: CallId,
-        /// The agent who is to be asked.
-        agent: AgentId,
-    },
-    /// The agent who has a call is out of it, and the caller is not.
-    AgentReleased {
-        /// The call.
-        call: CallId,
-    },
-    /// The agent of one call has taken over another, about which its agent had called: an attended
-    /// transfer. The first agent is free then, and the call between the two is over.
-    CallTakenOver {
-        /// The call that goes on.
-        call: CallId,
-        /// The call whose agent has it now.
-        by_agent_of: CallId,
-    },
-    /// The phone of an offer rings: somebody may answer.
-    OfferRinging {
-        /// The offer.
-        offer: OfferId,
-    },
-    /// The agent answered.
-    OfferAnswered {
-        /// The offer.
-        offer: OfferId,
-    },
-    /// The agent will not answer.
-    OfferFailed {
-        /// The offer.
-        offer: OfferId,
-        /// Why.
-        reason: OfferFailure,
-    },
-    /// A person wants something of an agent's state.
-    AgentWants {
-        /// The agent.
-        agent: AgentId,
-        /// What is wanted.
-        want: Want,
-    },
-    /// The agent's phone gave a sign of life.
-    AgentReachable {
-        /// The agent.
-        agent: AgentId,
-    },
-}
-
-/// Why an agent will not answer an offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OfferFailure {
-    /// The phone is busy.
-    Busy,
-    /// The call was declined.
-    Declined,
-    /// The phone itself gave up ringing.
-    NoAnswer,
-    /// The phone cannot be reached.
-    Unreachable,
-}
-
-/// What is to be done, or to be known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Ring this agent for this call.
-    Offer(Offer),
-    /// Stop ringing.
-    Withdraw {
-        /// The offer, which is over now.
-        offer: OfferId,
-        /// Its agent.
-        agent: AgentId,
-        /// Its call.
-        call: CallId,
-        /// Why.
-        reason: WithdrawReason,
-    },
-    /// Ask the agent's phone for a sign of life.
-    Probe {
-        /// The agent.
-        agent: AgentId,
-    },
-    /// A fact.
-    Event(Event),
-}
-
-/// An agent being asked to take a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// The offer.
-    pub offer: OfferId,
-    /// The call.
-    pub call: CallId,
-    /// The agent.
-    pub agent: AgentId,
-    /// When the offer ends at the latest.
-    pub ring_until: Instant,
-    /// The overflow step that brought the agent within reach; `None` at the call's home site.
-    pub step: Option<StepIndex>,
-}
-
-/// Why an offer is withdrawn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WithdrawReason {
-    /// Nobody answered within the line's ring time.
-    RingTimeout,
-    /// The phone gave no sign of life.
-    NoSignOfLife,
-    /// The caller gave up.
-    CallEnded,
-    /// The person asked for a pause or left.
-    AgentLeft,
-}
 
 /// Facts, each told once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,6 +26,27 @@ pub enum Event {
         priority: Priority,
         /// Its place, 1 being next.
         place: usize,
+        /// How long the caller had waited before: the time since a call that was given up
+        /// ([`crate::Line::resume_within`]), or since the first arrival of a call that was sent on.
+        waited: Duration,
+        /// The agents within reach at the time.
+        candidates: Candidates,
+    },
+    /// A call waits a moment for the agent who had the same caller last.
+    AgentAwaited {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// Until then; then anybody is asked.
+        until: Instant,
+    },
+    /// A call no longer waits for one agent: it waited long enough, or the agent is gone.
+    AwaitEnded {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
     },
     /// A call was not taken in.
     Refused {
@@ -179,9 +64,11 @@ pub enum Event {
         /// Its line.
         line: LineId,
         /// The step.
-        step: StepIndex,
+        step: StepRef,
         /// How long the call had waited.
         waited: Duration,
+        /// The agents within reach from now on.
+        candidates: Candidates,
     },
     /// An overflow step cannot help, since nobody is on duty where it reaches: the next one is not
     /// waited for.
@@ -191,7 +78,41 @@ pub enum Event {
         /// Its line.
         line: LineId,
         /// The step.
-        step: StepIndex,
+        step: StepRef,
+        /// How long the call had waited.
+        waited: Duration,
+    },
+    /// A call has another priority.
+    PriorityChanged {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// Its priority now.
+        priority: Priority,
+    },
+    /// A call follows another plan from now on, since a crisis plan was switched on or off.
+    PlanChanged {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// The overflow plan; `None`: none.
+        plan: Option<PlanId>,
+    },
+    /// Somebody outside is rung for a call as well.
+    Diverting {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+    },
+    /// Nobody outside has taken a call.
+    DivertEnded {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
     },
     /// An agent is asked.
     Offered {
@@ -206,7 +127,7 @@ pub enum Event {
         /// The agent's site.
         site: SiteId,
         /// The step that brought the agent within reach.
-        step: Option<StepIndex>,
+        step: Option<StepRef>,
         /// How long the call had waited.
         waited: Duration,
     },
@@ -241,7 +162,7 @@ pub enum Event {
         /// The agent's site.
         site: SiteId,
         /// The step that brought the agent within reach; `None` at the home site.
-        step: Option<StepIndex>,
+        step: Option<StepRef>,
         /// From the arrival on the line to the answer.
         waited: Duration,
     },
@@ -267,7 +188,25 @@ pub enum Event {
         /// How long they had talked.
         talked: Duration,
     },
-    /// A call is gone. The last event of its call.
+    /// The agent who kept a caller company until another line answered keeps the call after all.
+    Kept {
+        /// The call.
+        call: CallId,
+        /// The line that it is on again.
+        line: LineId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// An agent said how a call was closed.
+    Disposed {
+        /// The call.
+        call: CallId,
+        /// The agent.
+        agent: AgentId,
+        /// How.
+        code: Disposition,
+    },
+    /// A call is gone. The last event of its call, but for how it was closed.
     Left {
         /// The call.
         call: CallId,
@@ -286,6 +225,38 @@ pub enum Event {
         from: AgentStateKind,
         /// The state now.
         to: AgentStateKind,
+    },
+    /// A caller who gave up is in the list of those to call back.
+    AbandonedListed {
+        /// The entry, new or known before.
+        entry: AbandonedId,
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+    },
+    /// An entry of the list of abandoned callers stands differently.
+    AbandonedChanged {
+        /// The entry.
+        entry: AbandonedId,
+        /// How it stands now.
+        state: AbandonedState,
+    },
+    /// A site works differently.
+    SiteStateChanged {
+        /// The site.
+        site: SiteId,
+        /// Its state now.
+        state: SiteState,
+    },
+    /// A crisis plan was switched on or off.
+    CrisisChanged {
+        /// The plan.
+        crisis: CrisisId,
+        /// The sites where it was.
+        sites: Vec<SiteId>,
+        /// What happened to it.
+        change: CrisisChange,
     },
     /// An input was about something that is over or unknown.
     Ignored {
@@ -320,11 +291,13 @@ pub enum OfferOutcome {
     Withdrawn,
     /// The person asked for a pause or left.
     AgentLeft,
+    /// Another agent, or somebody outside, was first.
+    AnsweredElsewhere,
 }
 
 impl OfferOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Answered,
         Self::NoAnswer,
         Self::Unreachable,
@@ -332,6 +305,7 @@ impl OfferOutcome {
         Self::Declined,
         Self::Withdrawn,
         Self::AgentLeft,
+        Self::AnsweredElsewhere,
     ];
 
     /// The name, as metrics and the API write it.
@@ -344,6 +318,7 @@ impl OfferOutcome {
             Self::Declined => "declined",
             Self::Withdrawn => "withdrawn",
             Self::AgentLeft => "agent-left",
+            Self::AnsweredElsewhere => "answered-elsewhere",
         }
     }
 }
@@ -365,6 +340,37 @@ pub enum CallOutcome {
         /// How long they talked.
         talked: Duration,
     },
+    /// Somebody outside took the call.
+    Diverted {
+        /// From arrival to the answer.
+        waited: Duration,
+    },
+    /// The plan's last step turned the caller away.
+    Rejected {
+        /// From arrival to the end.
+        waited: Duration,
+    },
+}
+
+/// What happened to a crisis plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CrisisChange {
+    /// It was switched on.
+    On {
+        /// By whom.
+        author: String,
+        /// Why.
+        reason: String,
+        /// When it ends by itself.
+        until: Option<Instant>,
+    },
+    /// It was switched off.
+    Off {
+        /// By whom.
+        author: String,
+    },
+    /// Its time was over.
+    Expired,
 }
 
 /// Whether a caller who gave up did so while an agent was being rung.
@@ -381,6 +387,12 @@ pub enum WhileOffered {
 pub enum Ignored {
     /// An offer that is over.
     Offer(OfferId),
-    /// A call that is not known.
+    /// A call that is not known, or not one that this can happen to now.
     Call(CallId),
+    /// An agent who is not known, or not one that this can happen to now.
+    Agent(AgentId),
+    /// An entry of the list of abandoned callers that is not known.
+    Abandoned(AbandonedId),
+    /// A crisis plan that is not on.
+    Crisis(CrisisId),
 }

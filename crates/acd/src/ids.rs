@@ -45,6 +45,10 @@ handle! {
     PlanId(u16)
 }
 handle! {
+    /// A crisis plan.
+    CrisisId(u16)
+}
+handle! {
     /// A set of skills with their levels that one or more agents have.
     ProfileId(u32)
 }
@@ -81,6 +85,39 @@ impl OfferId {
     }
 }
 
+/// A caller, as an opaque number: the same for the calls of one caller, and nothing else is known of
+/// it here. Whoever owns the calls derives it from the caller's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallerKey(u64);
+
+impl CallerKey {
+    /// A caller.
+    pub const fn new(key: u64) -> Self {
+        Self(key)
+    }
+
+    /// The number.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+/// An entry of the list of abandoned callers. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AbandonedId(u64);
+
+impl AbandonedId {
+    /// The entry of this number, if there is one.
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
 /// The place of a step in its plan, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepIndex(u8);
@@ -94,6 +131,15 @@ impl StepIndex {
     pub const fn value(self) -> u8 {
         self.0
     }
+}
+
+/// A step of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepRef {
+    /// The plan.
+    pub plan: PlanId,
+    /// Its step.
+    pub step: StepIndex,
 }
 
 /// How well an agent has a skill: 1 to 10.
@@ -134,39 +180,59 @@ impl Priority {
     pub const fn value(self) -> u8 {
         self.0
     }
-}
 
-/// Why a person takes a pause: a short word such as `lunch`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PauseReason(Box<str>);
-
-impl PauseReason {
-    /// At most so many characters.
-    pub const LEN_MAX: usize = 32;
-
-    /// A reason: 1 to 32 lower-case letters, digits and hyphens; `None` for anything else.
-    pub fn new(reason: &str) -> Option<Self> {
-        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let fits = !reason.is_empty() && reason.len() <= Self::LEN_MAX;
-        (fits && reason.bytes().all(is_word)).then(|| Self(reason.into()))
-    }
-
-    /// The word.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    /// More urgent by so much, 0 at most.
+    #[must_use]
+    pub(crate) const fn raised(self, by: u8) -> Self {
+        Self(self.0.saturating_sub(by))
     }
 }
 
-impl fmt::Debug for PauseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+macro_rules! word {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// At most so many characters.
+            pub const LEN_MAX: usize = 32;
+
+            /// 1 to 32 lower-case letters, digits and hyphens; `None` for anything else.
+            pub fn new(word: &str) -> Option<Self> {
+                let is_plain =
+                    |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+                let fits = !word.is_empty() && word.len() <= Self::LEN_MAX;
+                (fits && word.bytes().all(is_plain)).then(|| Self(word.into()))
+            }
+
+            /// The word.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl fmt::Display for PauseReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+word! {
+    /// Why a person takes a pause: a short word such as `lunch`.
+    PauseReason
+}
+word! {
+    /// How a call was closed by who had it: a short word such as `medical` or `hoax`.
+    Disposition
 }
 
 #[cfg(test)]

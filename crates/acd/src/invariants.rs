@@ -1,11 +1,10 @@
 //! What must hold between any two inputs. Checked after each mutation where debug assertions are on.
 
-use std::time::Instant;
-
 use crate::{
-    acd::{Acd, Deadline, Phase},
+    acd::{Acd, Deadline},
     agent::{AgentState, AgentStateKind},
-    ids::SiteId,
+    call::{Call, Seeking},
+    ids::CallId,
 };
 
 /// Up to so many calls and agents everything is checked after every mutation; beyond that the
@@ -17,62 +16,64 @@ impl Acd {
     ///
     /// # Panics
     /// When an invariant is broken: a defect of this crate.
-    pub(crate) fn check_invariants(&self, now: Instant) {
+    pub(crate) fn check_invariants(&self) {
         if self.calls.len() + self.agents.len() > FULL_CHECK_MAX {
             return;
         }
         self.check_calls();
         self.check_agents();
-        self.check_fixed_point(now);
+        self.check_fixed_point();
     }
 
     fn check_calls(&self) {
-        for (id, call) in &self.calls {
+        for (&id, call) in &self.calls {
             let rank = self.queues[call.line.index()].order.rank(&call.key);
-            match call.phase {
-                Phase::Waiting => {
-                    assert!(rank.is_some(), "{id:?} waits and has no place");
-                    let class = self.classes.get(call.line, call.steps);
-                    assert!(class.is_some(), "{id:?} waits and is in no class");
-                    if let Some(at) = call.step_at {
-                        assert!(self.deadlines.contains(&(at, Deadline::Step(*id))));
-                    }
-                }
-                Phase::Offered(offer) => {
-                    assert!(rank.is_none(), "{id:?} is offered and waits");
-                    let offer = self
-                        .offers
-                        .get(&offer)
-                        .expect("an offered call has its offer");
-                    assert_eq!(offer.call, *id, "an offer is for one call");
-                }
-                Phase::Talking {
-                    agent, moving_to, ..
-                } => {
-                    assert!(rank.is_none(), "{id:?} is with an agent and waits");
-                    if let Some(offer) = moving_to {
-                        let offer = self.offers.get(&offer).expect("a call moves by an offer");
-                        assert_eq!(offer.call, *id, "an offer is for one call");
-                    }
-                    let state = &self.agents[agent.index()].state;
-                    assert!(
-                        matches!(state, AgentState::Talking { call, .. } if call == id),
-                        "{id:?} is with {agent:?}, who is {state:?}"
-                    );
-                }
+            assert_eq!(
+                rank.is_some(),
+                call.waits(),
+                "{id:?}: waits if it has a place"
+            );
+            self.check_call(id, call);
+            if let Some(with) = call.with {
+                let state = &self.agents[with.agent.index()].state;
+                assert!(
+                    matches!(state, AgentState::Talking { call, .. } if *call == id),
+                    "{id:?} is with {with:?}, who is {state:?}"
+                );
             }
         }
-        let waiting = self
-            .queues
-            .iter()
-            .map(|queue| queue.order.len())
-            .sum::<usize>();
-        let phases = self
-            .calls
-            .values()
-            .filter(|call| call.phase == Phase::Waiting)
-            .count();
-        assert_eq!(waiting, phases, "every waiting call is in one queue");
+        let waiting: usize = self.queues.iter().map(|queue| queue.order.len()).sum();
+        let seek = self.calls.values().filter(|call| call.waits()).count();
+        assert_eq!(waiting, seek, "every waiting call is in one queue");
+    }
+
+    fn check_call(&self, id: CallId, call: &Call) {
+        match &call.seeking {
+            Seeking::Place => {
+                let class = self.classes.get(call.class);
+                assert_eq!(class.line, call.line, "{id:?} is in a class of its line");
+                if let Some(at) = call.step_at {
+                    assert!(self.deadlines.contains(&(at, Deadline::Step(id))));
+                }
+                let in_class = class.has(call.key);
+                match call.awaited {
+                    None => assert!(in_class, "{id:?} waits and nobody sees it"),
+                    Some((agent, until)) => {
+                        assert!(!in_class, "{id:?} waits for {agent:?} and for others");
+                        assert!(self.personal[&agent].contains(&call.key));
+                        assert!(self.deadlines.contains(&(until, Deadline::Awaited(id))));
+                    }
+                }
+            }
+            Seeking::Offered { offers, .. } => {
+                assert!(!offers.is_empty(), "{id:?} is offered to nobody");
+                for offer in offers {
+                    let live = self.offers.get(offer).expect("an offer under way is known");
+                    assert_eq!(live.call, id, "an offer is for one call");
+                }
+            }
+            Seeking::Nobody => assert!(call.with.is_some(), "{id:?} is lost"),
+        }
     }
 
     fn check_agents(&self) {
@@ -108,28 +109,16 @@ impl Acd {
     }
 
     /// Nobody waits whom a free agent may take.
-    fn check_fixed_point(&self, _now: Instant) {
-        for ((line_id, steps), class) in self.classes.iter() {
-            let line = self.directory.line_profile(line_id);
+    fn check_fixed_point(&self) {
+        for (_, class) in self.classes.occupied() {
             for reached in class.reach() {
-                let ready = self.staff.ready(reached.site, line);
-                let kept = self.kept_from(reached.site, line.site);
                 assert!(
-                    ready <= kept,
-                    "{:?} of {line_id:?} {steps:?} waits while {ready} are free at {:?}",
-                    class.first().call,
+                    !self.may_take(reached.site, class),
+                    "{:?} waits while somebody is free at {:?}",
+                    class.first(),
                     reached.site
                 );
             }
-        }
-    }
-
-    /// Free agents that a site keeps from the callers of another.
-    fn kept_from(&self, site: SiteId, caller_site: SiteId) -> usize {
-        if site == caller_site {
-            0
-        } else {
-            self.directory.site_profile(site).reserve
         }
     }
 }

@@ -10,20 +10,24 @@
 //! # Who is served first
 //! Waiting calls are in one total order: priority, arrival, number. At a site that helps, a call from
 //! elsewhere counts as arrived later by its plan's `home_advantage`. A call that returns after a
-//! failed offer keeps its arrival, hence its place.
+//! failed offer keeps its arrival, hence its place. A priority changes only by a step that says
+//! `raise`, or by a person: so a call of priority *p* that is raised to 0 after *t* waits behind what
+//! came before it and what was urgent within *t*, and behind nothing else.
 //!
 //! # Who is asked
-//! An agent is eligible when free, skilled enough, and at a site within the call's reach; for a call
-//! from elsewhere the site must have more such free agents than its `reserve`. Among them the
-//! nearest ring decides, then the line's [`Selection`], then the lowest id.
+//! An agent is eligible when free, able to do what the call asks for now, and at a site within the
+//! call's reach; for a call from elsewhere the site must have more such free agents than its
+//! `reserve`. Among them the nearest ring decides, then the line's [`Selection`], then the lowest id.
 //!
 //! # Cost
 //! Calls are matched when something changes, never by polling. Waiting calls are held by line and
-//! overflow steps (`waiting`), free agents by site and skill profile (`ready`); a decision costs
-//! the logarithm of calls and agents, and is linear in sites, lines and profiles.
+//! steps in effect (`classes`), seen from other sites by what they ask for and whom they reach; free
+//! agents by site and skill profile (`staff`). A decision costs the logarithm of calls and agents; it
+//! is linear in the sites within reach, and in the skill profiles of the free agents there. What
+//! concerns all calls of a line is spread over turns (`review`).
 //!
 //! ```
-//! use std::{collections::BTreeMap, sync::Arc, time::{Duration, Instant}};
+//! use std::{collections::BTreeMap, sync::Arc, time::Instant};
 //! use acd::*;
 //!
 //! let amu = BTreeMap::from([("amu".to_owned(), Level::new(1).unwrap())]);
@@ -32,54 +36,83 @@
 //!     neighbours: vec![], reserve: 0,
 //! };
 //! let line = LineSpec {
-//!     id: "FR670-15".into(), site: "FR670".into(), skills: amu.clone(),
-//!     priority: Priority::new(2).unwrap(), service_level: Duration::from_secs(30),
-//!     selection: Selection::LongestIdle, ring_time: Duration::from_secs(15),
-//!     wrap_up: Duration::from_secs(5), transferred: Age::New, overflow: None,
+//!     requirement: Requirement::all_of(amu.clone()),
+//!     ..LineSpec::new("FR670-15", "FR670")
 //! };
 //! let agent = AgentSpec {
-//!     id: "arm-1".into(), site: "FR670".into(), skills: amu, start: StartState::Ready,
+//!     id: "arm-1".into(), site: "FR670".into(), second_site: None, skills: amu,
+//!     start: StartState::Ready,
 //! };
-//! let directory = Directory::build(vec![site], vec![line], vec![agent], vec![]).unwrap();
+//! let directory = Directory::build(DirectorySpec {
+//!     sites: vec![site], lines: vec![line], agents: vec![agent], ..DirectorySpec::default()
+//! }).unwrap();
 //! let line = directory.line("FR670-15").unwrap();
 //! # #[allow(clippy::disallowed_methods)]
 //! let now = Instant::now();
 //! let mut acd = Acd::new(now, Arc::new(directory), Settings::default());
 //!
-//! acd.handle_input(now, Input::CallArrived { call: CallId::new(1), line, priority: None });
+//! acd.handle_input(now, Input::CallArrived { call: CallId::new(1), line, priority: None, caller: None });
 //! let outputs: Vec<_> = std::iter::from_fn(|| acd.poll_output()).collect();
 //! assert!(outputs.iter().any(|output| matches!(output, Output::Offer(offer)
 //!     if offer.call == CallId::new(1))));
 //! ```
 
+mod abandoned;
 mod acd;
 mod agent;
+mod call;
+mod callers;
+mod candidates;
+mod choosing;
+mod classes;
+mod course;
+mod crisis;
 mod directory;
 mod event;
 mod ids;
+mod input;
 #[cfg(debug_assertions)]
 mod invariants;
+mod last_resort;
 mod matching;
 mod moving;
 mod offers;
 mod order;
+mod output;
 mod overflow;
+mod pace;
+mod parallel;
+mod preferred;
 mod presence;
-mod ready;
+mod requirement;
+mod review;
+mod settings;
 mod spec;
-mod waiting;
+mod staff;
+mod view;
 
-pub use acd::{Acd, CallPhase, CallView, Settings};
+pub use abandoned::{Abandoned, AbandonedState};
+pub use acd::Acd;
 pub use agent::{AgentState, AgentStateKind, NotReadyReason, Want};
-pub use directory::{Agent, Directory, DirectoryError, Line, PlanStep, STEPS_MAX, Site};
+pub use candidates::Candidates;
+pub use crisis::ActiveCrisis;
+pub use directory::{
+    Agent, Crisis, Directory, DirectoryError, Line, PARALLEL_MAX, PlanStep, STEPS_MAX, Site,
+};
 pub use event::{
-    CallOutcome, Event, Ignored, Input, Offer, OfferFailure, OfferOutcome, Output, RefuseReason,
-    WhileOffered, WithdrawReason,
+    CallOutcome, CrisisChange, Event, Ignored, OfferOutcome, RefuseReason, WhileOffered,
 };
 pub use ids::{
-    AgentId, CallId, Level, LineId, OfferId, PauseReason, PlanId, Priority, ProfileId, SiteId,
-    SkillId, StepIndex,
+    AbandonedId, AgentId, CallId, CallerKey, CrisisId, Disposition, Level, LineId, OfferId,
+    PauseReason, PlanId, Priority, ProfileId, SiteId, SkillId, StepIndex, StepRef,
 };
+pub use input::{CrisisOrder, Input, OfferFailure};
+pub use output::{Offer, Output, WithdrawReason};
+pub use requirement::{Relax, Requirement};
+pub use settings::Settings;
 pub use spec::{
-    Age, AgentSpec, Condition, LineSpec, PlanSpec, Reach, Selection, SiteSpec, StartState, StepSpec,
+    Age, AgentSpec, Condition, CrisisFlow, CrisisSpec, DirectorySpec, HandOver, LastResort,
+    LineSpec, PlanSpec, Reach, Selection, SiteSpec, SiteState, StartState, StepSpec,
+    TransferredPriority,
 };
+pub use view::{CallPhase, CallView};

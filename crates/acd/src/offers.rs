@@ -1,12 +1,16 @@
-//! Offers: one agent asked, one winner, two deadlines.
+//! Offers: an agent asked for a call, one winner, two deadlines.
 
 use std::time::Instant;
 
 use crate::{
-    acd::{Acd, Deadline, Phase, Told},
+    acd::{Acd, Changed, Deadline},
     agent::{AgentState, NotReadyReason, Want},
-    event::{Event, Ignored, Offer, OfferFailure, OfferOutcome, Output, WithdrawReason},
-    ids::{AgentId, CallId, OfferId, PauseReason, StepIndex},
+    call::{Otherwise, Seeking, Told, With},
+    event::{Event, Ignored, OfferOutcome},
+    ids::{AgentId, CallId, OfferId, PauseReason, StepRef},
+    input::OfferFailure,
+    output::{Offer, Output, WithdrawReason},
+    spec::Selection,
 };
 
 /// An offer under way.
@@ -14,7 +18,7 @@ use crate::{
 pub(crate) struct LiveOffer {
     pub(crate) call: CallId,
     pub(crate) agent: AgentId,
-    step: Option<StepIndex>,
+    step: Option<StepRef>,
     ring_until: Instant,
     sign_of_life: SignOfLife,
     /// When the agent became free: the idle time goes on if the caller gives up first. `None` for
@@ -46,21 +50,23 @@ impl Acd {
         now: Instant,
         id: CallId,
         agent: AgentId,
-        step: Option<StepIndex>,
+        step: Option<StepRef>,
     ) {
         if matches!(self.agents[agent.index()].state, AgentState::Ready { .. }) {
-            self.unqueue(id);
-            self.open_offer(now, id, agent, step);
+            self.unqueue(now, id);
+            self.open_offer(now, id, agent, step, Otherwise::Place);
+            self.note_thin(id);
         }
     }
 
-    /// Asks an agent for a call that is in no queue.
+    /// Asks an agent for a call that is in no queue: nobody is asked yet, or others are.
     pub(crate) fn open_offer(
         &mut self,
         now: Instant,
         id: CallId,
         agent: AgentId,
-        step: Option<StepIndex>,
+        step: Option<StepRef>,
+        otherwise: Otherwise,
     ) {
         let idle_since = match self.agents[agent.index()].state {
             AgentState::Ready { since } => Some(since),
@@ -71,12 +77,19 @@ impl Acd {
         };
         let offer = OfferId::new(self.next_offer);
         self.next_offer += 1;
-        match &mut call.phase {
-            Phase::Talking { moving_to, .. } => *moving_to = Some(offer),
-            phase => *phase = Phase::Offered(offer),
+        match &mut call.seeking {
+            Seeking::Offered { offers, .. } => offers.push(offer),
+            seeking => {
+                let offers = vec![offer];
+                *seeking = Seeking::Offered { offers, otherwise };
+            }
         }
         let (line, waited) = (call.line, now - call.key.arrival);
-        let ring_until = now + self.directory.line_profile(line).ring_time;
+        let profile = self.directory.line_profile(line);
+        let ring_until = now + profile.ring_time;
+        if profile.selection == Selection::RoundRobin {
+            self.queues[line.index()].asked_last = Some(agent);
+        }
         let live = LiveOffer {
             call: id,
             agent,
@@ -118,9 +131,7 @@ impl Acd {
 
     pub(crate) fn offer_ringing(&mut self, id: OfferId) {
         let Some(offer) = self.offers.get_mut(&id) else {
-            return self.emit(Event::Ignored {
-                what: Ignored::Offer(id),
-            });
+            return self.ignore(Ignored::Offer(id));
         };
         let before = offer.deadline();
         offer.sign_of_life = SignOfLife::Seen;
@@ -134,36 +145,59 @@ impl Acd {
             return;
         };
         let LiveOffer {
-            call, agent, step, ..
+            call: id,
+            agent,
+            step,
+            ..
         } = offer;
-        let Some(answered) = self.calls.get_mut(&call) else {
+        self.stop_seeking(now, id, WithdrawReason::AnsweredElsewhere);
+        let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let before = answered.phase;
-        answered.phase = Phase::Talking {
+        let line = call.line;
+        let before = call.with.replace(With {
             agent,
             since: now,
-            moving_to: None,
-        };
-        answered.came_from = None;
-        let (line, waited) = (answered.line, now - answered.line_since);
-        let told = std::mem::replace(&mut answered.told, Told::Yes);
-        if let Phase::Talking { agent: before, .. } = before {
-            self.end_talk(now, before, line);
+            line,
+        });
+        call.seeking = Seeking::Nobody;
+        call.came_from = None;
+        let (waited, caller) = (now - call.line_since, call.caller);
+        let told = std::mem::replace(&mut call.told, Told::Yes);
+        if let Some(before) = before {
+            self.end_talk(now, before);
         }
-        self.set_state(now, agent, AgentState::Talking { call, since: now });
+        if told == Told::No {
+            self.queues[line.index()].pace.answered(now);
+        }
+        let answering = &mut self.agents[agent.index()];
+        (answering.unanswered, answering.declined) = (0, 0);
+        answering.last_call = Some(id);
+        self.set_state(
+            now,
+            agent,
+            AgentState::Talking {
+                call: id,
+                since: now,
+            },
+        );
         let site = self.directory.agent_profile(agent).site;
         self.emit(match told {
             Told::No => Event::Answered {
-                call,
+                call: id,
                 line,
                 agent,
                 site,
                 step,
                 waited,
             },
-            Told::Yes => Event::HandedOver { call, line, agent },
+            Told::Yes => Event::HandedOver {
+                call: id,
+                line,
+                agent,
+            },
         });
+        self.caller_reached(now, id, caller, agent);
     }
 
     pub(crate) fn offer_failed(&mut self, now: Instant, id: OfferId, reason: OfferFailure) {
@@ -175,7 +209,7 @@ impl Acd {
         };
         if let Some(offer) = self.close_offer(id, outcome) {
             self.release_agent(now, &offer, outcome);
-            self.give_back(now, offer.call);
+            self.offer_was_in_vain(now, offer.call);
         }
     }
 
@@ -190,17 +224,37 @@ impl Acd {
         self.withdraw(now, id, reason);
     }
 
-    /// Ends an offer from our side; its call goes back to its place.
+    /// Ends an offer from our side, for a reason that is not the call's: the call goes on.
     pub(crate) fn withdraw(&mut self, now: Instant, id: OfferId, reason: WithdrawReason) {
+        if let Some(call) = self.take_back(now, id, reason) {
+            self.offer_was_in_vain(now, call);
+        }
+    }
+
+    /// Ends all offers of a call, for a reason that is the call's. What it seeks then is for the
+    /// caller of this to say.
+    pub(crate) fn withdraw_all(&mut self, now: Instant, id: CallId, reason: WithdrawReason) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        self.thin.remove(&call.key);
+        let before = std::mem::replace(&mut call.seeking, Seeking::Nobody);
+        if let Seeking::Offered { offers, .. } = before {
+            for offer in offers {
+                self.take_back(now, offer, reason);
+            }
+        }
+    }
+
+    fn take_back(&mut self, now: Instant, id: OfferId, reason: WithdrawReason) -> Option<CallId> {
         let outcome = match reason {
             WithdrawReason::RingTimeout => OfferOutcome::NoAnswer,
             WithdrawReason::NoSignOfLife => OfferOutcome::Unreachable,
             WithdrawReason::AgentLeft => OfferOutcome::AgentLeft,
-            WithdrawReason::CallEnded => OfferOutcome::Withdrawn,
+            WithdrawReason::AnsweredElsewhere => OfferOutcome::AnsweredElsewhere,
+            WithdrawReason::CallEnded | WithdrawReason::CallMoved => OfferOutcome::Withdrawn,
         };
-        let Some(offer) = self.close_offer(id, outcome) else {
-            return;
-        };
+        let offer = self.close_offer(id, outcome)?;
         let LiveOffer { call, agent, .. } = offer;
         self.outputs.push_back(Output::Withdraw {
             offer: id,
@@ -209,27 +263,23 @@ impl Acd {
             reason,
         });
         self.release_agent(now, &offer, outcome);
-        if reason != WithdrawReason::CallEnded {
-            self.give_back(now, call);
-        }
-    }
-
-    /// The caller gave up while the agent was being rung.
-    pub(crate) fn withdraw_for_caller(&mut self, now: Instant, id: OfferId) {
-        self.withdraw(now, id, WithdrawReason::CallEnded);
+        Some(call)
     }
 
     /// Forgets an offer and tells how it ended. Whoever closes it has won.
     fn close_offer(&mut self, id: OfferId, outcome: OfferOutcome) -> Option<LiveOffer> {
         let Some(offer) = self.offers.remove(&id) else {
-            self.emit(Event::Ignored {
-                what: Ignored::Offer(id),
-            });
+            self.ignore(Ignored::Offer(id));
             return None;
         };
         self.deadlines
             .remove(&(offer.deadline(), Deadline::Offer(id)));
         let (call, agent) = (offer.call, offer.agent);
+        if let Some(call) = self.calls.get_mut(&call)
+            && let Seeking::Offered { offers, .. } = &mut call.seeking
+        {
+            offers.retain(|one| *one != id);
+        }
         self.emit(Event::OfferEnded {
             offer: id,
             call,
@@ -241,39 +291,64 @@ impl Acd {
 
     /// The state of an agent whose offer ended without an answer.
     fn release_agent(&mut self, now: Instant, offer: &LiveOffer, outcome: OfferOutcome) {
-        let retry_at = now + self.settings.refusal_retry;
+        let id = offer.agent;
+        let agent = &mut self.agents[id.index()];
         // Whoever was asked in person during a pause is still in it.
-        let is_paused = self.agents[offer.agent.index()].want != Want::Ready;
+        let is_paused = agent.want != Want::Ready;
         if is_paused && outcome != OfferOutcome::Unreachable {
-            return self.settle(now, offer.agent);
+            return self.settle(now, id);
         }
+        let settings = self.settings;
+        let retry_at = now + settings.refusal_retry;
         let not_ready = |reason| AgentState::NotReady { reason, since: now };
         let state = match outcome {
             OfferOutcome::NoAnswer => {
+                agent.unanswered += 1;
+                if agent.unanswered < settings.no_answer_limit {
+                    return self.settle(now, id);
+                }
                 // Nobody sits there: the system says so for the person, until the person says ready.
-                self.set_want(
-                    now,
-                    offer.agent,
-                    Want::NotReady {
-                        reason: no_answer(),
-                    },
-                );
+                self.want_not_ready(now, id, "no-answer");
                 not_ready(NotReadyReason::NoAnswer)
             }
-            OfferOutcome::Busy => not_ready(NotReadyReason::Busy { retry_at }),
-            OfferOutcome::Declined => not_ready(NotReadyReason::Declined { retry_at }),
-            OfferOutcome::Unreachable => AgentState::Unreachable {
-                retry_at: now + self.settings.unreachable_retry,
-            },
-            OfferOutcome::AgentLeft | OfferOutcome::Answered => {
-                return self.settle(now, offer.agent);
+            OfferOutcome::Declined => {
+                agent.declined += 1;
+                if agent.declined == settings.decline_limit {
+                    self.want_not_ready(now, id, "declined");
+                    not_ready(NotReadyReason::DeclinedTooOften)
+                } else {
+                    not_ready(NotReadyReason::Declined { retry_at })
+                }
             }
-            OfferOutcome::Withdrawn => match offer.idle_since {
+            OfferOutcome::Busy => not_ready(NotReadyReason::Busy { retry_at }),
+            OfferOutcome::Unreachable => AgentState::Unreachable {
+                retry_at: now + settings.unreachable_retry,
+            },
+            OfferOutcome::AgentLeft | OfferOutcome::Answered => return self.settle(now, id),
+            OfferOutcome::Withdrawn | OfferOutcome::AnsweredElsewhere => match offer.idle_since {
                 Some(since) => AgentState::Ready { since },
-                None => return self.settle(now, offer.agent),
+                None => return self.settle(now, id),
             },
         };
-        self.set_state(now, offer.agent, state);
+        self.set_state(now, id, state);
+    }
+
+    fn want_not_ready(&mut self, now: Instant, agent: AgentId, reason: &str) {
+        let reason = PauseReason::new(reason).expect("it is a word");
+        self.set_want(now, agent, Want::NotReady { reason });
+    }
+
+    /// One of those who were rung does not take the call. Where others still ring, they may.
+    fn offer_was_in_vain(&mut self, now: Instant, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        if call.offers().is_empty() {
+            self.give_back(now, id);
+        } else {
+            self.note_thin(id);
+            self.changed.push_back(Changed::Ringing(id));
+        }
     }
 
     /// Puts a call back at its place, unless an agent has it. Who sent it on is asked first.
@@ -281,26 +356,30 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if let Phase::Talking { moving_to, .. } = &mut call.phase {
-            *moving_to = None;
+        self.thin.remove(&call.key);
+        let stays = matches!(
+            call.seeking,
+            Seeking::Offered {
+                otherwise: Otherwise::Stays,
+                ..
+            }
+        );
+        call.seeking = Seeking::Nobody;
+        if stays {
             return;
         }
         let (line, came_from) = (call.line, call.came_from.take());
         if let Some(agent) = came_from.filter(|&agent| self.can_be_asked(agent)) {
-            return self.open_offer(now, id, agent, None);
+            return self.open_offer(now, id, agent, None, Otherwise::Place);
         }
-        self.queue(id);
+        self.queue(now, id);
         let place = self.place(id).expect("it has just been queued");
         self.emit(Event::Returned {
             call: id,
             line,
             place,
         });
-        self.take_steps(now, id);
+        self.follow_plan(now, id);
         self.queue_grew(now, line);
     }
-}
-
-fn no_answer() -> PauseReason {
-    PauseReason::new("no-answer").expect("it is a word")
 }

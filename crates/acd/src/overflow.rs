@@ -3,104 +3,164 @@
 use std::time::Instant;
 
 use crate::{
-    acd::{Acd, Changed, Deadline, Phase},
-    directory::{Line, Step},
+    acd::{Acd, Deadline},
+    classes::{Class, ClassId},
+    directory::{Plan, Step},
     event::Event,
-    ids::{CallId, LineId, SiteId},
+    ids::{CallId, LineId, SiteId, StepRef},
     spec::Condition,
-    waiting::StepSet,
 };
 
-impl Step {
-    /// Whether it can take effect by time alone.
-    fn waits(&self) -> bool {
-        let mut when = self.when.iter();
-        when.any(|when| matches!(when, Condition::After(_)))
-    }
-}
-
 impl Acd {
-    /// Looks at a waiting call's steps in order: each that is met takes effect. A step that reaches
-    /// nobody on duty is passed, and the next that waits for time is not waited for.
+    /// Looks at a waiting call's steps in order: each that is met takes effect. A step that brings
+    /// nobody on duty within reach is passed, and the next that waits for time is not waited for.
     pub(crate) fn take_steps(&mut self, now: Instant, id: CallId) {
         let directory = self.directory.clone();
-        let Some(call) = self
-            .calls
-            .get(&id)
-            .filter(|call| call.phase == Phase::Waiting)
-        else {
+        let Some(class) = self.class_of_waiting(id) else {
             return;
         };
-        let (line_id, key, before) = (call.line, call.key, call.steps);
-        let line = directory.line_profile(line_id);
-        let waited = now - key.arrival;
-        let mut steps = before;
-        let mut skip_wait = false;
-        for step in &line.steps {
-            let waits = step.waits();
-            let skipped = skip_wait && waits;
-            if waits {
-                skip_wait = false;
-            }
-            let taken = steps.contains(step.index);
-            if !taken && !skipped && !self.is_met(now, key.arrival, line_id, line, step) {
-                continue;
-            }
-            let helps = self.helps(line, step);
-            skip_wait |= !helps;
-            if taken {
-                continue;
-            }
-            steps = steps.with(step.index);
-            let step = step.index;
-            self.emit(if helps {
-                Event::StepTaken {
-                    call: id,
-                    line: line_id,
-                    step,
-                    waited,
-                }
-            } else {
-                Event::StepPassed {
-                    call: id,
-                    line: line_id,
-                    step,
-                }
-            });
+        let Some(part) = self.classes.get(class).course.governing() else {
+            return;
+        };
+        let plan = &directory.plans[part.plan.index()];
+        // A step that takes effect can make an earlier one needless: what waits behind that one is
+        // looked at again.
+        while let Some(step) = self.due_step(now, id, plan) {
+            self.take_step(now, id, step);
         }
-        if steps != before {
-            self.classes.remove(line_id, before, key);
-            self.classes.insert(&directory, line_id, steps, key);
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.steps = steps;
-            }
-            self.changed.push_back(Changed::Call(id));
-        }
-        self.arm_step(id, line);
+        self.arm_step(id);
     }
 
-    fn is_met(&self, now: Instant, arrival: Instant, id: LineId, line: &Line, step: &Step) -> bool {
-        step.when.iter().any(|when| match *when {
-            Condition::After(wait) => arrival + wait <= now,
-            Condition::QueueLongerThan(length) => self.waiting(id) > length as usize,
-            Condition::NoAgentOnDuty => self.staff.on_duty(line.site, line) == 0,
+    /// The first step of a plan that is due for a waiting call and not in effect.
+    fn due_step<'a>(&self, now: Instant, id: CallId, plan: &'a Plan) -> Option<&'a Step> {
+        let class = self.classes.get(self.class_of_waiting(id)?);
+        let mut pending = plan.steps.iter().filter(|step| !class.has_taken(step));
+        pending.find(|step| {
+            self.is_met(now, id, class, step)
+                || step.waits() && self.follows_one_in_vain(class, plan, step)
         })
     }
 
-    /// Arms the timer of the next step that waits for time.
-    fn arm_step(&mut self, id: CallId, line: &Line) {
-        let Some(call) = self.calls.get_mut(&id) else {
+    fn class_of_waiting(&self, id: CallId) -> Option<ClassId> {
+        let call = self.calls.get(&id).filter(|call| call.waits())?;
+        Some(call.class)
+    }
+
+    fn take_step(&mut self, now: Instant, id: CallId, step: &Step) {
+        let Some(call) = self.calls.get(&id) else {
             return;
         };
-        let pending = line
-            .steps
-            .iter()
-            .filter(|step| !call.steps.contains(step.index));
+        let (line, waited, priority) = (call.line, now - call.key.arrival, call.priority);
+        let class = self.classes.get(call.class);
+        let helps = self.helps(class, step);
+        let course = class.course.clone();
+        let Some(part) = course.governing() else {
+            return;
+        };
+        let class = self.class_of(line, course.with_steps(part.steps.with(step.index)));
+        let step_ref = StepRef {
+            plan: part.plan,
+            step: step.index,
+        };
+        self.emit(if helps {
+            Event::StepTaken {
+                call: id,
+                line,
+                step: step_ref,
+                waited,
+                candidates: self.candidates(class),
+            }
+        } else {
+            Event::StepPassed {
+                call: id,
+                line,
+                step: step_ref,
+                waited,
+            }
+        });
+        self.place_anew(id, class, priority);
+        if let Some(announcement) = &step.announce {
+            self.announce(id, announcement.clone());
+        }
+        if let Some(what) = &step.last_resort {
+            self.try_outside(now, id, what);
+        }
+    }
+
+    fn is_met(&self, now: Instant, id: CallId, class: &Class, step: &Step) -> bool {
+        let has_passed = |since: Option<Instant>, wait| since.is_some_and(|at| at + wait <= now);
+        step.when.iter().any(|when| match when {
+            Condition::After(wait) => {
+                let call = self.calls.get(&id);
+                has_passed(call.map(|call| call.key.arrival), *wait)
+            }
+            Condition::QueueLongerThan(length) => self.waiting(class.line) > *length as usize,
+            Condition::OldestWaitOver(wait) => has_passed(self.oldest_arrival(class.line), *wait),
+            Condition::NoAgentOnDuty => self.nobody_on_duty(class.line),
+            Condition::EstimatedWaitOver(wait) => {
+                let expected = self.expected_wait(now, id);
+                expected.is_some_and(|expected| expected > *wait)
+            }
+            Condition::SiteState(states) => states.contains(&self.site_state(class.site)),
+        })
+    }
+
+    /// Whether nobody is on duty at a line's site who could take its calls.
+    fn nobody_on_duty(&self, line: LineId) -> bool {
+        let entry = self.queues[line.index()].entry;
+        entry.is_some_and(|entry| {
+            let class = self.classes.get(entry);
+            self.staff.on_duty(class.site, class.requirement) == 0
+        })
+    }
+
+    /// Whether a step does something for a call of a class: it brings agents on duty, or does
+    /// anything else.
+    fn helps(&self, class: &Class, step: &Step) -> bool {
+        if !step.only_brings_agents() {
+            return true;
+        }
+        let (with, without) = class.asked_with_and_without(step);
+        let on_duty = |site: SiteId, requirement| self.staff.on_duty(site, requirement);
+        let reached = &step.reach[class.site.index()];
+        reached.iter().any(|&(_, site)| on_duty(site, with) > 0)
+            || with != without
+                && class
+                    .reach()
+                    .iter()
+                    .any(|near| on_duty(near.site, with) > on_duty(near.site, without))
+    }
+
+    /// Whether a step in effect since the last one that waits for time, or that one itself, helps
+    /// nobody: then what comes next is not waited for.
+    fn follows_one_in_vain(&self, class: &Class, plan: &Plan, step: &Step) -> bool {
+        let before = plan.steps[..usize::from(step.index.value())].iter().rev();
+        for earlier in before {
+            if class.has_taken(earlier) && !self.helps(class, earlier) {
+                return true;
+            }
+            if earlier.waits() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Arms the timer of the next step that waits for time.
+    fn arm_step(&mut self, id: CallId) {
+        let directory = self.directory.clone();
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.waits()) else {
+            return;
+        };
+        let class = self.classes.get(call.class);
+        let plan = class.course.governing().map(|part| part.plan);
+        let steps = plan.map_or(&[][..], |plan| &directory.plans[plan.index()].steps);
+        let pending = steps.iter().filter(|step| !class.has_taken(step));
         let waits = pending
             .flat_map(|step| &step.when)
             .filter_map(|when| match when {
                 Condition::After(wait) => Some(call.key.arrival + *wait),
-                Condition::QueueLongerThan(_) | Condition::NoAgentOnDuty => None,
+                _ => None,
             });
         let next = waits.min();
         let before = std::mem::replace(&mut call.step_at, next);
@@ -118,85 +178,37 @@ impl Acd {
     pub(crate) fn step_due(&mut self, now: Instant, id: CallId) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.step_at = None;
-            self.take_steps(now, id);
+            self.follow_plan(now, id);
         }
     }
 
-    /// A line's queue has one call more: steps that wait for its length may be met, for all its
-    /// calls. Each call takes a step once, so the work is spread over the calls.
-    pub(crate) fn queue_grew(&mut self, now: Instant, id: LineId) {
-        let waiting = self.waiting(id);
-        self.take_steps_of_line(
-            now,
-            id,
-            |when| matches!(*when, Condition::QueueLongerThan(length) if waiting > length as usize),
-        );
-    }
-
-    /// An agent of a site went off duty: perhaps nobody is left who could take a line's calls.
-    pub(crate) fn duty_ended(&mut self, now: Instant, site: SiteId) {
+    /// An agent of a site went off duty: perhaps nobody is left who could take a line's calls, or
+    /// whom a step in effect reaches. What waits behind such a step is not waited for, for all calls
+    /// alike: else a call that comes back from an offer, and is looked at for that, would reach
+    /// further than a more urgent one that only waits.
+    pub(crate) fn duty_ended(&mut self, site: SiteId) {
         let directory = self.directory.clone();
-        for &id in &directory.site_profile(site).lines {
-            if self.staff.on_duty(site, directory.line_profile(id)) == 0 {
-                self.take_steps_of_line(now, id, |when| *when == Condition::NoAgentOnDuty);
+        for &line in &directory.site_profile(site).lines {
+            if self.nobody_on_duty(line) {
+                self.review_line(line);
             }
         }
-        self.help_ended(now, site);
-    }
-
-    /// Nobody is left on duty where a step in effect reaches: what waits behind it is not waited for,
-    /// for all calls alike. Else a call that comes back from an offer, and is looked at for that,
-    /// would reach further than a more urgent one that only waits. Each call looked at takes a step,
-    /// so the work is spread over the calls.
-    fn help_ended(&mut self, now: Instant, site: SiteId) {
-        let left_alone = |line: &Line| self.staff.on_duty(site, line) == 0;
-        let mut behind = Vec::new();
-        for ((id, steps), class) in self.classes.iter() {
-            let line = self.directory.line_profile(id);
-            if class.reaches(site).is_some() && left_alone(line) && self.waits_in_vain(line, steps)
-            {
-                behind.extend(class.calls());
-            }
-        }
-        for key in behind {
-            self.take_steps(now, key.call);
-        }
-    }
-
-    /// Whether the next step that waits for time stands behind one in effect that helps nobody.
-    fn waits_in_vain(&self, line: &Line, taken: StepSet) -> bool {
-        let mut skip_wait = false;
-        for step in &line.steps {
-            let is_taken = taken.contains(step.index);
-            if step.waits() {
-                if skip_wait && !is_taken {
-                    return true;
-                }
-                skip_wait = false;
-            }
-            skip_wait |= is_taken && !self.helps(line, step);
-        }
-        false
-    }
-
-    /// Whether somebody is on duty where a step reaches.
-    fn helps(&self, line: &Line, step: &Step) -> bool {
-        let mut sites = step.reach.iter();
-        sites.any(|&(_, site)| self.staff.on_duty(site, line) > 0)
-    }
-
-    fn take_steps_of_line(
-        &mut self,
-        now: Instant,
-        id: LineId,
-        is_met: impl Fn(&Condition) -> bool,
-    ) {
-        let directory = self.directory.clone();
-        let steps = &directory.line_profile(id).steps;
-        for step in steps.iter().filter(|step| step.when.iter().any(&is_met)) {
-            for key in self.classes.without_step(id, step.index) {
-                self.take_steps(now, key.call);
-            }
+        let waits_in_vain = |class: &Class| {
+            let Some(part) = class.course.governing() else {
+                return false;
+            };
+            let plan = &directory.plans[part.plan.index()];
+            let mut pending = plan.steps.iter().filter(|step| !class.has_taken(step));
+            pending.any(|step| step.waits() && self.follows_one_in_vain(class, plan, step))
+        };
+        let in_vain: Vec<_> = self
+            .classes
+            .occupied()
+            .filter(|(_, class)| class.reaches(site).is_some() && waits_in_vain(class))
+            .map(|(id, _)| id)
+            .collect();
+        for class in in_vain {
+            self.reviews.insert(class, None);
         }
     }
 }

@@ -5,17 +5,20 @@ use std::time::{Duration, Instant};
 use crate::{
     acd::{Acd, Changed, Deadline},
     agent::{AgentState, AgentStateKind, NotReadyReason, Want},
-    event::{Event, Output, WithdrawReason},
-    ids::{AgentId, LineId},
+    call::With,
+    event::{Event, Ignored},
+    ids::{AgentId, Disposition},
+    output::{Output, WithdrawReason},
 };
 
 impl Acd {
     /// Changes an agent's state, and everything that is counted by it.
     pub(crate) fn set_state(&mut self, now: Instant, id: AgentId, state: AgentState) {
-        let profile = self.directory.agent_profile(id);
-        let (site, skills) = (profile.site, profile.profile);
-        let was_on_duty = self.is_on_duty(id);
+        let directory = self.directory.clone();
+        let profile = directory.agent_profile(id);
+        let (home, skills) = (profile.site, profile.profile);
         let agent = &mut self.agents[id.index()];
+        let was_on_duty = agent.is_on_duty();
         let before = std::mem::replace(&mut agent.state, state);
         let (from, to) = (before.kind(), agent.state.kind());
         if matches!(from, AgentStateKind::Talking | AgentStateKind::WrapUp) {
@@ -27,12 +30,21 @@ impl Acd {
         }
         agent.entered = now;
         let ends_at = agent.state.ends_at();
-        if let AgentState::Ready { since } = before {
-            self.staff.remove_ready(site, skills, since, id);
+        let became_ready = agent.state.ready_since();
+        for site in profile.sites() {
+            if let AgentState::Ready { since } = before {
+                self.staff.remove_ready(site, skills, since, id);
+            }
+            self.staff.change_state(site, skills, from, to);
+            if let Some(since) = became_ready {
+                self.staff.add_ready(site, skills, since, id);
+            }
         }
-        if let AgentState::Ready { since } = agent.state {
-            self.staff.add_ready(site, skills, since, id);
-            self.changed.push_back(Changed::Site(site));
+        if became_ready.is_some() {
+            if self.personal.contains_key(&id) {
+                self.changed.push_back(Changed::Agent(id));
+            }
+            self.changed.extend(profile.sites().map(Changed::Site));
         }
         if let Some(at) = before.ends_at() {
             self.deadlines.remove(&(at, Deadline::Agent(id)));
@@ -40,12 +52,12 @@ impl Acd {
         if let Some(at) = ends_at {
             self.deadlines.insert((at, Deadline::Agent(id)));
         }
-        self.counts[site.index()][from as usize] -= 1;
-        self.counts[site.index()][to as usize] += 1;
+        self.counts[home.index()][from as usize] -= 1;
+        self.counts[home.index()][to as usize] += 1;
         if from != to {
             self.emit(Event::AgentChanged {
                 agent: id,
-                site,
+                site: home,
                 from,
                 to,
             });
@@ -54,32 +66,36 @@ impl Acd {
         self.note_duty(now, id, was_on_duty);
     }
 
-    /// On duty: wants to take calls, and can, now or after the present one.
-    pub(crate) fn is_on_duty(&self, id: AgentId) -> bool {
-        use AgentStateKind::{Offered, Ready, Talking, WrapUp};
-        let agent = &self.agents[id.index()];
-        agent.want == Want::Ready
-            && matches!(agent.state.kind(), Ready | Offered | Talking | WrapUp)
-    }
-
     /// Keeps the counts of agents on duty after a change of state or want.
     fn note_duty(&mut self, now: Instant, id: AgentId, was: bool) {
-        let is = self.is_on_duty(id);
-        let profile = self.directory.agent_profile(id);
-        let (site, skills) = (profile.site, profile.profile);
-        match (was, is) {
-            (false, true) => self.staff.begin_duty(site, skills),
-            (true, false) => {
-                self.staff.end_duty(site, skills);
-                self.duty_ended(now, site);
+        let is = self.agents[id.index()].is_on_duty();
+        if was == is {
+            return;
+        }
+        let directory = self.directory.clone();
+        let profile = directory.agent_profile(id);
+        for site in profile.sites() {
+            if is {
+                self.staff.begin_duty(site, profile.profile);
+            } else {
+                self.staff.end_duty(site, profile.profile);
             }
-            _ => {}
+        }
+        for site in profile.sites() {
+            self.note_site_state(site);
+            if was {
+                self.duty_ended(site);
+            }
+        }
+        if was {
+            self.stop_awaiting_agent(now, id);
         }
     }
 
     pub(crate) fn set_want(&mut self, now: Instant, id: AgentId, want: Want) {
-        let was_on_duty = self.is_on_duty(id);
-        self.agents[id.index()].want = want;
+        let agent = &mut self.agents[id.index()];
+        let was_on_duty = agent.is_on_duty();
+        agent.want = want;
         self.note_duty(now, id, was_on_duty);
     }
 
@@ -97,9 +113,10 @@ impl Acd {
     }
 
     pub(crate) fn agent_wants_now(&mut self, now: Instant, id: AgentId, want: Want) {
-        if id.index() >= self.agents.len() {
-            return;
-        }
+        let Some(agent) = self.agents.get_mut(id.index()) else {
+            return self.ignore(Ignored::Agent(id));
+        };
+        (agent.unanswered, agent.declined) = (0, 0);
         let leaves = want != Want::Ready;
         self.set_want(now, id, want);
         match self.agents[id.index()].state {
@@ -138,18 +155,45 @@ impl Acd {
         }
     }
 
-    pub(crate) fn end_talk(&mut self, now: Instant, agent: AgentId, line: LineId) {
-        let wrap_up = self.directory.line_profile(line).wrap_up;
+    /// An agent's part in a call is over.
+    pub(crate) fn end_talk(&mut self, now: Instant, with: With) {
+        let wrap_up = self.wrap_up(with.agent, with.line);
+        let handled = now - with.since + wrap_up;
+        self.queues[with.line.index()].pace.handled(handled);
         if wrap_up.is_zero() {
-            self.settle(now, agent);
+            self.settle(now, with.agent);
         } else {
-            self.set_state(
-                now,
-                agent,
-                AgentState::WrapUp {
-                    until: now + wrap_up,
-                },
-            );
+            let until = now + wrap_up;
+            self.set_state(now, with.agent, AgentState::WrapUp { until });
+        }
+    }
+
+    /// An agent needs longer after a call.
+    pub(crate) fn extend_wrap_up(&mut self, now: Instant, id: AgentId, by: Duration) {
+        let limit = self.settings.wrap_up_max;
+        let state = self.agents.get(id.index());
+        let Some((AgentState::WrapUp { until }, entered)) =
+            state.map(|agent| (&agent.state, agent.entered))
+        else {
+            return self.ignore(Ignored::Agent(id));
+        };
+        let (before, latest) = (*until, entered + limit);
+        let until = (before + by).min(latest).max(before).max(now);
+        self.deadlines.remove(&(before, Deadline::Agent(id)));
+        self.deadlines.insert((until, Deadline::Agent(id)));
+        self.agents[id.index()].state = AgentState::WrapUp { until };
+    }
+
+    /// An agent says how the call that is there, or was there last, was closed.
+    pub(crate) fn dispose(&mut self, id: AgentId, code: Disposition) {
+        let agent = self.agents.get(id.index());
+        match agent.and_then(|agent| agent.last_call) {
+            Some(call) => self.emit(Event::Disposed {
+                call,
+                agent: id,
+                code,
+            }),
+            None => self.ignore(Ignored::Agent(id)),
         }
     }
 }

@@ -1,8 +1,37 @@
 //! What is configured, in the words of the configuration: names, not handles.
 
+mod plan;
+
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::ids::{Level, Priority};
+pub use self::plan::{
+    Condition, CrisisFlow, CrisisSpec, LastResort, PlanSpec, Reach, SiteState, StepSpec,
+};
+use crate::{
+    ids::{Disposition, Level, PauseReason, Priority},
+    requirement::Requirement,
+};
+
+/// Everything that a [`crate::Directory`] is built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectorySpec {
+    /// The sites.
+    pub sites: Vec<SiteSpec>,
+    /// The lines.
+    pub lines: Vec<LineSpec>,
+    /// The agents.
+    pub agents: Vec<AgentSpec>,
+    /// The overflow plans.
+    pub plans: Vec<PlanSpec>,
+    /// The crisis plans.
+    pub crises: Vec<CrisisSpec>,
+    /// The reasons for a pause that may be given; any word where the list is empty.
+    pub pause_reasons: Vec<PauseReason>,
+    /// The codes that a call may be closed with; any word where the list is empty.
+    pub dispositions: Vec<Disposition>,
+    /// Which rules these are, for who asks later why a call went where it went.
+    pub version: String,
+}
 
 /// A site (CRRA).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,22 +57,60 @@ pub struct LineSpec {
     pub id: String,
     /// The id of its home site.
     pub site: String,
-    /// The least level that an agent must have of each skill.
-    pub skills: BTreeMap<String, Level>,
+    /// What an agent must be able to do.
+    pub requirement: Requirement,
     /// The priority of its calls.
     pub priority: Priority,
     /// Within how long its calls should be answered.
     pub service_level: Duration,
     /// Which of several free agents is chosen.
     pub selection: Selection,
+    /// How many agents ring for one call: 1 to [`crate::PARALLEL_MAX`].
+    pub parallel: u8,
     /// How long an agent is rung.
     pub ring_time: Duration,
     /// How long an agent has after a call before the next.
     pub wrap_up: Duration,
+    /// How long a caller waits for the agent who had the same caller last, while others are free;
+    /// zero: not at all.
+    pub preferred: Duration,
+    /// Within how long of hanging up a caller who calls again has the first call's place; zero:
+    /// never.
+    pub resume_within: Duration,
     /// Since when a call that is transferred to it counts as waiting.
     pub transferred: Age,
+    /// Which priority a call that is transferred to it has.
+    pub transferred_priority: TransferredPriority,
+    /// Whether an agent who transfers a call to it stays until somebody has answered.
+    pub hand_over: HandOver,
     /// The name of its overflow plan.
     pub overflow: Option<String>,
+    /// The line that takes its new calls while the crisis flow of its site is open.
+    pub crisis_line: Option<String>,
+}
+
+impl LineSpec {
+    /// A line that asks for nothing and has no plan, with the usual times.
+    pub fn new(id: &str, site: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            site: site.to_owned(),
+            requirement: Requirement::All(Vec::new()),
+            priority: Priority::new(2).expect("2 is a priority"),
+            service_level: Duration::from_secs(30),
+            selection: Selection::LongestIdle,
+            parallel: 1,
+            ring_time: Duration::from_secs(15),
+            wrap_up: Duration::from_secs(5),
+            preferred: Duration::ZERO,
+            resume_within: Duration::ZERO,
+            transferred: Age::New,
+            transferred_priority: TransferredPriority::Kept,
+            hand_over: HandOver::Blind,
+            overflow: None,
+            crisis_line: None,
+        }
+    }
 }
 
 /// Since when a call that is sent on to another line counts as waiting there.
@@ -55,6 +122,25 @@ pub enum Age {
     New,
 }
 
+/// Which priority a call has after it was sent on to another line, unless the agent who sent it said
+/// so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransferredPriority {
+    /// The one that it had.
+    Kept,
+    /// That of the other line.
+    Line,
+}
+
+/// How calls are sent on to a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HandOver {
+    /// The agent who sends a call on is free at once.
+    Blind,
+    /// The agent keeps the caller company until an agent of the line has answered.
+    Attended,
+}
+
 /// An agent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentSpec {
@@ -62,6 +148,8 @@ pub struct AgentSpec {
     pub id: String,
     /// The id of the home site.
     pub site: String,
+    /// The id of a second site whose calls are the agent's own as well: reinforcement, remote work.
+    pub second_site: Option<String>,
     /// Skills with their levels.
     pub skills: BTreeMap<String, Level>,
     /// What the agent wants when the node starts.
@@ -79,53 +167,6 @@ pub enum StartState {
     LoggedOut,
 }
 
-/// An overflow plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlanSpec {
-    /// Its name.
-    pub name: String,
-    /// How much later than its arrival a call counts at a helping site, so that the site's own
-    /// callers come first.
-    pub home_advantage: Duration,
-    /// Its steps, in order; 16 at most.
-    pub steps: Vec<StepSpec>,
-}
-
-/// A step of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepSpec {
-    /// It takes effect when any of these is met.
-    pub when: Vec<Condition>,
-    /// From where else an agent may come then.
-    pub widen: Vec<Reach>,
-}
-
-/// When a step takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// The call has waited this long.
-    After(Duration),
-    /// More calls than this wait on the line.
-    QueueLongerThan(u32),
-    /// Nobody is on duty at the line's home site who could take its calls.
-    NoAgentOnDuty,
-}
-
-/// From where an agent may come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// The home site's neighbours.
-    Neighbours,
-    /// All sites of its region.
-    Region,
-    /// All sites of its zone.
-    Zone,
-    /// All sites.
-    Nation,
-    /// The site of this id; it counts as near as a neighbour.
-    Site(String),
-}
-
 /// Which of several eligible agents in the nearest ring is chosen. Ties go to who has been idle
 /// longest, then to the lowest agent id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,4 +179,6 @@ pub enum Selection {
     LeastSkilled,
     /// The lowest share of talk and wrap-up in the time since log-in.
     LeastOccupied,
+    /// Who comes next by id after the one whom the line asked last.
+    RoundRobin,
 }

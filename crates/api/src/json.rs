@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::{
     AgentView, CallView, Event, LineView, SiteView, StatusView, Transferred,
-    acd::{AgentState, Directory, Event as Acd, StepIndex, Want},
+    acd::{AgentState, Directory, Event as Acd, StepRef, Want},
     call::StageView,
     sip::headers::Attestation,
 };
@@ -280,7 +280,8 @@ fn distribution(directory: &Directory, event: &Acd) -> Option<(&'static str, Val
     let line_id = |line| directory.line_profile(line).id.as_str();
     let agent_id = |agent| directory.agent_profile(agent).id.as_str();
     let site_id = |site| directory.site_profile(site).id.as_str();
-    let step = |step: &Option<StepIndex>| step.map(|step| step.value() + 1);
+    let number = |step: &StepRef| step.step.value() + 1;
+    let step = |step: &Option<StepRef>| step.as_ref().map(number);
     Some(match event {
         Acd::AgentChanged {
             agent,
@@ -332,7 +333,8 @@ fn distribution(directory: &Directory, event: &Acd) -> Option<(&'static str, Val
             "overflow-step-taken",
             json!({
                 "line": line_id(*line),
-                "overflow_step": step.value() + 1,
+                "plan": directory.plan_name(step.plan),
+                "overflow_step": number(step),
                 "waited_seconds": waited.as_secs_f64(),
             }),
         ),

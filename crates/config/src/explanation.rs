@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acd::{AgentId, Condition, Directory, LineId, SiteId};
+use acd::{AgentId, Condition, Directory, LastResort, LineId, Relax, Requirement, SiteId};
 use engine::{Config, Dialled};
 use sip_proxy::{NumberStyle, Trunk};
 
@@ -66,8 +66,8 @@ pub struct LineFact {
     pub site: String,
     /// The priority of its calls, 0 first.
     pub priority: u8,
-    /// The least level of each skill.
-    pub skills: Vec<(String, u8)>,
+    /// What it asks of an agent.
+    pub requirement: Requirement,
     /// Whether it is shed last under load.
     pub is_emergency: bool,
     /// The agents of the home site who can serve it.
@@ -83,6 +83,12 @@ pub struct StepFact {
     pub when: Vec<Condition>,
     /// Whom it brings within reach of other sites, the nearest first; an earlier step may have before.
     pub adds: Vec<(String, Vec<String>)>,
+    /// How less it asks of agents.
+    pub relaxes: Option<Relax>,
+    /// By how much it makes the call more urgent.
+    pub raises: u8,
+    /// Whether it turns the caller away.
+    pub rejects: bool,
 }
 
 /// An agent.
@@ -304,10 +310,13 @@ impl Reader<'_> {
 
     fn line(&self, id: LineId) -> LineFact {
         let profile = self.directory.line_profile(id);
-        let steps = self.directory.steps(id).map(|step| {
+        let steps = self.directory.steps(id).into_iter().map(|step| {
             let others = step.sites.into_iter().filter(|&site| site != profile.site);
             StepFact {
                 when: step.when.to_vec(),
+                relaxes: step.relax.cloned(),
+                raises: step.raise,
+                rejects: step.last_resort == Some(&LastResort::Reject),
                 adds: others
                     .map(|site| (self.site_id(site), self.who_serves(id, site)))
                     .collect(),
@@ -318,11 +327,7 @@ impl Reader<'_> {
             id: profile.id.clone(),
             site: self.site_id(profile.site),
             priority: profile.priority.value(),
-            skills: profile
-                .skills
-                .iter()
-                .map(|(skill, level)| (skill.clone(), level.value()))
-                .collect(),
+            requirement: profile.requirement.clone(),
             is_emergency: !self.config.partner_lines.contains(&id),
             home: self.who_serves(id, profile.site),
             steps,

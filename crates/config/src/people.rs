@@ -1,13 +1,14 @@
 //! Sites, lines, agents and overflow plans.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+mod plans;
+mod skills;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use acd::{
-    AgentId, AgentSpec, Condition, Directory, Level, LineId, LineSpec, PlanSpec, Priority, Reach,
-    Selection, SiteSpec, StartState, StepSpec,
+    AgentId, AgentSpec, CrisisSpec, Directory, DirectorySpec, Disposition, HandOver, LineId,
+    LineSpec, PARALLEL_MAX, PauseReason, PlanSpec, Priority, Selection, SiteSpec, StartState,
+    TransferredPriority,
 };
 use sip::UriBuf;
 
@@ -26,6 +27,10 @@ pub(crate) struct People {
     lines: Vec<LineEntry>,
     agents: Vec<AgentEntry>,
     plans: Vec<PlanSpec>,
+    crises: Vec<CrisisSpec>,
+    pause_reasons: Vec<PauseReason>,
+    dispositions: Vec<Disposition>,
+    version: String,
 }
 
 /// A line with what the distributor does not need.
@@ -96,6 +101,17 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
     people
         .plans
         .extend(plans.iter().filter_map(|table| reader.plan(table)));
+    let crises = root.tables("crisis", "[[crisis]]");
+    people
+        .crises
+        .extend(crises.iter().filter_map(|table| reader.crisis(table)));
+    if let Some(table) = root.table("agents", "[agents]") {
+        let words = table.strings("pause_reasons");
+        people.pause_reasons = reader.words(&words, PauseReason::new);
+        let words = table.strings("dispositions");
+        people.dispositions = reader.words(&words, Disposition::new);
+        table.finish();
+    }
     reader.check_references();
     people
 }
@@ -130,9 +146,17 @@ impl People {
         if report.has_errors() {
             return None;
         }
-        let lines = self.lines.iter().map(|line| line.spec.clone()).collect();
-        let agents = self.agents.iter().map(|agent| agent.spec.clone()).collect();
-        match Directory::build(self.sites.clone(), lines, agents, self.plans.clone()) {
+        let spec = DirectorySpec {
+            sites: self.sites.clone(),
+            lines: self.lines.iter().map(|line| line.spec.clone()).collect(),
+            agents: self.agents.iter().map(|agent| agent.spec.clone()).collect(),
+            plans: self.plans.clone(),
+            crises: self.crises.clone(),
+            pause_reasons: self.pause_reasons.clone(),
+            dispositions: self.dispositions.clone(),
+            version: self.version.clone(),
+        };
+        match Directory::build(spec) {
             Ok(directory) => {
                 self.warn_of_lines_nobody_serves(&directory, report);
                 Some(directory)
@@ -285,38 +309,30 @@ impl Reader<'_> {
         let site = table.required("site", "the id of a site");
         let numbers = table.strings("numbers");
         let trunks = table.strings("trunks");
-        let skills = self.skills(table);
-        let priority = table.integer("priority", 0, 9).map_or(2, |at| at.value);
-        let service_level = table.duration("service_level").map(|at| at.value);
-        let selection = table.word("selection", &SELECTIONS).map(|at| at.value);
-        let ring_time = table.positive_duration("ring_time").map(|at| at.value);
-        let wrap_up = table.duration("wrap_up").map(|at| at.value);
-        let ages = [
-            ("since-transfer", acd::Age::New),
-            ("since-arrival", acd::Age::Kept),
-        ];
-        let transferred = table.word("transferred_waits", &ages);
         let overflow = table.string("overflow");
+        let crisis_line = table.string("crisis_line");
         let service = table.word("service", &SERVICES).map(|at| at.value);
+        let mut spec = LineSpec::new(
+            id.as_deref().unwrap_or_default(),
+            site.as_ref().map_or("", |at| &at.value),
+        );
+        self.read_service(table, &mut spec);
+        self.read_transfer(table, &mut spec);
         table.finish();
-        for (kind, name) in [("site", &site), ("overflow", &overflow)] {
+        let named = [
+            ("site", &site),
+            ("overflow", &overflow),
+            ("line", &crisis_line),
+        ];
+        for (kind, name) in named {
             if let Some(name) = name {
                 self.refer(&by, kind, name.clone());
             }
         }
-        Some(LineEntry {
-            spec: LineSpec {
-                id: id?,
-                site: site?.value,
-                skills,
-                priority: priority_of(priority),
-                service_level: service_level.unwrap_or(Duration::from_secs(30)),
-                selection: selection.unwrap_or(Selection::LongestIdle),
-                ring_time: ring_time.unwrap_or(Duration::from_secs(15)),
-                wrap_up: wrap_up.unwrap_or(Duration::from_secs(5)),
-                transferred: transferred.map_or(acd::Age::New, |at| at.value),
-                overflow: overflow.map(|at| at.value),
-            },
+        spec.overflow = overflow.map(|at| at.value);
+        spec.crisis_line = crisis_line.map(|at| at.value);
+        id.and(site).map(|_| LineEntry {
+            spec,
             numbers,
             trunks,
             service: service.unwrap_or(Service::Emergency),
@@ -324,15 +340,74 @@ impl Reader<'_> {
         })
     }
 
+    /// How a line's calls are served.
+    fn read_service(&self, table: &Table<'_>, spec: &mut LineSpec) {
+        spec.requirement = self.requirement(table);
+        let priority = table.integer("priority", 0, 9).map_or(2, |at| at.value);
+        spec.priority = priority_of(priority);
+        let selection = table.word("selection", &SELECTIONS).map(|at| at.value);
+        spec.selection = selection.unwrap_or(spec.selection);
+        let parallel = table.integer("parallel", 1, i64::from(PARALLEL_MAX));
+        let parallel = parallel.and_then(|at| u8::try_from(at.value).ok());
+        spec.parallel = parallel.unwrap_or(spec.parallel);
+        let times = [
+            ("service_level", &mut spec.service_level),
+            ("wrap_up", &mut spec.wrap_up),
+            ("preferred_agent", &mut spec.preferred),
+            ("resume_within", &mut spec.resume_within),
+        ];
+        for (key, time) in times {
+            *time = table.duration(key).map_or(*time, |at| at.value);
+        }
+        let ring_time = table.positive_duration("ring_time").map(|at| at.value);
+        spec.ring_time = ring_time.unwrap_or(spec.ring_time);
+    }
+
+    /// How calls are sent on to a line.
+    fn read_transfer(&self, table: &Table<'_>, spec: &mut LineSpec) {
+        let ages = [
+            ("since-transfer", acd::Age::New),
+            ("since-arrival", acd::Age::Kept),
+        ];
+        let transferred = table.word("transferred_waits", &ages);
+        spec.transferred = transferred.map_or(spec.transferred, |at| at.value);
+        let priorities = [
+            ("kept", TransferredPriority::Kept),
+            ("of-the-line", TransferredPriority::Line),
+        ];
+        let priority = table.word("transferred_priority", &priorities);
+        spec.transferred_priority = priority.map_or(spec.transferred_priority, |at| at.value);
+        let ways = [("blind", HandOver::Blind), ("attended", HandOver::Attended)];
+        let hand_over = table.word("hand_over", &ways);
+        spec.hand_over = hand_over.map_or(spec.hand_over, |at| at.value);
+    }
+
+    /// Words of a list; what is no such word is told.
+    fn words<T>(&self, words: &[At<String>], new: impl Fn(&str) -> Option<T>) -> Vec<T> {
+        let word = |at: &At<String>| {
+            let word = new(&at.value);
+            if word.is_none() {
+                let message = format!(
+                    "`{}`: 1 to 32 lower-case letters, digits and hyphens",
+                    at.value
+                );
+                self.report.error(&at.span, message);
+            }
+            word
+        };
+        words.iter().filter_map(word).collect()
+    }
+
     fn agent(&mut self, table: &Table<'_>) -> Option<AgentEntry> {
         let id = self.id(table, "id", "agent", "\"arm-67-1\"");
         let by = format!("agent {}", id.as_deref().unwrap_or("?"));
         let site = table.required("site", "the id of a site");
+        let second_site = table.string("second_site");
         let skills = self.skills(table);
         let contact = table.string("contact");
         let start = table.word("start", &STARTS).map(|at| at.value);
         table.finish();
-        if let Some(site) = &site {
+        for site in site.iter().chain(&second_site) {
             self.refer(&by, "site", site.clone());
         }
         let contact = contact.and_then(|contact| self.contact(&contact));
@@ -340,6 +415,7 @@ impl Reader<'_> {
         let spec = AgentSpec {
             id: id?,
             site: site?.value,
+            second_site: second_site.map(|at| at.value),
             skills,
             start,
         };
@@ -362,109 +438,6 @@ impl Reader<'_> {
         self.report.error(&text.span, message);
         None
     }
-
-    fn plan(&mut self, table: &Table<'_>) -> Option<PlanSpec> {
-        let name = self.id(table, "name", "overflow", "\"mutual-aid\"");
-        let by = format!("overflow {}", name.as_deref().unwrap_or("?"));
-        let home_advantage = table.duration("home_advantage").map(|at| at.value);
-        let tables = table.tables("step", "[[overflow.step]]");
-        table.finish();
-        if let Some(first_too_many) = tables.get(acd::STEPS_MAX) {
-            let message = format!("{by} has more than {} steps", acd::STEPS_MAX);
-            self.report.error(first_too_many.span(), message);
-        }
-        let mut steps: Vec<StepSpec> = Vec::new();
-        let mut last_after = Duration::ZERO;
-        for table in &tables {
-            let step = self.step(table, &by);
-            let after = step.when.iter().find_map(|when| match when {
-                Condition::After(wait) => Some(*wait),
-                _ => None,
-            });
-            if let Some(after) = after {
-                if after < last_after {
-                    let message = format!("{by}: this step comes before the one above it");
-                    self.report.warn(table.span(), message);
-                }
-                last_after = after.max(last_after);
-            }
-            steps.push(step);
-        }
-        let home_advantage = home_advantage.unwrap_or(Duration::ZERO);
-        Some(PlanSpec {
-            name: name?,
-            home_advantage,
-            steps,
-        })
-    }
-
-    fn step(&mut self, table: &Table<'_>, by: &str) -> StepSpec {
-        let mut when = Vec::new();
-        when.extend(table.duration("after").map(|at| Condition::After(at.value)));
-        let longer = table.integer("queue_longer_than", 0, 1_000_000);
-        let longer = longer.and_then(|at| u32::try_from(at.value).ok());
-        when.extend(longer.map(Condition::QueueLongerThan));
-        for word in table.string_or_strings("when") {
-            match word.value.as_str() {
-                "no-agent-on-duty" => when.push(Condition::NoAgentOnDuty),
-                other => {
-                    let message = format!("`when`: `{other}` is not one of \"no-agent-on-duty\"");
-                    self.report.error(&word.span, message);
-                }
-            }
-        }
-        let widen = table.string_or_strings("widen");
-        table.finish();
-        if when.is_empty() {
-            let message = format!(
-                "{by}: this step has no condition; write after = \"20s\", queue_longer_than = 5 or \
-                 when = \"no-agent-on-duty\""
-            );
-            self.report.error(table.span(), message);
-        }
-        if widen.is_empty() {
-            let message = format!("{by}: this step does nothing; write widen = [\"neighbours\"]");
-            self.report.error(table.span(), message);
-        }
-        let widen = widen.into_iter().map(|word| self.reach(by, word)).collect();
-        StepSpec { when, widen }
-    }
-
-    /// A reach by its word, or a site by its id.
-    fn reach(&mut self, by: &str, word: At<String>) -> Reach {
-        match word.value.as_str() {
-            "neighbours" => Reach::Neighbours,
-            "region" => Reach::Region,
-            "zone" => Reach::Zone,
-            "nation" => Reach::Nation,
-            _ => {
-                let site = word.value.clone();
-                let by = format!("{by}: `widen` takes neighbours, region, zone, nation or a site");
-                self.refer(&by, "site", word);
-                Reach::Site(site)
-            }
-        }
-    }
-
-    fn skills(&self, table: &Table<'_>) -> BTreeMap<String, Level> {
-        let mut skills = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        for (name, value) in table.entries("skills") {
-            let level = value.get_ref().as_integer().and_then(|number| {
-                let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
-                u8::try_from(number).ok().and_then(Level::new)
-            });
-            let Some(level) = level else {
-                let message = format!("skill `{}`: its level must be 1 to 10", name.value);
-                self.report.error(&name.span, message);
-                continue;
-            };
-            if seen.insert(name.value.clone()) {
-                skills.insert(name.value, level);
-            }
-        }
-        skills
-    }
 }
 
 fn priority_of(number: i64) -> Priority {
@@ -472,11 +445,12 @@ fn priority_of(number: i64) -> Priority {
     number.expect("Table::integer has kept it to 0 to 9")
 }
 
-const SELECTIONS: [(&str, Selection); 4] = [
+const SELECTIONS: [(&str, Selection); 5] = [
     ("longest-idle", Selection::LongestIdle),
     ("most-skilled", Selection::MostSkilled),
     ("least-skilled", Selection::LeastSkilled),
     ("least-occupied", Selection::LeastOccupied),
+    ("round-robin", Selection::RoundRobin),
 ];
 
 const STARTS: [(&str, StartState); 3] = [

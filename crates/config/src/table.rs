@@ -228,10 +228,19 @@ impl<'a> Table<'a> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
-        let Some(table) = value.get_ref().as_table() else {
+        let entries = self.entries_of(value);
+        if entries.is_none() {
             self.wrong_type(key, value, "a table such as { amu = 1 }");
-            return Vec::new();
-        };
+        }
+        entries.unwrap_or_default()
+    }
+
+    /// The entries of a table within this one, in the order of their names; `None` of anything else.
+    pub(crate) fn entries_of(
+        &self,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Option<Vec<(At<String>, &'a Spanned<DeValue<'a>>)>> {
+        let table = value.get_ref().as_table()?;
         let entry = |(name, value): (&Spanned<_>, &'a Spanned<DeValue<'a>>)| {
             let name: &std::borrow::Cow<'_, str> = name.get_ref();
             (
@@ -242,7 +251,13 @@ impl<'a> Table<'a> {
                 value,
             )
         };
-        table.iter().map(entry).collect()
+        Some(table.iter().map(entry).collect())
+    }
+
+    /// Whether a key holds a table.
+    pub(crate) fn is_table(&self, key: &'static str) -> bool {
+        let value = self.table.get(key);
+        value.is_some_and(|value| value.get_ref().is_table())
     }
 
     /// A table inside, if it is there.

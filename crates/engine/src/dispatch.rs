@@ -108,6 +108,17 @@ impl Engine {
                 }
             }
             acd::Output::Probe { agent } => self.probe(now, agent),
+            // Announcements need media, and diverting a leg of its own: configuration does not offer
+            // them yet.
+            acd::Output::Announce { .. }
+            | acd::Output::Divert { .. }
+            | acd::Output::DivertWithdrawn { .. } => {}
+            acd::Output::Reject { call } => {
+                if let Some(number) = self.records.by_acd(call) {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    self.calls.end(now, &mut self.layer, number, status);
+                }
+            }
             acd::Output::Event(event) => {
                 self.note_distribution(now, &event);
                 self.emit(Event::Distribution(event));

@@ -175,6 +175,7 @@ impl Engine {
             unreachable_after: settings.unreachable_after,
             unreachable_retry: settings.unreachable_retry,
             refusal_retry: settings.refusal_retry,
+            ..acd::Settings::default()
         };
         Self {
             layer,

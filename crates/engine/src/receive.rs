@@ -221,6 +221,7 @@ impl Engine {
             call: acd_id(number),
             line,
             priority: None,
+            caller: None,
         };
         self.acd.handle_input(now, arrived);
     }

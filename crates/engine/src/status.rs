@@ -148,9 +148,12 @@ impl Engine {
 
     fn call_view(&self, now: Instant, number: CallNumber, record: &Record) -> CallView {
         let acd_call = self.acd.call(acd_id(number));
-        let agent = acd_call.as_ref().and_then(|call| match call.phase {
-            CallPhase::Waiting => None,
-            CallPhase::Offered { agent, .. } | CallPhase::Talking { agent } => Some(agent),
+        let agent = acd_call.as_ref().and_then(|call| match &call.phase {
+            CallPhase::Waiting { held_by } => *held_by,
+            CallPhase::Offered { offers, held_by } => {
+                held_by.or_else(|| offers.first().map(|&(_, agent)| agent))
+            }
+            CallPhase::Talking { agent } => Some(*agent),
         });
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         CallView {
@@ -166,7 +169,7 @@ impl Engine {
             priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
             agent,
             steps: acd_call
-                .map(|call| call.steps.iter().map(|step| step.value() + 1).collect())
+                .map(|call| call.steps.iter().map(|at| at.step.value() + 1).collect())
                 .unwrap_or_default(),
         }
     }
@@ -181,7 +184,9 @@ const fn span_of(state: &AgentState) -> (Option<Instant>, Option<Instant>) {
                 NotReadyReason::Busy { retry_at } | NotReadyReason::Declined { retry_at } => {
                     Some(*retry_at)
                 }
-                NotReadyReason::Pause(_) | NotReadyReason::NoAnswer => None,
+                NotReadyReason::Pause(_)
+                | NotReadyReason::NoAnswer
+                | NotReadyReason::DeclinedTooOften => None,
             };
             (Some(*since), until)
         }

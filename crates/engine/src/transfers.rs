@@ -276,8 +276,14 @@ impl Engine {
             });
         }
         let call_id = acd_id(call);
-        self.acd
-            .handle_input(now, acd::Input::CallMoved { call: call_id, to });
+        self.acd.handle_input(
+            now,
+            acd::Input::CallMoved {
+                call: call_id,
+                to,
+                priority: None,
+            },
+        );
         self.calls.release_agent(now, &mut self.layer, call);
     }
 
@@ -424,6 +430,7 @@ impl Engine {
                     call: acd_id(call),
                     line,
                     priority: None,
+                    caller: None,
                 },
             );
         }

@@ -150,7 +150,7 @@ impl Metrics {
                 if let Some(step) = step {
                     let home = self.directory.line_profile(*line).site;
                     let (from, to) = (self.site_id(home), self.site_id(*site));
-                    let step = (step.value() + 1).to_string();
+                    let step = (step.step.value() + 1).to_string();
                     let labels = [from, to, step.as_str()];
                     self.series.overflow.with_label_values(&labels).inc();
                 }

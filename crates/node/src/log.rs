@@ -88,7 +88,7 @@ fn node_event(directory: &Directory, event: &Event) {
             debug!(
                 number = call.value(),
                 agent = directory.agent_profile(*agent).id,
-                overflow_step = step.map(|step| step.value() + 1),
+                overflow_step = step.map(|step| step.step.value() + 1),
                 "answered"
             );
         }

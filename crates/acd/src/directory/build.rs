@@ -1,66 +1,21 @@
 //! From what is written to what is decided by: names are resolved, and everything that is wrong is
 //! told at once.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Agent, Directory, Line, Profile, Ring, STEPS_MAX, Site, Step};
+use super::{
+    Agent, Crisis, Directory, DirectoryError, Line, Plan, Profile, Ring, Site, Step, check::check,
+};
 use crate::{
     ids::{Level, LineId, PlanId, ProfileId, SiteId, SkillId, StepIndex},
-    spec::{AgentSpec, LineSpec, PlanSpec, Reach, SiteSpec},
+    spec::{AgentSpec, CrisisSpec, DirectorySpec, LineSpec, PlanSpec, Reach, SiteSpec, StepSpec},
 };
-
-/// What is wrong with a directory. Each error names the item.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DirectoryError {
-    /// Two items of one kind have one id.
-    #[error("{kind} `{id}` is defined twice")]
-    Duplicate {
-        /// `site`, `line`, `agent` or `overflow`.
-        kind: &'static str,
-        /// The id.
-        id: String,
-    },
-    /// An item names a site that is not defined.
-    #[error("{by}: site `{site}` is not defined")]
-    UnknownSite {
-        /// Who names it.
-        by: String,
-        /// The site.
-        site: String,
-    },
-    /// A line names a plan that is not defined.
-    #[error("{by}: overflow plan `{plan}` is not defined")]
-    UnknownPlan {
-        /// Who names it.
-        by: String,
-        /// The plan.
-        plan: String,
-    },
-    /// A plan has more than [`STEPS_MAX`] steps.
-    #[error("overflow `{plan}` has {steps} steps; 16 are the most")]
-    TooManySteps {
-        /// The plan.
-        plan: String,
-        /// Its steps.
-        steps: usize,
-    },
-    /// More items of one kind than handles can number.
-    #[error("too many items of kind {kind}")]
-    TooMany {
-        /// Which kind.
-        kind: &'static str,
-    },
-}
 
 /// Names to handles, while a directory is built.
 struct Names {
     sites: BTreeMap<String, usize>,
+    lines: BTreeMap<String, usize>,
     plans: BTreeMap<String, usize>,
-    skills: BTreeMap<String, SkillId>,
 }
 
 impl Directory {
@@ -68,25 +23,29 @@ impl Directory {
     ///
     /// # Errors
     /// Everything that is wrong, not only the first thing.
-    pub fn build(
-        mut sites: Vec<SiteSpec>,
-        mut lines: Vec<LineSpec>,
-        mut agents: Vec<AgentSpec>,
-        mut plans: Vec<PlanSpec>,
-    ) -> Result<Self, Vec<DirectoryError>> {
-        sites.sort_by(|a, b| a.id.cmp(&b.id));
-        lines.sort_by(|a, b| a.id.cmp(&b.id));
-        agents.sort_by(|a, b| a.id.cmp(&b.id));
-        plans.sort_by(|a, b| a.name.cmp(&b.name));
-        let errors = check(&sites, &lines, &agents, &plans);
+    pub fn build(mut spec: DirectorySpec) -> Result<Self, Vec<DirectoryError>> {
+        spec.sites.sort_by(|a, b| a.id.cmp(&b.id));
+        spec.lines.sort_by(|a, b| a.id.cmp(&b.id));
+        spec.agents.sort_by(|a, b| a.id.cmp(&b.id));
+        spec.plans.sort_by(|a, b| a.name.cmp(&b.name));
+        spec.crises.sort_by(|a, b| a.name.cmp(&b.name));
+        let errors = check(&spec);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let names = Names::new(&sites, &lines, &agents, &plans);
-        let mut directory = Self::default();
-        directory.add_sites(sites, &names);
-        directory.add_agents(agents, &names);
-        directory.add_lines(lines, &plans, &names);
+        let names = Names::new(&spec);
+        let mut directory = Self {
+            skills: skills(&spec),
+            pause_reasons: spec.pause_reasons.into_iter().collect(),
+            dispositions: spec.dispositions.into_iter().collect(),
+            version: spec.version,
+            ..Self::default()
+        };
+        directory.add_sites(spec.sites, &names);
+        directory.add_agents(spec.agents, &names);
+        directory.add_plans(&spec.plans, &names);
+        directory.add_lines(spec.lines, &names);
+        directory.add_crises(spec.crises, &names);
         Ok(directory)
     }
 
@@ -101,7 +60,7 @@ impl Directory {
                 neighbours,
                 reserve: spec.reserve as usize,
                 lines: Vec::new(),
-                profiles: BTreeSet::new(),
+                agents: 0,
             });
         }
     }
@@ -109,65 +68,92 @@ impl Directory {
     fn add_agents(&mut self, specs: Vec<AgentSpec>, names: &Names) {
         let mut known: BTreeMap<Profile, ProfileId> = BTreeMap::new();
         for spec in specs {
-            let profile = names.profile(&spec.skills);
+            let profile = self.profile(&spec.skills);
             let next = ProfileId::new(known.len());
             let profile_id = *known.entry(profile.clone()).or_insert(next);
             if profile_id == next {
                 self.profiles.push(profile);
             }
             let site = names.site(&spec.site);
-            self.sites[site.index()].profiles.insert(profile_id);
-            self.agents.push(Agent {
+            let second_site = spec.second_site.map(|id| names.site(&id));
+            let agent = Agent {
                 id: spec.id,
                 site,
+                second_site: second_site.filter(|&second| second != site),
                 skills: spec.skills,
                 start: spec.start,
                 profile: profile_id,
+            };
+            for site in agent.sites() {
+                self.sites[site.index()].agents += 1;
+            }
+            self.agents.push(agent);
+        }
+    }
+
+    fn add_plans(&mut self, specs: &[PlanSpec], names: &Names) {
+        for spec in specs {
+            let step = |(index, step)| self.resolve(index, step, names);
+            let steps = spec.steps.iter().enumerate().map(step).collect();
+            self.plans.push(Plan {
+                name: spec.name.clone(),
+                home_advantage: spec.home_advantage,
+                steps,
             });
         }
     }
 
-    fn add_lines(&mut self, specs: Vec<LineSpec>, plans: &[PlanSpec], names: &Names) {
+    fn add_lines(&mut self, specs: Vec<LineSpec>, names: &Names) {
         for spec in specs {
             let id = LineId::new(self.lines.len());
             let site = names.site(&spec.site);
-            let plan = spec.overflow.as_ref().map(|name| names.plan(name));
-            let plan_spec = plan.map(|plan| &plans[plan.index()]);
-            let wanted = names.profile(&spec.skills);
-            let qualified = self
-                .profiles
-                .iter()
-                .map(|has| sum_if_qualified(has, &wanted))
-                .collect();
-            let steps = plan_spec
-                .map(|plan| self.resolve(plan, site, names))
-                .unwrap_or_default();
             self.sites[site.index()].lines.push(id);
             self.lines.push(Line {
                 id: spec.id,
                 site,
-                skills: spec.skills,
+                requirement: spec.requirement,
                 priority: spec.priority,
                 service_level: spec.service_level,
                 selection: spec.selection,
+                parallel: usize::from(spec.parallel),
                 ring_time: spec.ring_time,
                 wrap_up: spec.wrap_up,
+                preferred: spec.preferred,
+                resume_within: spec.resume_within,
                 transferred: spec.transferred,
-                plan,
-                home_advantage: plan_spec.map_or(Duration::ZERO, |plan| plan.home_advantage),
-                steps,
-                qualified,
+                transferred_priority: spec.transferred_priority,
+                hand_over: spec.hand_over,
+                plan: spec.overflow.map(|name| names.plan(&name)),
+                crisis_line: spec.crisis_line.map(|id| names.line(&id)),
             });
         }
     }
 
-    fn resolve(&self, plan: &PlanSpec, home: SiteId, names: &Names) -> Vec<Step> {
-        let step = |(index, step): (usize, &crate::spec::StepSpec)| Step {
+    fn add_crises(&mut self, specs: Vec<CrisisSpec>, names: &Names) {
+        for spec in specs {
+            self.crises.push(Crisis {
+                name: spec.name,
+                plan: spec.overflow.map(|name| names.plan(&name)),
+                reserve: spec.reserve.map(|reserve| reserve as usize),
+                wrap_up: spec.wrap_up,
+                announcement: spec.announcement.map(Into::into),
+                flow: spec.flow,
+            });
+        }
+    }
+
+    fn resolve(&self, index: usize, spec: &StepSpec, names: &Names) -> Step {
+        let reach = |home| self.reach(home, &spec.widen, names);
+        Step {
             index: StepIndex::new(index),
-            when: step.when.clone(),
-            reach: self.reach(home, &step.widen, names),
-        };
-        plan.steps.iter().enumerate().map(step).collect()
+            when: spec.when.clone(),
+            widens: !spec.widen.is_empty(),
+            relax: spec.relax.clone(),
+            raise: spec.raise,
+            announce: spec.announce.as_deref().map(Into::into),
+            last_resort: spec.last_resort.clone(),
+            reach: self.sites().map(reach).collect(),
+        }
     }
 
     /// The sites of some reaches, nearest first, without the home site.
@@ -211,31 +197,23 @@ impl Directory {
             Ring::Nation
         }
     }
+
+    fn profile(&self, skills: &BTreeMap<String, Level>) -> Profile {
+        let level = |(skill, &level): (&String, &Level)| (self.skills[skill], level);
+        skills.iter().map(level).collect()
+    }
 }
 
 impl Names {
-    fn new(
-        sites: &[SiteSpec],
-        lines: &[LineSpec],
-        agents: &[AgentSpec],
-        plans: &[PlanSpec],
-    ) -> Self {
+    fn new(spec: &DirectorySpec) -> Self {
         let numbered = |ids: Vec<&String>| {
-            ids.into_iter()
-                .enumerate()
-                .map(|(index, id)| (id.clone(), index))
-                .collect()
+            let ids = ids.into_iter().enumerate();
+            ids.map(|(index, id)| (id.clone(), index)).collect()
         };
-        let of_lines = lines.iter().flat_map(|line| line.skills.keys());
-        let of_agents = agents.iter().flat_map(|agent| agent.skills.keys());
-        let skills: BTreeSet<_> = of_lines.chain(of_agents).collect();
-        let skills = skills.into_iter().enumerate();
         Self {
-            sites: numbered(sites.iter().map(|site| &site.id).collect()),
-            plans: numbered(plans.iter().map(|plan| &plan.name).collect()),
-            skills: skills
-                .map(|(index, skill)| (skill.clone(), SkillId::new(index)))
-                .collect(),
+            sites: numbered(spec.sites.iter().map(|site| &site.id).collect()),
+            lines: numbered(spec.lines.iter().map(|line| &line.id).collect()),
+            plans: numbered(spec.plans.iter().map(|plan| &plan.name).collect()),
         }
     }
 
@@ -243,106 +221,22 @@ impl Names {
         SiteId::new(*self.sites.get(id).expect("check has found every site"))
     }
 
+    fn line(&self, id: &str) -> LineId {
+        LineId::new(*self.lines.get(id).expect("check has found every line"))
+    }
+
     fn plan(&self, name: &str) -> PlanId {
         PlanId::new(*self.plans.get(name).expect("check has found every plan"))
     }
-
-    fn profile(&self, skills: &BTreeMap<String, Level>) -> Profile {
-        skills
-            .iter()
-            .map(|(skill, &level)| (self.skills[skill], level))
-            .collect()
-    }
 }
 
-/// The sum of levels over the wanted skills, if every one of them is met.
-fn sum_if_qualified(has: &Profile, wanted: &Profile) -> Option<u32> {
-    wanted.iter().try_fold(0, |sum, (skill, least)| {
-        has.get(skill)
-            .filter(|level| *level >= least)
-            .map(|level| sum + u32::from(level.value()))
-    })
-}
-
-fn check(
-    sites: &[SiteSpec],
-    lines: &[LineSpec],
-    agents: &[AgentSpec],
-    plans: &[PlanSpec],
-) -> Vec<DirectoryError> {
-    let mut errors = Vec::new();
-    duplicates("site", sites.iter().map(|site| &site.id), &mut errors);
-    duplicates("line", lines.iter().map(|line| &line.id), &mut errors);
-    duplicates("agent", agents.iter().map(|agent| &agent.id), &mut errors);
-    duplicates("overflow", plans.iter().map(|plan| &plan.name), &mut errors);
-    let skills = lines
-        .iter()
-        .map(|line| &line.skills)
-        .chain(agents.iter().map(|one| &one.skills));
-    let skills: BTreeSet<_> = skills.flat_map(BTreeMap::keys).collect();
-    let limits = [
-        ("site", sites.len(), usize::from(u16::MAX)),
-        ("overflow", plans.len(), usize::from(u16::MAX)),
-        ("skill", skills.len(), usize::from(u16::MAX)),
-        ("line", lines.len(), u32::MAX as usize),
-        ("agent", agents.len(), u32::MAX as usize),
-    ];
-    let over = limits.into_iter().filter(|(_, count, limit)| count > limit);
-    errors.extend(over.map(|(kind, ..)| DirectoryError::TooMany { kind }));
-    let known: BTreeSet<_> = sites.iter().map(|site| &site.id).collect();
-    let mut named = |by: String, site: &String| {
-        if !known.contains(site) {
-            errors.push(DirectoryError::UnknownSite {
-                by,
-                site: site.clone(),
-            });
-        }
-    };
-    for site in sites {
-        site.neighbours
-            .iter()
-            .for_each(|one| named(format!("site {}", site.id), one));
-    }
-    lines
-        .iter()
-        .for_each(|line| named(format!("line {}", line.id), &line.site));
-    agents
-        .iter()
-        .for_each(|agent| named(format!("agent {}", agent.id), &agent.site));
-    for plan in plans {
-        for reach in plan.steps.iter().flat_map(|step| &step.widen) {
-            if let Reach::Site(site) = reach {
-                named(format!("overflow {}", plan.name), site);
-            }
-        }
-    }
-    for plan in plans.iter().filter(|plan| plan.steps.len() > STEPS_MAX) {
-        let (plan, steps) = (plan.name.clone(), plan.steps.len());
-        errors.push(DirectoryError::TooManySteps { plan, steps });
-    }
-    for line in lines {
-        if let Some(plan) = line.overflow.as_ref()
-            && !plans.iter().any(|known| known.name == *plan)
-        {
-            let (by, plan) = (format!("line {}", line.id), plan.clone());
-            errors.push(DirectoryError::UnknownPlan { by, plan });
-        }
-    }
-    errors
-}
-
-fn duplicates<'a>(
-    kind: &'static str,
-    ids: impl Iterator<Item = &'a String>,
-    errors: &mut Vec<DirectoryError>,
-) {
-    let mut seen = BTreeSet::new();
-    for id in ids {
-        if !seen.insert(id) {
-            errors.push(DirectoryError::Duplicate {
-                kind,
-                id: id.clone(),
-            });
-        }
-    }
+/// Every skill that is named anywhere, in alphabetical order.
+fn skills(spec: &DirectorySpec) -> BTreeMap<String, SkillId> {
+    let of_lines = spec.lines.iter().flat_map(|line| line.requirement.skills());
+    let of_agents = spec.agents.iter().flat_map(|agent| agent.skills.keys());
+    let all: BTreeSet<_> = of_lines.chain(of_agents.map(String::as_str)).collect();
+    let numbered = all.into_iter().enumerate();
+    numbered
+        .map(|(index, skill)| (skill.to_owned(), SkillId::new(index)))
+        .collect()
 }

@@ -1,10 +1,10 @@
-//! Directories for tests, with the written plans kept beside: a referee reads those.
+//! Directories for tests, with what they are built from kept beside: a referee reads that.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, ops::DerefMut, sync::Arc, time::Duration};
 
 use acd::{
-    AgentSpec, Directory, Level, LineSpec, PlanSpec, Priority, Selection, SiteSpec, StartState,
-    StepSpec,
+    AgentSpec, Directory, DirectorySpec, Level, LineSpec, PlanSpec, Requirement, SiteSpec,
+    StartState, StepSpec,
 };
 
 pub(crate) fn seconds(count: u64) -> Duration {
@@ -14,6 +14,11 @@ pub(crate) fn seconds(count: u64) -> Duration {
 pub(crate) fn skills(levels: &[(&str, u8)]) -> BTreeMap<String, Level> {
     let level = |&(name, level): &(&str, u8)| (name.to_owned(), Level::new(level).unwrap());
     levels.iter().map(level).collect()
+}
+
+/// All of these levels.
+pub(crate) fn asks(levels: &[(&str, u8)]) -> Requirement {
+    Requirement::all_of(skills(levels))
 }
 
 pub(crate) fn site(id: &str) -> SiteSpec {
@@ -29,16 +34,8 @@ pub(crate) fn site(id: &str) -> SiteSpec {
 
 pub(crate) fn line(id: &str, site: &str) -> LineSpec {
     LineSpec {
-        id: id.to_owned(),
-        site: site.to_owned(),
-        skills: skills(&[("amu", 1)]),
-        priority: Priority::new(2).unwrap(),
-        service_level: seconds(30),
-        selection: Selection::LongestIdle,
-        ring_time: seconds(15),
-        wrap_up: seconds(5),
-        transferred: acd::Age::New,
-        overflow: None,
+        requirement: asks(&[("amu", 1)]),
+        ..LineSpec::new(id, site)
     }
 }
 
@@ -46,6 +43,7 @@ pub(crate) fn agent(id: &str, site: &str) -> AgentSpec {
     AgentSpec {
         id: id.to_owned(),
         site: site.to_owned(),
+        second_site: None,
         skills: skills(&[("amu", 5)]),
         start: StartState::Ready,
     }
@@ -53,37 +51,41 @@ pub(crate) fn agent(id: &str, site: &str) -> AgentSpec {
 
 /// What a directory is built from.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Country {
-    pub(crate) sites: Vec<SiteSpec>,
-    pub(crate) lines: Vec<LineSpec>,
-    pub(crate) agents: Vec<AgentSpec>,
-    pub(crate) plans: Vec<PlanSpec>,
+pub(crate) struct Country(pub(crate) DirectorySpec);
+
+impl Deref for Country {
+    type Target = DirectorySpec;
+
+    fn deref(&self) -> &DirectorySpec {
+        &self.0
+    }
+}
+
+impl DerefMut for Country {
+    fn deref_mut(&mut self) -> &mut DirectorySpec {
+        &mut self.0
+    }
 }
 
 impl Country {
     /// One site `A` with one line `A-15` and these agents.
     pub(crate) fn one_site(agents: &[&str]) -> Self {
-        Self {
+        Self(DirectorySpec {
             sites: vec![site("A")],
             lines: vec![line("A-15", "A")],
             agents: agents.iter().map(|id| agent(id, "A")).collect(),
-            plans: vec![],
-        }
+            ..DirectorySpec::default()
+        })
     }
 
     /// Sites `A` and `B`, neighbours, each with a line; the lines share a plan of these steps.
     pub(crate) fn two_sites(home_advantage: Duration, steps: Vec<StepSpec>) -> Self {
-        let plan = PlanSpec {
-            name: "aid".to_owned(),
-            home_advantage,
-            steps,
-        };
-        let mut country = Self {
+        let mut country = Self(DirectorySpec {
             sites: vec![site("A"), site("B")],
             lines: vec![line("A-15", "A"), line("B-15", "B")],
-            agents: vec![],
-            plans: vec![plan],
-        };
+            plans: vec![plan("aid", home_advantage, steps)],
+            ..DirectorySpec::default()
+        });
         country.sites[0].neighbours = vec!["B".to_owned()];
         country.sites[1].neighbours = vec!["A".to_owned()];
         for line in &mut country.lines {
@@ -92,25 +94,33 @@ impl Country {
         country
     }
 
+    /// The line of [`Country::one_site`] with a plan of these steps.
+    pub(crate) fn with_plan(mut self, steps: Vec<StepSpec>) -> Self {
+        self.plans.push(plan("plan", Duration::ZERO, steps));
+        self.lines[0].overflow = Some("plan".to_owned());
+        self
+    }
+
     pub(crate) fn with_agents(mut self, site: &str, ids: &[&str]) -> Self {
         self.agents.extend(ids.iter().map(|id| agent(id, site)));
         self
     }
 
     pub(crate) fn directory(&self) -> Arc<Directory> {
-        let Self {
-            sites,
-            lines,
-            agents,
-            plans,
-        } = self.clone();
-        Arc::new(Directory::build(sites, lines, agents, plans).unwrap())
+        Arc::new(Directory::build(self.0.clone()).unwrap())
     }
 
-    /// The plan of a line, by the line's id.
-    pub(crate) fn plan_of(&self, line: &str) -> Option<&PlanSpec> {
-        let line = self.lines.iter().find(|one| one.id == line)?;
-        let name = line.overflow.as_ref()?;
-        self.plans.iter().find(|plan| plan.name == *name)
+    /// A plan by its name.
+    pub(crate) fn plan(&self, name: &str) -> &PlanSpec {
+        let mut plans = self.plans.iter();
+        plans.find(|plan| plan.name == *name).unwrap()
+    }
+}
+
+pub(crate) fn plan(name: &str, home_advantage: Duration, steps: Vec<StepSpec>) -> PlanSpec {
+    PlanSpec {
+        name: name.to_owned(),
+        home_advantage,
+        steps,
     }
 }

@@ -1,13 +1,19 @@
 //! A distributor, a virtual clock, and a referee who looks at every output.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use acd::{
-    Acd, AgentId, AgentStateKind, CallId, Event, Input, LineId, Offer, OfferFailure, OfferId,
-    Output, Settings, Want,
+    Acd, AgentId, AgentStateKind, CallId, CallerKey, Event, Input, LineId, Offer, OfferFailure,
+    OfferId, Output, Settings, Want,
 };
 
 use crate::{country::Country, referee::Referee};
+
+/// All desks open at the same moment, so that two of them tell the same times.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
 
 pub(crate) struct Desk {
     pub(crate) acd: Acd,
@@ -29,7 +35,7 @@ impl Desk {
             clippy::disallowed_methods,
             reason = "an Instant has no other constructor"
         )]
-        let now = Instant::now();
+        let now = *BEGAN.get_or_init(Instant::now);
         let directory = country.directory();
         Self {
             acd: Acd::new(now, directory.clone(), settings),
@@ -41,10 +47,24 @@ impl Desk {
         }
     }
 
+    /// An input that no referee looks at.
+    pub(crate) fn acd_input(&mut self, input: Input) {
+        self.acd.handle_input(self.now, input);
+        while self.acd.poll_output().is_some() {}
+    }
+
+    /// A turn that no referee looks at.
+    pub(crate) fn acd_turn(&mut self) {
+        self.acd.handle_timeout(self.now);
+        while self.acd.poll_output().is_some() {}
+    }
+
     pub(crate) fn input(&mut self, input: Input) {
         self.referee.hear(&input);
         self.acd.handle_input(self.now, input);
         self.drain();
+        // What is due at once is the rest of what one turn did not take on.
+        self.wait(Duration::ZERO);
     }
 
     /// Lets time pass, deadline by deadline.
@@ -61,10 +81,12 @@ impl Desk {
 
     fn drain(&mut self) {
         while let Some(output) = self.acd.poll_output() {
-            self.referee.see(self.now, &output);
+            self.referee.see(self.now, &self.acd, &output);
             self.log.push((self.now - self.began, output));
         }
-        self.referee.check_rest(self.now, &self.acd);
+        if self.acd.poll_timeout().is_none_or(|at| at > self.now) {
+            self.referee.check_rest(self.now, &self.acd);
+        }
     }
 
     pub(crate) fn line(&self, id: &str) -> LineId {
@@ -82,14 +104,34 @@ impl Desk {
     }
 
     pub(crate) fn call_on(&mut self, line: LineId, priority: Option<acd::Priority>) -> CallId {
+        self.arrive(line, priority, None)
+    }
+
+    /// A call of a known caller comes in.
+    pub(crate) fn call_of(&mut self, line: &str, caller: u64) -> CallId {
+        let line = self.line(line);
+        self.arrive(line, None, Some(caller))
+    }
+
+    pub(crate) fn arrive(
+        &mut self,
+        line: LineId,
+        priority: Option<acd::Priority>,
+        caller: Option<u64>,
+    ) -> CallId {
         let call = CallId::new(self.next_call);
         self.next_call += 1;
         self.input(Input::CallArrived {
             call,
             line,
             priority,
+            caller: caller.map(CallerKey::new),
         });
         call
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now
     }
 
     pub(crate) fn end(&mut self, call: CallId) {

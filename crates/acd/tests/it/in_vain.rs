@@ -16,6 +16,7 @@ fn desk() -> (Desk, acd::CallId) {
     let step = |after, widen| StepSpec {
         when: vec![Condition::After(seconds(after))],
         widen: vec![widen],
+        ..StepSpec::default()
     };
     let steps = vec![step(10, Reach::Neighbours), step(600, Reach::Nation)];
     let mut country = Country::two_sites(Duration::ZERO, steps);

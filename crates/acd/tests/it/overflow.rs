@@ -20,6 +20,7 @@ fn neighbours(when: Condition) -> StepSpec {
     StepSpec {
         when: vec![when],
         widen: vec![Reach::Neighbours],
+        ..StepSpec::default()
     }
 }
 
@@ -65,6 +66,7 @@ fn a_long_queue_widens_all_its_calls_and_the_first_goes_first() {
         StepSpec {
             when: vec![after(1)],
             widen: vec![Reach::Site("A".to_owned())],
+            ..StepSpec::default()
         },
     ];
     let country = Country::two_sites(Duration::ZERO, steps).with_agents("B", &["b"]);
@@ -103,6 +105,7 @@ fn a_step_that_reaches_nobody_is_passed_and_the_next_is_not_waited_for() {
         StepSpec {
             when: vec![after(60)],
             widen: vec![Reach::Nation],
+            ..StepSpec::default()
         },
     ];
     let mut country = Country::two_sites(Duration::ZERO, steps);
@@ -163,7 +166,14 @@ fn a_higher_priority_from_elsewhere_is_not_passed_by_the_home_advantage() {
 fn the_nearest_ring_comes_first_whoever_is_idle_longer() {
     let widen = vec![Reach::Nation];
     let when = vec![after(0)];
-    let mut country = Country::two_sites(Duration::ZERO, vec![StepSpec { when, widen }]);
+    let mut country = Country::two_sites(
+        Duration::ZERO,
+        vec![StepSpec {
+            when,
+            widen,
+            ..StepSpec::default()
+        }],
+    );
     for (id, region, zone) in [("C", "R", "Z"), ("D", "S", "Z"), ("E", "T", "Y")] {
         let mut site = crate::country::site(id);
         (site.region, site.zone) = (region.to_owned(), zone.to_owned());
@@ -198,7 +208,14 @@ fn the_nearest_ring_comes_first_whoever_is_idle_longer() {
 fn a_named_site_counts_as_near_as_a_neighbour() {
     let widen = vec![Reach::Site("C".to_owned())];
     let when = vec![after(0)];
-    let mut country = Country::two_sites(Duration::ZERO, vec![StepSpec { when, widen }]);
+    let mut country = Country::two_sites(
+        Duration::ZERO,
+        vec![StepSpec {
+            when,
+            widen,
+            ..StepSpec::default()
+        }],
+    );
     country.sites.push(crate::country::site("C"));
     let mut desk = Desk::new(&country.with_agents("C", &["c"]).with_agents("B", &["b"]));
     let (first, second) = (desk.call("A-15"), desk.call("A-15"));
@@ -212,6 +229,7 @@ fn sites_without_a_region_are_not_in_one_together() {
         let step = StepSpec {
             when: vec![after(0)],
             widen: vec![widen],
+            ..StepSpec::default()
         };
         let mut country = Country::two_sites(Duration::ZERO, vec![step]);
         for site in &mut country.sites {

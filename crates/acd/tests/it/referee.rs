@@ -1,112 +1,66 @@
-//! A referee: keeps books from the inputs and the facts alone, and decides by brute force, from the
-//! text of the rules, whether every offer was right and nobody was forgotten. Shares no code with the
-//! distributor but its types.
+//! A referee: looks at every output beside the books, and decides by brute force whether every offer
+//! was right and nobody was forgotten.
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use acd::{
-    Acd, AgentId, AgentStateKind, CallId, Condition, Directory, Event, Input, LineId, OfferId,
-    OfferOutcome, Output, Priority, Reach, Selection, SiteId, StartState, Want,
+    Acd, AgentId, AgentStateKind, CallId, Directory, Event, HandOver, Input, LineId, OfferId,
+    OfferOutcome, Output, Priority, StepRef, Want,
 };
 
-use crate::country::Country;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Waiting,
-    Offered,
-    Talking,
-}
-
-#[derive(Debug)]
-struct BookedCall {
-    line: LineId,
-    priority: Priority,
-    arrival: Instant,
-    steps: BTreeSet<usize>,
-    phase: Phase,
-    /// Who has it, or had it last.
-    agent: Option<AgentId>,
-    /// Who sent it on and is asked first if it comes back.
-    came_from: Option<AgentId>,
-}
-
-#[derive(Debug)]
-struct BookedOffer {
-    call: CallId,
-    agent: AgentId,
-    was_free: bool,
-}
-
-#[derive(Debug)]
-struct BookedAgent {
-    state: AgentStateKind,
-    wants_calls: bool,
-    entered: Instant,
-    idle_since: Instant,
-    logged_in: Instant,
-    worked: Duration,
-}
+use crate::{
+    books::{BookedCall, BookedOffer, Books, Phase},
+    country::Country,
+};
 
 #[derive(Debug)]
 pub(crate) struct Referee {
-    country: Country,
-    directory: Arc<Directory>,
-    calls: BTreeMap<CallId, BookedCall>,
-    agents: Vec<BookedAgent>,
-    offers: BTreeMap<OfferId, BookedOffer>,
+    books: Books,
     /// Who is to be asked in person.
     asked: Option<(CallId, AgentId)>,
-    /// The arrival of a call that is sent on, where its next line counts from there.
-    arrival_kept: Option<Instant>,
+    /// The priority that was said of a call, on its way.
+    said: Option<Priority>,
+    /// A call that is sent on, until it is queued.
+    moved: Option<BookedCall>,
     ended: BTreeSet<CallId>,
-    /// The agent whose offer has just been withdrawn because of the caller: keeps the idle time.
-    keeps_idle_time: Option<AgentId>,
 }
 
 impl Referee {
     pub(crate) fn new(now: Instant, country: Country, directory: Arc<Directory>) -> Self {
-        let book = |agent: AgentId| {
-            let start = directory.agent_profile(agent).start;
-            BookedAgent {
-                state: match start {
-                    StartState::Ready => AgentStateKind::Ready,
-                    StartState::NotReady => AgentStateKind::NotReady,
-                    StartState::LoggedOut => AgentStateKind::LoggedOut,
-                },
-                wants_calls: start == StartState::Ready,
-                entered: now,
-                idle_since: now,
-                logged_in: now,
-                worked: Duration::ZERO,
-            }
-        };
         Self {
-            agents: directory.agents().map(book).collect(),
-            country,
-            directory,
-            calls: BTreeMap::new(),
-            offers: BTreeMap::new(),
+            books: Books::new(now, country, directory),
             asked: None,
-            arrival_kept: None,
+            said: None,
+            moved: None,
             ended: BTreeSet::new(),
-            keeps_idle_time: None,
         }
     }
 
     /// Hears an input before the distributor does.
     pub(crate) fn hear(&mut self, input: &Input) {
+        self.said = None;
         match *input {
             Input::AgentWants { agent, ref want } => {
-                if let Some(agent) = self.agents.get_mut(agent.index()) {
+                if let Some(agent) = self.books.agents.get_mut(agent.index()) {
                     agent.wants_calls = *want == Want::Ready;
                 }
             }
+            Input::CallArrived { priority, .. } | Input::CallMoved { priority, .. } => {
+                self.said = priority;
+            }
+            Input::PrioritySet { call, priority } => {
+                if let Some(call) = self.books.calls.get_mut(&call) {
+                    call.priority = priority;
+                }
+            }
+            Input::SiteStateSet { site, state } => match state {
+                Some(state) => drop(self.books.stated.insert(site, state)),
+                None => drop(self.books.stated.remove(&site)),
+            },
             Input::OfferTo { call, agent } => self.asked = Some((call, agent)),
             Input::AgentReleased { call } => self.release(call),
             _ => {}
@@ -114,21 +68,24 @@ impl Referee {
     }
 
     fn release(&mut self, id: CallId) {
-        let is_offered = self.offers.values().any(|offer| offer.call == id);
-        if let Some(call) = self.calls.get_mut(&id)
-            && call.phase == Phase::Talking
-        {
-            call.came_from = call.agent;
-            call.phase = if is_offered {
-                Phase::Offered
-            } else {
-                Phase::Waiting
-            };
+        let Some(call) = self.books.calls.get_mut(&id) else {
+            return;
+        };
+        let Some(agent) = call.with.take() else {
+            return;
+        };
+        // Who was sent on to another line seeks somebody there, not who sent it.
+        if call.phase == Phase::Talking || call.stays {
+            call.came_from = Some(agent);
         }
+        if call.phase == Phase::Talking {
+            call.phase = Phase::Waiting;
+        }
+        call.stays = false;
     }
 
     /// Sees an output and books it; panics when it is against the rules.
-    pub(crate) fn see(&mut self, now: Instant, output: &Output) {
+    pub(crate) fn see(&mut self, now: Instant, acd: &Acd, output: &Output) {
         let Output::Event(event) = output else { return };
         match *event {
             Event::Queued {
@@ -136,37 +93,35 @@ impl Referee {
                 line,
                 priority,
                 place,
-            } => self.queued(now, call, line, priority, place),
+                waited,
+                ..
+            } => self.queued(now, call, line, priority, place, waited),
+            Event::AgentAwaited { call, agent, until } => {
+                self.books.book(call).awaited = Some((agent, until));
+            }
+            Event::AwaitEnded { call, .. } => self.books.book(call).awaited = None,
             // It is queued next, as a call that has just come.
-            Event::Moved { call, from, to, .. } => {
-                let moved = self.calls.remove(&call).expect("it is known");
-                assert_eq!(moved.line, from);
-                assert_eq!(moved.phase, Phase::Talking, "only an agent sends a call on");
-                let age = self.directory.line_profile(to).transferred;
-                self.arrival_kept = (age == acd::Age::Kept).then_some(moved.arrival);
+            Event::Moved { call, from, .. } => {
+                let moved = self.books.calls.remove(&call).expect("it is known");
+                assert!(moved.with.is_some(), "only an agent sends a call on");
+                assert!(moved.line == from || moved.phase != Phase::Talking);
+                self.moved = Some(moved);
             }
-            Event::Returned { call, place, .. } => {
-                let came_from = self.book(call).came_from.take();
-                assert!(
-                    came_from.is_none_or(|agent| !self.can_be_asked(agent)),
-                    "{came_from:?} was not asked before {call:?} went back"
-                );
-                self.book(call).phase = Phase::Waiting;
-                assert_eq!(place, self.place(call), "place of {call:?}");
+            Event::Kept { call, line, .. } => {
+                let booked = self.books.book(call);
+                booked.phase = Phase::Talking;
+                booked.line = line;
+                self.books.book(call).parts = self.books.parts_now(line);
             }
-            Event::StepTaken { call, step, .. } | Event::StepPassed { call, step, .. } => {
-                let step = usize::from(step.value());
-                self.check_step(now, call, step);
-                assert_eq!(
-                    self.helps(self.calls[&call].line, step),
-                    matches!(event, Event::StepTaken { .. }),
-                    "step {step} of {call:?}: passed means that it helps nobody"
-                );
-                self.book(call).steps.insert(step);
+            Event::Returned { call, place, .. } => self.returned(call, place),
+            Event::StepTaken { call, step, .. } => self.step(now, acd, call, step, true),
+            Event::StepPassed { call, step, .. } => self.step(now, acd, call, step, false),
+            Event::PriorityChanged { call, priority, .. } => {
+                assert_eq!(self.books.order(call).0, priority);
             }
             Event::AgentChanged {
                 agent, from, to, ..
-            } => self.change(now, agent, from, to),
+            } => self.books.change(now, agent, from, to),
             Event::Offered {
                 offer,
                 call,
@@ -176,17 +131,46 @@ impl Referee {
             } => self.offered(now, offer, call, agent, waited),
             Event::OfferEnded { offer, outcome, .. } => self.offer_ended(offer, outcome),
             Event::Answered { call, agent, .. } | Event::HandedOver { call, agent, .. } => {
-                let booked = self.book(call);
-                booked.phase = Phase::Talking;
-                booked.agent = Some(agent);
-                booked.came_from = None;
+                self.answered(call, agent);
+            }
+            Event::CrisisChanged {
+                crisis,
+                ref sites,
+                ref change,
+            } => self.books.crisis_changed(crisis, sites, change),
+            Event::PlanChanged { call, ref plan, .. } => {
+                let counts = self.books.calls[&call].parts.last().map(|part| &part.plan);
+                let told = plan.map(|plan| self.books.directory.plan_name(plan));
+                assert_eq!(counts.map(String::as_str), told);
             }
             Event::Left { call, .. } => {
-                assert!(self.calls.remove(&call).is_some(), "{call:?} left twice");
+                let left = self.books.calls.remove(&call);
+                assert!(left.is_some(), "{call:?} left twice");
                 assert!(self.ended.insert(call), "{call:?} ended twice");
             }
-            Event::Refused { .. } | Event::Ignored { .. } => {}
+            _ => {}
         }
+    }
+
+    fn step(&mut self, now: Instant, acd: &Acd, call: CallId, step: StepRef, helps: bool) {
+        let step = usize::from(step.step.value());
+        self.books.check_step(now, acd, call, step);
+        let does = self.books.helps(&self.books.calls[&call], step);
+        assert_eq!(
+            does, helps,
+            "step {step} of {call:?}: passed means that it helps nobody"
+        );
+        let part = self.books.book(call).parts.last_mut();
+        part.expect("a step has a plan").steps.insert(step);
+    }
+
+    fn answered(&mut self, call: CallId, agent: AgentId) {
+        let booked = self.books.book(call);
+        booked.phase = Phase::Talking;
+        booked.with = Some(agent);
+        booked.came_from = None;
+        booked.awaited = None;
+        booked.stays = false;
     }
 
     fn queued(
@@ -196,18 +180,49 @@ impl Referee {
         line: LineId,
         priority: Priority,
         place: usize,
+        waited: Duration,
     ) {
+        let profile = self.books.directory.line_profile(line);
+        let moved = self.moved.take();
+        let kept = moved
+            .as_ref()
+            .filter(|_| profile.transferred_priority == acd::TransferredPriority::Kept)
+            .map(|moved| moved.priority);
+        let is_attended = profile.hand_over == HandOver::Attended;
+        if let Some(moved) = &moved {
+            let arrival = match profile.transferred {
+                acd::Age::Kept => moved.arrival,
+                acd::Age::New => now,
+            };
+            assert_eq!(now - arrival, waited, "the age of {call:?}");
+        }
         let booked = BookedCall {
             line,
-            priority,
-            arrival: self.arrival_kept.take().unwrap_or(now),
-            steps: BTreeSet::new(),
+            priority: self.said.take().or(kept).unwrap_or(profile.priority),
+            arrival: now - waited,
+            parts: self.books.parts_now(line),
             phase: Phase::Waiting,
-            agent: None,
+            with: moved.and_then(|moved| moved.with).filter(|_| is_attended),
+            stays: false,
+            in_person: false,
             came_from: None,
+            awaited: None,
         };
-        assert!(self.calls.insert(call, booked).is_none(), "queued twice");
-        assert_eq!(place, self.place(call), "place of {call:?}");
+        let before = self.books.calls.insert(call, booked);
+        assert!(before.is_none(), "queued twice");
+        assert_eq!(priority, self.books.order(call).0);
+        assert_eq!(place, self.books.place(call), "place of {call:?}");
+    }
+
+    fn returned(&mut self, call: CallId, place: usize) {
+        let came_from = self.books.book(call).came_from.take();
+        assert!(
+            came_from.is_none_or(|agent| !self.can_be_asked(agent)),
+            "{came_from:?} was not asked before {call:?} went back"
+        );
+        self.books.book(call).phase = Phase::Waiting;
+        assert_eq!(place, self.books.place(call), "place of {call:?}");
+        self.books.follow_plans(call);
     }
 
     fn offered(
@@ -218,51 +233,67 @@ impl Referee {
         agent: AgentId,
         waited: Duration,
     ) {
-        if self.is_in_person(call, agent) {
+        let in_person = self.is_in_person(call, agent);
+        if in_person {
             assert!(self.can_be_asked(agent), "{agent:?} may not be asked");
         } else {
             self.check_offer(now, call, agent);
         }
-        let booked = self.book(call);
+        let booked = self.books.book(call);
         assert_eq!(waited, now - booked.arrival);
-        if booked.phase != Phase::Talking {
-            booked.phase = Phase::Offered;
-        }
-        let state = &mut self.agents[agent.index()].state;
+        booked.stays = booked.phase == Phase::Talking || booked.stays;
+        booked.phase = Phase::Offered;
+        booked.in_person = in_person;
+        booked.awaited = None;
+        let line = booked.line;
+        self.books.asked_last.insert(line, agent);
+        let state = &mut self.books.agents[agent.index()].state;
         let before = std::mem::replace(state, AgentStateKind::Offered);
         let booked = BookedOffer {
             call,
             agent,
             was_free: before == AgentStateKind::Ready,
         };
-        self.offers.insert(offer, booked);
+        self.books.offers.insert(offer, booked);
     }
 
-    fn offer_ended(&mut self, offer: OfferId, outcome: OfferOutcome) {
-        let offer = self.offers.remove(&offer).expect("an offer ends once");
-        if outcome == OfferOutcome::Withdrawn && offer.was_free {
-            self.keeps_idle_time = Some(offer.agent);
+    fn offer_ended(&mut self, id: OfferId, outcome: OfferOutcome) {
+        let offer = self.books.offers.remove(&id).expect("an offer ends once");
+        use OfferOutcome::{AnsweredElsewhere, NoAnswer, Withdrawn};
+        if matches!(outcome, Withdrawn | AnsweredElsewhere) && offer.was_free {
+            self.books.keeps_idle_time = Some(offer.agent);
         }
-        if outcome == OfferOutcome::NoAnswer {
-            self.agents[offer.agent.index()].wants_calls = false;
+        if outcome == NoAnswer {
+            self.books.agents[offer.agent.index()].wants_calls = false;
+        }
+        let still_rings = self.books.offers.values().any(|one| one.call == offer.call);
+        let call = self.books.book(offer.call);
+        if call.stays && !still_rings && call.with.is_some() {
+            call.phase = Phase::Talking;
+            call.stays = false;
         }
     }
 
     /// After the last output of an input: nobody is forgotten, and the distributor's answers agree
     /// with the books.
     pub(crate) fn check_rest(&self, now: Instant, acd: &Acd) {
-        for (&call, booked) in &self.calls {
-            if booked.phase == Phase::Waiting {
-                for agent in self.directory.agents() {
-                    let ring = self.eligible(agent, call);
-                    assert!(ring.is_none(), "{agent:?} is free and {call:?} waits");
+        let books = &self.books;
+        for (&call, booked) in &books.calls {
+            match booked.phase {
+                Phase::Waiting => {
+                    for agent in books.directory.agents() {
+                        let near = books.eligible(agent, call);
+                        assert!(near.is_none(), "{agent:?} is free and {call:?} waits");
+                    }
+                    books.check_steps_taken(now, acd, call);
+                    assert_eq!(acd.place(call), Some(books.place(call)));
                 }
-                self.check_steps_taken(now, call);
-                assert_eq!(acd.place(call), Some(self.place(call)));
+                Phase::Offered if !booked.in_person => self.check_enough_ring(call),
+                Phase::Offered | Phase::Talking => {}
             }
         }
         self.check_counts(acd);
-        let transient = self.agents.iter().any(|agent| {
+        let transient = books.agents.iter().any(|agent| {
             use AgentStateKind::{Offered, Unreachable, WrapUp};
             matches!(agent.state, Offered | WrapUp | Unreachable)
         });
@@ -271,33 +302,54 @@ impl Referee {
         }
         assert_eq!(
             acd.is_idle(),
-            self.calls.is_empty() && self.offers.is_empty()
+            books.calls.is_empty() && books.offers.is_empty()
         );
     }
 
+    /// As many agents ring as the line wants, or as there are.
+    fn check_enough_ring(&self, call: CallId) {
+        let books = &self.books;
+        let wanted = books
+            .directory
+            .line_profile(books.calls[&call].line)
+            .parallel;
+        let ring = books.offers.values().filter(|one| one.call == call).count();
+        assert!(ring <= wanted, "{ring} ring for {call:?}");
+        if ring < wanted {
+            for agent in books.directory.agents() {
+                let near = books.eligible(agent, call);
+                assert!(
+                    near.is_none(),
+                    "{agent:?} is free and does not ring for {call:?}"
+                );
+            }
+        }
+    }
+
     fn check_counts(&self, acd: &Acd) {
+        let books = &self.books;
         let mut talking = BTreeSet::new();
-        for agent in self.directory.agents() {
+        for agent in books.directory.agents() {
             let state = acd.agent_state(agent);
-            assert_eq!(state.kind(), self.agents[agent.index()].state, "{agent:?}");
+            assert_eq!(state.kind(), books.agents[agent.index()].state, "{agent:?}");
             if let acd::AgentState::Talking { call, .. } = state {
                 assert!(talking.insert(*call), "{call:?} talks to two");
             }
         }
-        for site in self.directory.sites() {
+        for site in books.directory.sites() {
             for kind in AgentStateKind::ALL {
                 let here = |agent: &AgentId| {
-                    self.directory.agent_profile(*agent).site == site
-                        && self.agents[agent.index()].state == kind
+                    books.directory.agent_profile(*agent).site == site
+                        && books.agents[agent.index()].state == kind
                 };
-                let count = self.directory.agents().filter(here).count();
+                let count = books.directory.agents().filter(here).count();
                 assert_eq!(acd.agents_in(site, kind), count);
             }
         }
-        for line in self.directory.lines() {
-            let waiting = self.waiting(line);
+        for line in books.directory.lines() {
+            let waiting = books.waiting(line);
             assert_eq!(acd.waiting(line), waiting.len());
-            let oldest = waiting.iter().map(|call| self.calls[call].arrival).min();
+            let oldest = waiting.iter().map(|call| books.calls[call].arrival).min();
             assert_eq!(acd.oldest_arrival(line), oldest);
         }
     }
@@ -308,264 +360,46 @@ impl Referee {
             .asked
             .take_if(|asked| *asked == (call, agent))
             .is_some();
-        let came_from = self.book(call).came_from.take_if(|from| *from == agent);
+        let came_from = self
+            .books
+            .book(call)
+            .came_from
+            .take_if(|from| *from == agent);
         is_asked || came_from.is_some()
     }
 
     fn can_be_asked(&self, agent: AgentId) -> bool {
         use AgentStateKind::{NotReady, Ready, WrapUp};
-        matches!(self.agents[agent.index()].state, Ready | NotReady | WrapUp)
-    }
-
-    fn book(&mut self, call: CallId) -> &mut BookedCall {
-        self.calls.get_mut(&call).expect("the call is known")
-    }
-
-    fn change(&mut self, now: Instant, id: AgentId, from: AgentStateKind, to: AgentStateKind) {
-        use AgentStateKind::{LoggedOut, Offered, Ready, Talking, WrapUp};
-        let keeps = self.keeps_idle_time.take_if(|one| *one == id).is_some();
-        let agent = &mut self.agents[id.index()];
-        assert_eq!(agent.state, from, "{id:?}");
-        if matches!(from, Talking | WrapUp) {
-            agent.worked += now - agent.entered;
-        }
-        if from == LoggedOut {
-            agent.logged_in = now;
-            agent.worked = Duration::ZERO;
-        }
-        agent.entered = now;
-        if to == Ready && !keeps {
-            agent.idle_since = now;
-        }
-        // An offer is judged when its call is named, with the agent still free.
-        if to != Offered {
-            agent.state = to;
-        }
-    }
-
-    fn waiting(&self, line: LineId) -> Vec<CallId> {
-        let waits =
-            |(_, call): &(&CallId, &BookedCall)| call.line == line && call.phase == Phase::Waiting;
-        self.calls.iter().filter(waits).map(|(id, _)| *id).collect()
-    }
-
-    fn order(&self, call: CallId) -> (Priority, Instant, CallId) {
-        let booked = &self.calls[&call];
-        (booked.priority, booked.arrival, call)
-    }
-
-    fn place(&self, call: CallId) -> usize {
-        let waiting = self.waiting(self.calls[&call].line);
-        let before = |other: &&CallId| self.order(**other) < self.order(call);
-        waiting.iter().filter(before).count() + 1
-    }
-
-    /// The call's place in the order that a site sees.
-    fn seen_from(&self, site: SiteId, call: CallId) -> (Priority, Instant, CallId) {
-        let (priority, arrival, id) = self.order(call);
-        let line = self.directory.line_profile(self.calls[&call].line);
-        let advantage = match self.country.plan_of(&line.id) {
-            Some(plan) if line.site != site => plan.home_advantage,
-            _ => Duration::ZERO,
-        };
-        (priority, arrival + advantage, id)
-    }
-
-    fn qualifies(&self, agent: AgentId, line: LineId) -> bool {
-        let has = &self.directory.agent_profile(agent).skills;
-        let wanted = &self.directory.line_profile(line).skills;
-        wanted
-            .iter()
-            .all(|(skill, least)| has.get(skill).is_some_and(|level| level >= least))
-    }
-
-    fn on_duty(&self, site: SiteId, line: LineId) -> usize {
-        use AgentStateKind::{Offered, Ready, Talking, WrapUp};
-        let is = |agent: &AgentId| {
-            let booked = &self.agents[agent.index()];
-            self.directory.agent_profile(*agent).site == site
-                && booked.wants_calls
-                && matches!(booked.state, Ready | Offered | Talking | WrapUp)
-                && self.qualifies(*agent, line)
-        };
-        self.directory.agents().filter(is).count()
-    }
-
-    /// How near a site is to a line's home once a step of its plan has taken effect; `None` when
-    /// the step does not reach it.
-    fn ring_of_step(&self, line: LineId, step: usize, site: SiteId) -> Option<u8> {
-        let line = self.directory.line_profile(line);
-        let plan = self.country.plan_of(&line.id)?;
-        let home = self.directory.site_profile(line.site);
-        let there = self.directory.site_profile(site);
-        if site == line.site {
-            return None;
-        }
-        let same = |a: &str, b: &str| !a.is_empty() && a == b;
-        let nearness = if home.neighbours.contains(&site) {
-            1
-        } else if same(&home.region, &there.region) {
-            2
-        } else if same(&home.zone, &there.zone) {
-            3
-        } else {
-            4
-        };
-        let reaches = |reach: &Reach| match reach {
-            Reach::Neighbours => (nearness == 1).then_some(1),
-            Reach::Region => (same(&home.region, &there.region)).then_some(nearness),
-            Reach::Zone => (same(&home.zone, &there.zone)).then_some(nearness),
-            Reach::Nation => Some(nearness),
-            Reach::Site(id) => (*id == there.id).then_some(1),
-        };
-        plan.steps[step].widen.iter().filter_map(reaches).min()
-    }
-
-    /// Whether an agent may be offered a call now, and how near the agent is to it.
-    fn eligible(&self, agent: AgentId, call: CallId) -> Option<u8> {
-        let booked = &self.calls[&call];
-        let is_free = |agent: AgentId| self.agents[agent.index()].state == AgentStateKind::Ready;
-        if !is_free(agent) || !self.qualifies(agent, booked.line) {
-            return None;
-        }
-        let site = self.directory.agent_profile(agent).site;
-        if site == self.directory.line_profile(booked.line).site {
-            return Some(0);
-        }
-        let rings = booked
-            .steps
-            .iter()
-            .filter_map(|&step| self.ring_of_step(booked.line, step, site));
-        let ring = rings.min()?;
-        let free_there = self.directory.agents().filter(|&one| {
-            self.directory.agent_profile(one).site == site
-                && is_free(one)
-                && self.qualifies(one, booked.line)
-        });
-        let reserve = self.directory.site_profile(site).reserve;
-        (free_there.count() > reserve).then_some(ring)
+        let state = self.books.agents[agent.index()].state;
+        matches!(state, Ready | NotReady | WrapUp)
     }
 
     fn check_offer(&self, now: Instant, call: CallId, agent: AgentId) {
-        assert_eq!(self.calls[&call].phase, Phase::Waiting);
-        let ring = self.eligible(agent, call);
-        let ring = ring.unwrap_or_else(|| panic!("{agent:?} may not be offered {call:?}"));
-        let site = self.directory.agent_profile(agent).site;
-        let waiting = self
+        let books = &self.books;
+        let near = books.eligible(agent, call);
+        let near = near.unwrap_or_else(|| panic!("{agent:?} may not be offered {call:?}"));
+        let waiting = books
             .calls
             .iter()
             .filter(|(_, one)| one.phase == Phase::Waiting);
         for (&other, _) in waiting {
-            if self.eligible(agent, other).is_some() {
+            if books.eligible(agent, other).is_some() {
                 assert!(
-                    self.seen_from(site, call) <= self.seen_from(site, other),
+                    books.calls[&call].phase == Phase::Waiting
+                        && books.seen_by(agent, call) <= books.seen_by(agent, other),
                     "{agent:?} is offered {call:?}, but {other:?} comes first"
                 );
             }
         }
-        let chosen = self.rank(now, call, agent, ring);
-        for other in self.directory.agents() {
-            if let Some(ring) = self.eligible(other, call) {
-                let rank = self.rank(now, call, other, ring);
+        let chosen = books.rank(now, call, agent, near);
+        for other in books.directory.agents() {
+            if let Some(near) = books.eligible(other, call) {
+                let rank = books.rank(now, call, other, near);
                 assert!(
                     chosen <= rank,
                     "{call:?} is offered to {agent:?} {chosen:?}, but {other:?} {rank:?} comes first"
                 );
             }
-        }
-    }
-
-    /// Who comes first for a call: nearest, then by the line's selection, then longest idle.
-    fn rank(
-        &self,
-        now: Instant,
-        call: CallId,
-        agent: AgentId,
-        ring: u8,
-    ) -> impl Ord + std::fmt::Debug {
-        let line = self.directory.line_profile(self.calls[&call].line);
-        let profile = self.directory.agent_profile(agent);
-        let booked = &self.agents[agent.index()];
-        let level = |skill: &String| u32::from(profile.skills[skill].value());
-        let sum: u32 = line.skills.keys().map(level).sum();
-        let (most, least, share) = match line.selection {
-            Selection::LongestIdle => (Reverse(0), 0, 0),
-            Selection::MostSkilled => (Reverse(sum), 0, 0),
-            Selection::LeastSkilled => (Reverse(0), sum, 0),
-            Selection::LeastOccupied => {
-                // A share of 2^32: the model's times are whole milliseconds, far from its grain.
-                let whole = (now - booked.logged_in).as_millis().max(1);
-                (Reverse(0), 0, (booked.worked.as_millis() << 32) / whole)
-            }
-        };
-        (ring, most, least, share, booked.idle_since, agent)
-    }
-
-    fn is_met(&self, now: Instant, call: CallId, step: usize) -> bool {
-        let booked = &self.calls[&call];
-        let line = self.directory.line_profile(booked.line);
-        let plan = self.country.plan_of(&line.id).expect("a step has a plan");
-        plan.steps[step].when.iter().any(|when| match *when {
-            Condition::After(wait) => booked.arrival + wait <= now,
-            Condition::QueueLongerThan(length) => {
-                self.waiting(booked.line).len() > usize::try_from(length).unwrap()
-            }
-            Condition::NoAgentOnDuty => self.on_duty(line.site, booked.line) == 0,
-        })
-    }
-
-    /// A step is taken when it is met, or when it waits for time and one before it reached nobody.
-    fn check_step(&self, now: Instant, call: CallId, step: usize) {
-        let booked = &self.calls[&call];
-        assert!(!booked.steps.contains(&step), "{call:?} took {step} before");
-        let follows_one_in_vain = || {
-            let helps = |one: usize| self.helps(booked.line, one);
-            self.waits_for_time(call, step)
-                && (0..step).any(|one| booked.steps.contains(&one) && !helps(one))
-        };
-        assert!(
-            self.is_met(now, call, step) || follows_one_in_vain(),
-            "{call:?} took step {step} without a reason"
-        );
-    }
-
-    fn waits_for_time(&self, call: CallId, step: usize) -> bool {
-        let line = self.directory.line_profile(self.calls[&call].line);
-        let plan = self.country.plan_of(&line.id).expect("a step has a plan");
-        let mut when = plan.steps[step].when.iter();
-        when.any(|when| matches!(when, Condition::After(_)))
-    }
-
-    /// Whether somebody is on duty where a step reaches.
-    fn helps(&self, line: LineId, step: usize) -> bool {
-        self.directory.sites().any(|site| {
-            self.ring_of_step(line, step, site).is_some() && self.on_duty(site, line) > 0
-        })
-    }
-
-    /// What is met now has been taken, and nothing waits for time behind a step that helps nobody.
-    fn check_steps_taken(&self, now: Instant, call: CallId) {
-        let booked = &self.calls[&call];
-        let line = self.directory.line_profile(booked.line);
-        let steps = self
-            .country
-            .plan_of(&line.id)
-            .map_or(0, |plan| plan.steps.len());
-        let mut in_vain = false;
-        for step in 0..steps {
-            let is_taken = booked.steps.contains(&step);
-            if self.waits_for_time(call, step) {
-                assert!(
-                    is_taken || !in_vain,
-                    "{call:?} waits for step {step} behind one that helps nobody"
-                );
-                in_vain = false;
-            }
-            in_vain |= is_taken && !self.helps(booked.line, step);
-            assert!(
-                is_taken || !self.is_met(now, call, step),
-                "{call:?} did not take step {step}"
-            );
         }
     }
 }

@@ -8,7 +8,7 @@ use acd::{
 };
 
 use crate::{
-    country::{Country, line, seconds, skills},
+    country::{Country, asks, line, seconds, skills},
     desk::Desk,
 };
 
@@ -111,7 +111,7 @@ fn an_agent_whose_caller_gave_up_keeps_the_idle_time() {
 #[test]
 fn skills_ask_a_least_level_of_each() {
     let mut country = Country::one_site(&["none", "low", "one", "both"]);
-    country.lines[0].skills = skills(&[("amu", 5), ("de", 3)]);
+    country.lines[0].requirement = asks(&[("amu", 5), ("de", 3)]);
     for (agent, has) in country.agents.iter_mut().zip([
         skills(&[]),
         skills(&[("amu", 4), ("de", 9)]),
@@ -334,6 +334,7 @@ fn a_full_house_and_a_number_used_twice_are_refused() {
         call: CallId::new(1),
         line,
         priority: None,
+        caller: None,
     };
     desk.input(repeat);
     desk.call("A-15");

@@ -8,8 +8,8 @@ use std::{
 };
 
 use acd::{
-    Acd, AgentSpec, AgentStateKind, CallId, Directory, Event, Input, Output, Settings, SiteSpec,
-    StartState, Want,
+    Acd, AgentSpec, AgentStateKind, CallId, Directory, DirectorySpec, Event, Input, Output,
+    Settings, SiteSpec, StartState, Want,
 };
 
 use crate::country::{agent, line, site};
@@ -33,7 +33,15 @@ fn country() -> Arc<Directory> {
         start: StartState::LoggedOut,
         ..agent(&format!("arm-{index:05}"), &name(index))
     });
-    Arc::new(Directory::build(sites, lines.collect(), agents.collect(), vec![]).unwrap())
+    Arc::new(
+        Directory::build(DirectorySpec {
+            sites,
+            lines: lines.collect(),
+            agents: agents.collect(),
+            ..DirectorySpec::default()
+        })
+        .unwrap(),
+    )
 }
 
 fn drain(acd: &mut Acd, mut see: impl FnMut(&Output)) {
@@ -61,6 +69,7 @@ fn every_call_of_a_country_is_served_once_and_in_the_order_of_its_line() {
                 call: CallId::new(number),
                 line: lines[at],
                 priority: None,
+                caller: None,
             },
         );
     }

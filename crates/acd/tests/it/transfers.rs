@@ -33,10 +33,17 @@ fn a_call_that_is_sent_to_another_line_frees_its_agent_and_keeps_its_priority() 
     desk.answer(call);
     desk.wait(seconds(40));
     let to = desk.line("A-physician");
-    desk.input(Input::CallMoved { call, to });
+    desk.input(Input::CallMoved {
+        call,
+        to,
+        priority: None,
+    });
     assert_eq!(desk.state("a"), Kind::WrapUp);
     let view = desk.acd.call(call).unwrap();
-    assert_eq!((view.line, view.phase), (to, CallPhase::Waiting));
+    assert_eq!(
+        (view.line, view.phase),
+        (to, CallPhase::Waiting { held_by: None })
+    );
     assert_eq!(Some(view.priority), Priority::new(0));
     assert_eq!(desk.acd.place(call), Some(1));
     assert_eq!(desk.acd.waiting(line), 0);
@@ -58,7 +65,11 @@ fn the_line_says_whether_the_wait_before_counts() {
         let other = desk.call("A-physician");
         desk.wait(seconds(1));
         let to = desk.line("A-physician");
-        desk.input(Input::CallMoved { call, to });
+        desk.input(Input::CallMoved {
+            call,
+            to,
+            priority: None,
+        });
         assert_eq!(desk.acd.place(call) == Some(1), first);
         desk.end(call);
         desk.end(other);
@@ -178,14 +189,18 @@ fn nobody_is_asked_in_person_who_is_in_a_call_or_not_there() {
     }
     assert_eq!(desk.offers(), vec![]);
     let to = desk.line("A-physician");
-    desk.input(Input::CallMoved { call: one, to });
+    desk.input(Input::CallMoved {
+        call: one,
+        to,
+        priority: None,
+    });
     let agent = desk.agent("b");
     desk.input(Input::AgentReleased { call: one });
     desk.input(Input::OfferTo { call: one, agent });
     let view = desk.acd.call(one).unwrap();
     assert_eq!(
         view.phase,
-        CallPhase::Waiting,
+        CallPhase::Waiting { held_by: None },
         "what makes no sense does nothing"
     );
     desk.end(one);

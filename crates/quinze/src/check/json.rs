@@ -1,7 +1,10 @@
 //! What a configuration means, for programs.
 
 use config::{AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, TrunkFact};
-use node::engine::{acd::Condition, sip_proxy::NumberStyle};
+use node::engine::{
+    acd::{Condition, Relax, Requirement},
+    sip_proxy::NumberStyle,
+};
 use serde_json::{Value, json};
 
 /// All of it, as one object.
@@ -44,31 +47,60 @@ fn trunk(trunk: &TrunkFact) -> Value {
 }
 
 fn line(line: &LineFact) -> Value {
-    let skills = line.skills.iter();
-    let skills = skills.map(|(skill, level)| (skill.clone(), json!(level)));
     let steps = line.steps.iter().map(|step| {
         let adds = step.adds.iter();
         let adds = adds.map(|(site, agents)| json!({ "site": site, "agents": agents }));
         json!({
             "when": step.when.iter().map(condition).collect::<Vec<_>>(),
             "adds": adds.collect::<Vec<_>>(),
+            "relaxes": step.relaxes.as_ref().map(relax),
+            "raises": step.raises,
+            "rejects": step.rejects,
         })
     });
     json!({
         "id": line.id,
         "site": line.site,
         "priority": line.priority,
-        "skills": skills.collect::<serde_json::Map<_, _>>(),
+        "requires": requirement(&line.requirement),
         "service": if line.is_emergency { "emergency" } else { "partner" },
         "agents": line.home,
         "steps": steps.collect::<Vec<_>>(),
     })
 }
 
+/// Levels by skill, with lists of the same under `any` and `all`, as the configuration writes it.
+fn requirement(asked: &Requirement) -> Value {
+    let list = |parts: &[Requirement]| parts.iter().map(requirement).collect::<Vec<_>>();
+    match asked {
+        Requirement::Skill { skill, least } => json!({ skill: least.value() }),
+        Requirement::Any(parts) => json!({ "any": list(parts) }),
+        Requirement::All(parts) => {
+            let skill = |part: &Requirement| match part {
+                Requirement::Skill { skill, least } => Some((skill.clone(), json!(least.value()))),
+                _ => None,
+            };
+            let skills: Option<serde_json::Map<_, _>> = parts.iter().map(skill).collect();
+            skills.map_or_else(|| json!({ "all": list(parts) }), Value::Object)
+        }
+    }
+}
+
+fn relax(relax: &Relax) -> Value {
+    let to = relax.to.iter();
+    let to = to.map(|(skill, level)| (skill.clone(), json!(level.map_or(0, |it| it.value()))));
+    json!({ "to": to.collect::<serde_json::Map<_, _>>(), "by": relax.by })
+}
+
 fn condition(condition: &Condition) -> Value {
     match condition {
         Condition::After(wait) => json!({ "after_seconds": wait.as_secs_f64() }),
         Condition::QueueLongerThan(calls) => json!({ "queue_longer_than": calls }),
+        Condition::OldestWaitOver(wait) => json!({ "oldest_wait_over": wait.as_secs_f64() }),
+        Condition::EstimatedWaitOver(wait) => json!({ "estimated_wait_over": wait.as_secs_f64() }),
+        Condition::SiteState(states) => {
+            json!({ "site_state": states.iter().map(|state| state.name()).collect::<Vec<_>>() })
+        }
         Condition::NoAgentOnDuty => json!("no-agent-on-duty"),
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use config::{AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact};
-use node::engine::{acd::Condition, sip_proxy::NumberStyle};
+use node::engine::{
+    acd::{Condition, Relax, Requirement},
+    sip_proxy::NumberStyle,
+};
 
 use super::Language;
 
@@ -189,16 +192,11 @@ impl Words {
     }
 
     fn line(self, line: &LineFact) -> Vec<String> {
-        let skills: Vec<_> = line
-            .skills
-            .iter()
-            .map(|(skill, level)| format!("{skill} ≥ {level}"))
-            .collect();
-        let asks = if skills.is_empty() {
-            self.of("no skill asked", "aucune compétence exigée")
-                .to_owned()
-        } else {
-            skills.join(", ")
+        let asks = match &line.requirement {
+            Requirement::All(parts) if parts.is_empty() => self
+                .of("no skill asked", "aucune compétence exigée")
+                .to_owned(),
+            asked => self.requirement(asked),
         };
         let service = match line.is_emergency {
             true => self.of("emergency", "urgence"),
@@ -224,14 +222,58 @@ impl Words {
             .iter()
             .map(|(site, agents)| format!("{site} ({})", self.names(agents)))
             .collect();
-        let adds = if adds.is_empty() {
-            self.of("nobody more", "personne de plus").to_owned()
-        } else {
-            adds.join(", ")
-        };
+        let mut does = Vec::new();
+        if !adds.is_empty() {
+            does.push(adds.join(", "));
+        }
+        does.extend(step.relaxes.as_ref().map(|relax| self.relax(relax)));
+        if step.raises > 0 {
+            let word = self.of("more urgent by", "plus urgent de");
+            does.push(format!("{word} {}", step.raises));
+        }
+        if step.rejects {
+            let word = self.of("the caller is turned away", "l'appelant est refusé");
+            does.push(word.to_owned());
+        }
+        if does.is_empty() {
+            does.push(self.of("nobody more", "personne de plus").to_owned());
+        }
         let or = self.of(" or ", " ou ");
         let colon = self.of(":", " :");
-        format!("    {}{colon} + {adds}", when.join(or))
+        format!("    {}{colon} + {}", when.join(or), does.join(" ; "))
+    }
+
+    fn requirement(self, asked: &Requirement) -> String {
+        let join = |parts: &[Requirement], between: &str| {
+            let part = |part: &Requirement| match part {
+                Requirement::Any(parts) if parts.len() > 1 => {
+                    format!("({})", self.requirement(part))
+                }
+                _ => self.requirement(part),
+            };
+            parts.iter().map(part).collect::<Vec<_>>().join(between)
+        };
+        match asked {
+            Requirement::Skill { skill, least } => format!("{skill} ≥ {}", least.value()),
+            Requirement::All(parts) => join(parts, ", "),
+            Requirement::Any(parts) => join(parts, self.of(" or ", " ou ")),
+        }
+    }
+
+    fn relax(self, relax: &Relax) -> String {
+        let mut less: Vec<_> = relax
+            .to
+            .iter()
+            .map(|(skill, level)| match level {
+                Some(level) => format!("{skill} ≥ {}", level.value()),
+                None => format!("{} {skill}", self.of("without", "sans")),
+            })
+            .collect();
+        if relax.by > 0 {
+            let word = self.of("levels lower by", "niveaux abaissés de");
+            less.push(format!("{word} {}", relax.by));
+        }
+        less.join(", ")
     }
 
     fn condition(self, condition: &Condition) -> String {
@@ -243,6 +285,23 @@ impl Words {
             }
             (Condition::QueueLongerThan(calls), Language::Fr) => {
                 format!("dès que plus de {calls} appels attendent")
+            }
+            (Condition::OldestWaitOver(wait), Language::En) => {
+                format!("when the first has waited {} s", wait.as_secs())
+            }
+            (Condition::OldestWaitOver(wait), Language::Fr) => {
+                format!("dès que le premier attend depuis {} s", wait.as_secs())
+            }
+            (Condition::EstimatedWaitOver(wait), Language::En) => {
+                format!("when {} s or more are expected", wait.as_secs())
+            }
+            (Condition::EstimatedWaitOver(wait), Language::Fr) => {
+                format!("dès que l'attente prévue passe {} s", wait.as_secs())
+            }
+            (Condition::SiteState(states), _) => {
+                let names: Vec<_> = states.iter().map(|state| state.name()).collect();
+                let word = self.of("when the site is", "si le centre est");
+                format!("{word} {}", names.join(" / "))
             }
             (Condition::NoAgentOnDuty, Language::En) => "when nobody is on duty".to_owned(),
             (Condition::NoAgentOnDuty, Language::Fr) => "si personne n'est en poste".to_owned(),

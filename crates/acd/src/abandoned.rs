@@ -1,0 +1,240 @@
+//! Callers who gave up before anybody answered: whom to call back.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    acd::Acd,
+    event::{Event, Ignored},
+    ids::{AbandonedId, CallId, CallerKey, LineId, SiteId},
+    settings::Settings,
+};
+
+/// Calls of an entry that are named: the first and the latest ones.
+const CALLS_MAX: usize = 16;
+
+/// A caller who gave up, once or several times within [`Settings::repeat_within`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Abandoned {
+    /// The centre that was called.
+    pub site: SiteId,
+    /// The line that was called last.
+    pub line: LineId,
+    /// Whose calls they were; `None` when the number was not known: each such call is an entry.
+    pub caller: Option<CallerKey>,
+    /// When the first of the calls ended.
+    pub first: Instant,
+    /// When the last of the calls ended.
+    pub last: Instant,
+    /// How often.
+    pub attempts: u32,
+    /// The longest wait of a call.
+    pub longest_wait: Duration,
+    /// The first call, and the latest of the others: 16 in all.
+    pub calls: Vec<CallId>,
+    /// The call with which the caller has come back and waits now, or was answered.
+    pub came_back: Option<CallId>,
+    /// How it stands.
+    pub state: AbandonedState,
+}
+
+/// How an abandoned caller stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AbandonedState {
+    /// Somebody should call back.
+    ToCallBack,
+    /// Somebody has called back.
+    Called,
+    /// Nothing is left to do: the caller was reached, or has come back and was answered.
+    Resolved,
+}
+
+impl AbandonedState {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::ToCallBack, Self::Called, Self::Resolved];
+
+    /// The name, as the API writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ToCallBack => "to-call-back",
+            Self::Called => "called",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+/// The list.
+#[derive(Debug, Default)]
+pub(crate) struct AbandonedList {
+    entries: BTreeMap<AbandonedId, Abandoned>,
+    /// The latest entry of each caller at each site.
+    by_caller: BTreeMap<(CallerKey, SiteId), AbandonedId>,
+    /// By call with which a caller came back: the entry.
+    came_back: BTreeMap<CallId, AbandonedId>,
+    /// Entries that nobody needs to call back, the oldest first.
+    resolved: BTreeSet<AbandonedId>,
+    next: u64,
+}
+
+impl AbandonedList {
+    /// The entry of a caller who gave up not long ago, or a new one.
+    fn entry(
+        &mut self,
+        now: Instant,
+        site: SiteId,
+        caller: Option<CallerKey>,
+        settings: &Settings,
+    ) -> Option<AbandonedId> {
+        let id = *self.by_caller.get(&(caller?, site))?;
+        let entry = self.entries.get(&id)?;
+        (now <= entry.last + settings.repeat_within).then_some(id)
+    }
+
+    fn add(&mut self, entry: Abandoned, settings: &Settings) -> AbandonedId {
+        while self.entries.len() >= settings.abandoned_max.max(1) {
+            let oldest = self.entries.keys().next().copied();
+            let Some(goes) = self.resolved.first().copied().or(oldest) else {
+                break;
+            };
+            self.remove(goes);
+        }
+        self.next += 1;
+        let id = AbandonedId::new(self.next);
+        if let Some(caller) = entry.caller {
+            self.by_caller.insert((caller, entry.site), id);
+        }
+        self.entries.insert(id, entry);
+        id
+    }
+
+    fn remove(&mut self, id: AbandonedId) {
+        self.resolved.remove(&id);
+        let Some(entry) = self.entries.remove(&id) else {
+            return;
+        };
+        if let Some(call) = entry.came_back {
+            self.came_back.remove(&call);
+        }
+        if let Some(caller) = entry.caller {
+            let key = (caller, entry.site);
+            if self.by_caller.get(&key) == Some(&id) {
+                self.by_caller.remove(&key);
+            }
+        }
+    }
+
+    fn set_state(&mut self, id: AbandonedId, state: AbandonedState) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.state = state;
+        }
+        if state == AbandonedState::Resolved {
+            self.resolved.insert(id);
+        } else {
+            self.resolved.remove(&id);
+        }
+    }
+}
+
+impl Acd {
+    /// Puts a call that was given up into the list.
+    pub(crate) fn list_abandoned(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        line: LineId,
+        caller: Option<CallerKey>,
+        waited: Duration,
+    ) {
+        let site = self.directory.line_profile(line).site;
+        let list = &mut self.abandoned;
+        let came_back = list.came_back.remove(&call);
+        let known = came_back.or_else(|| list.entry(now, site, caller, &self.settings));
+        let id = known.unwrap_or_else(|| {
+            let entry = Abandoned {
+                site,
+                line,
+                caller,
+                first: now,
+                last: now,
+                attempts: 0,
+                longest_wait: Duration::ZERO,
+                calls: Vec::new(),
+                came_back: None,
+                state: AbandonedState::ToCallBack,
+            };
+            self.abandoned.add(entry, &self.settings)
+        });
+        if let Some(entry) = self.abandoned.entries.get_mut(&id) {
+            entry.line = line;
+            entry.last = now;
+            entry.attempts = entry.attempts.saturating_add(1);
+            entry.longest_wait = entry.longest_wait.max(waited);
+            entry.came_back = None;
+            if entry.calls.len() >= CALLS_MAX {
+                entry.calls.remove(1);
+            }
+            entry.calls.push(call);
+        }
+        self.abandoned.set_state(id, AbandonedState::ToCallBack);
+        self.emit(Event::AbandonedListed {
+            entry: id,
+            call,
+            line,
+        });
+    }
+
+    /// Notes that a caller who gave up has come back, so that nobody calls back meanwhile.
+    pub(crate) fn link_to_abandoned(
+        &mut self,
+        call: CallId,
+        caller: Option<CallerKey>,
+        now: Instant,
+    ) {
+        let Some(line) = self.calls.get(&call).map(|call| call.line) else {
+            return;
+        };
+        let site = self.directory.line_profile(line).site;
+        let list = &mut self.abandoned;
+        if let Some(id) = list.entry(now, site, caller, &self.settings)
+            && let Some(entry) = list.entries.get_mut(&id)
+        {
+            let before = entry.came_back.replace(call);
+            if let Some(before) = before {
+                list.came_back.remove(&before);
+            }
+            list.came_back.insert(call, id);
+        }
+    }
+
+    /// A caller who came back has been answered.
+    pub(crate) fn resolve_abandoned(&mut self, call: CallId) {
+        if let Some(entry) = self.abandoned.came_back.remove(&call) {
+            self.change_abandoned(entry, AbandonedState::Resolved);
+        }
+    }
+
+    /// Somebody has dealt with an entry.
+    pub(crate) fn abandoned_handled(&mut self, entry: AbandonedId, state: AbandonedState) {
+        if self.abandoned.entries.contains_key(&entry) {
+            self.change_abandoned(entry, state);
+        } else {
+            self.ignore(Ignored::Abandoned(entry));
+        }
+    }
+
+    fn change_abandoned(&mut self, entry: AbandonedId, state: AbandonedState) {
+        self.abandoned.set_state(entry, state);
+        self.emit(Event::AbandonedChanged { entry, state });
+    }
+
+    /// The callers who gave up, in the order in which they first did.
+    pub fn abandoned(&self) -> impl Iterator<Item = (AbandonedId, &Abandoned)> {
+        self.abandoned
+            .entries
+            .iter()
+            .map(|(&id, entry)| (id, entry))
+    }
+}

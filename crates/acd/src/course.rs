@@ -1,0 +1,118 @@
+//! How far a call has come in its plans: which steps are in effect, and whose steps count now.
+
+use crate::{
+    directory::STEPS_MAX,
+    ids::{CrisisId, PlanId, StepIndex, StepRef},
+};
+
+/// The steps of a plan that are in effect for a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StepSet(u16);
+
+impl StepSet {
+    pub(crate) const fn contains(self, step: StepIndex) -> bool {
+        self.0 & (1 << step.value()) != 0
+    }
+
+    #[must_use]
+    pub(crate) const fn with(self, step: StepIndex) -> Self {
+        Self(self.0 | (1 << step.value()))
+    }
+
+    #[must_use]
+    pub(crate) const fn without(self, step: StepIndex) -> Self {
+        Self(self.0 & !(1 << step.value()))
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = StepIndex> {
+        (0..STEPS_MAX)
+            .map(StepIndex::new)
+            .filter(move |&step| self.contains(step))
+    }
+}
+
+/// A plan and its steps that are in effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Part {
+    pub(crate) plan: PlanId,
+    pub(crate) steps: StepSet,
+}
+
+/// What a call has met: the plan of its line, then those of crises, in the order in which they were
+/// switched on. Only the last takes further steps; what took effect stays in effect as long as its
+/// plan is there, so that switching a crisis plan off leaves what was before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Course {
+    base: Option<Part>,
+    crises: Vec<(CrisisId, Part)>,
+}
+
+impl Course {
+    /// The course of a call that has just come to a line.
+    pub(crate) fn new(
+        plan: Option<PlanId>,
+        crises: impl IntoIterator<Item = (CrisisId, PlanId)>,
+    ) -> Self {
+        let mut course = Self {
+            base: plan.map(Part::new),
+            crises: Vec::new(),
+        };
+        for (crisis, plan) in crises {
+            course.crises.push((crisis, Part::new(plan)));
+        }
+        course
+    }
+
+    /// The same with exactly these crises on.
+    pub(crate) fn under(&self, crises: impl IntoIterator<Item = (CrisisId, PlanId)>) -> Self {
+        let part = |(crisis, plan)| {
+            let before = self.crises.iter().find(|(one, _)| *one == crisis);
+            before.copied().unwrap_or_else(|| (crisis, Part::new(plan)))
+        };
+        Self {
+            base: self.base,
+            crises: crises.into_iter().map(part).collect(),
+        }
+    }
+
+    /// The part whose steps count now.
+    pub(crate) fn governing(&self) -> Option<Part> {
+        self.crises.last().map(|&(_, part)| part).or(self.base)
+    }
+
+    /// The same with other steps of the governing part in effect.
+    #[must_use]
+    pub(crate) fn with_steps(mut self, steps: StepSet) -> Self {
+        let governing = self.crises.last_mut().map(|(_, part)| part);
+        if let Some(part) = governing.or(self.base.as_mut()) {
+            part.steps = steps;
+        }
+        self
+    }
+
+    /// All parts, in the order in which they were met.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Part> + '_ {
+        let crises = self.crises.iter().map(|&(_, part)| part);
+        self.base.into_iter().chain(crises)
+    }
+
+    /// All steps in effect.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = StepRef> + '_ {
+        self.parts().flat_map(|part| {
+            let step_of = move |step| StepRef {
+                plan: part.plan,
+                step,
+            };
+            part.steps.iter().map(step_of)
+        })
+    }
+}
+
+impl Part {
+    fn new(plan: PlanId) -> Self {
+        Self {
+            plan,
+            steps: StepSet::default(),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What is tried outside the centres: somebody else is rung as well, or the caller is turned away.
+
+use std::time::Instant;
+
+use crate::{
+    acd::Acd,
+    call::{Call, Diverting},
+    event::{CallOutcome, Event, Ignored},
+    ids::CallId,
+    output::{Output, WithdrawReason},
+    spec::LastResort,
+};
+
+impl Acd {
+    /// A step has taken effect that tries something outside.
+    pub(crate) fn try_outside(&mut self, now: Instant, id: CallId, what: &LastResort) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let line = call.line;
+        match what {
+            LastResort::Divert(_) if call.diverting == Diverting::Yes => {}
+            LastResort::Divert(to) => {
+                call.diverting = Diverting::Yes;
+                let to = to.clone();
+                self.emit(Event::Diverting { call: id, line });
+                self.outputs.push_back(Output::Divert { call: id, to });
+            }
+            // Who is in an agent's company is not turned away.
+            LastResort::Reject if call.with.is_some() => {}
+            LastResort::Reject => {
+                self.stop_seeking(now, id, WithdrawReason::CallEnded);
+                let waited = self.waited_on_line(now, id);
+                self.outputs.push_back(Output::Reject { call: id });
+                self.forget(id, line, CallOutcome::Rejected { waited });
+            }
+        }
+    }
+
+    /// Somebody outside took a call.
+    pub(crate) fn divert_answered(&mut self, now: Instant, id: CallId) {
+        let is_diverting = |call: &&mut Call| call.diverting == Diverting::Yes;
+        let Some(call) = self.calls.get_mut(&id).filter(is_diverting) else {
+            return self.ignore(Ignored::Call(id));
+        };
+        call.diverting = Diverting::No;
+        let (line, with) = (call.line, call.with);
+        self.stop_seeking(now, id, WithdrawReason::AnsweredElsewhere);
+        if let Some(with) = with {
+            self.end_talk(now, with);
+        }
+        let waited = self.waited_on_line(now, id);
+        self.forget(id, line, CallOutcome::Diverted { waited });
+    }
+
+    /// Nobody outside takes a call, which has kept its place.
+    pub(crate) fn divert_failed(&mut self, id: CallId) {
+        let is_diverting = |call: &&mut Call| call.diverting == Diverting::Yes;
+        let Some(call) = self.calls.get_mut(&id).filter(is_diverting) else {
+            return self.ignore(Ignored::Call(id));
+        };
+        call.diverting = Diverting::No;
+        let line = call.line;
+        self.emit(Event::DivertEnded { call: id, line });
+    }
+}

@@ -1,0 +1,135 @@
+//! Callers who give up: the list of those to call back, and what a caller finds who calls again.
+
+use acd::{AbandonedState, CallId, Event, Input, Settings, Want};
+
+use crate::{
+    country::{Country, seconds},
+    desk::Desk,
+};
+
+fn nobody_there() -> Desk {
+    desk_with(Settings::default())
+}
+
+fn desk_with(settings: Settings) -> Desk {
+    let mut desk = Desk::with(&Country::one_site(&["a"]), settings);
+    desk.want("a", Want::LoggedOut);
+    desk
+}
+
+fn gives_up(desk: &mut Desk, caller: u64, after: u64) -> CallId {
+    let call = desk.call_of("A-15", caller);
+    desk.wait(seconds(after));
+    desk.end(call);
+    call
+}
+
+#[test]
+fn one_caller_is_one_entry_for_ten_minutes() {
+    let mut desk = nobody_there();
+    let first = gives_up(&mut desk, 7, 12);
+    desk.wait(seconds(300));
+    let second = gives_up(&mut desk, 7, 40);
+    gives_up(&mut desk, 8, 3);
+    desk.wait(seconds(601));
+    gives_up(&mut desk, 7, 5);
+    let entries: Vec<_> = desk.acd.abandoned().map(|(_, entry)| entry).collect();
+    let told = entries
+        .iter()
+        .map(|entry| (entry.attempts, entry.longest_wait));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [(2, seconds(40)), (1, seconds(3)), (1, seconds(5))]);
+    assert_eq!(entries[0].calls, [first, second]);
+}
+
+#[test]
+fn who_comes_back_and_is_answered_needs_no_call_back() {
+    let mut desk = nobody_there();
+    gives_up(&mut desk, 7, 12);
+    let again = desk.call_of("A-15", 7);
+    let standing = |desk: &Desk| {
+        let (_, entry) = desk.acd.abandoned().next().unwrap();
+        (entry.came_back, entry.state)
+    };
+    assert_eq!(standing(&desk), (Some(again), AbandonedState::ToCallBack));
+    desk.want("a", Want::Ready);
+    desk.answer(again);
+    assert_eq!(standing(&desk), (Some(again), AbandonedState::Resolved));
+    let changed = desk
+        .events()
+        .filter(|(_, event)| matches!(event, Event::AbandonedChanged { .. }));
+    assert_eq!(changed.count(), 1);
+}
+
+#[test]
+fn a_person_says_how_an_entry_stands() {
+    let mut desk = nobody_there();
+    gives_up(&mut desk, 7, 12);
+    let (entry, _) = desk.acd.abandoned().next().unwrap();
+    let state = AbandonedState::Called;
+    desk.input(Input::AbandonedHandled { entry, state });
+    assert_eq!(desk.acd.abandoned().next().unwrap().1.state, state);
+    // Who gives up again is to be called back again.
+    gives_up(&mut desk, 7, 12);
+    let state = desk.acd.abandoned().next().unwrap().1.state;
+    assert_eq!(state, AbandonedState::ToCallBack);
+    let unknown = acd::AbandonedId::new(99);
+    desk.input(Input::AbandonedHandled {
+        entry: unknown,
+        state,
+    });
+    let ignored = desk.events().last().map(|(_, event)| event.clone());
+    let what = acd::Ignored::Abandoned(unknown);
+    assert_eq!(ignored, Some(Event::Ignored { what }));
+}
+
+#[test]
+fn who_calls_again_soon_has_the_first_calls_place() {
+    let mut country = Country::one_site(&["a"]);
+    country.lines[0].resume_within = seconds(60);
+    let mut desk = Desk::new(&country);
+    desk.want("a", Want::LoggedOut);
+    gives_up(&mut desk, 7, 30);
+    let other = desk.call_of("A-15", 8);
+    desk.wait(seconds(20));
+    let again = desk.call_of("A-15", 7);
+    assert_eq!(
+        [desk.acd.place(again), desk.acd.place(other)],
+        [Some(1), Some(2)]
+    );
+    desk.wait(seconds(10));
+    desk.end(again);
+    // A chain of such calls keeps the first arrival; whoever is gone too long does not.
+    let third = desk.call_of("A-15", 7);
+    assert_eq!(desk.acd.place(third), Some(1));
+    desk.end(third);
+    desk.wait(seconds(61));
+    let fourth = desk.call_of("A-15", 7);
+    assert_eq!(
+        [desk.acd.place(other), desk.acd.place(fourth)],
+        [Some(1), Some(2)]
+    );
+}
+
+#[test]
+fn a_full_list_forgets_what_is_dealt_with_first() {
+    let mut desk = desk_with(Settings {
+        abandoned_max: 2,
+        ..Settings::default()
+    });
+    gives_up(&mut desk, 1, 1);
+    gives_up(&mut desk, 2, 1);
+    let second = desk.acd.abandoned().nth(1).unwrap().0;
+    let state = AbandonedState::Resolved;
+    desk.input(Input::AbandonedHandled {
+        entry: second,
+        state,
+    });
+    gives_up(&mut desk, 3, 1);
+    gives_up(&mut desk, 4, 1);
+    let callers = desk
+        .acd
+        .abandoned()
+        .map(|(_, entry)| entry.caller.unwrap().value());
+    assert_eq!(callers.collect::<Vec<_>>(), [3, 4]);
+}
