@@ -263,6 +263,16 @@ impl Directory {
         plan.steps.iter().map(|step| step.met_at(site)).collect()
     }
 
+    /// The same with every line left to its own site: what would be without mutual aid.
+    #[must_use]
+    pub fn without_plans(&self) -> Self {
+        let mut alone = self.clone();
+        for line in &mut alone.lines {
+            line.plan = None;
+        }
+        alone
+    }
+
     /// The sites that a line's calls can reach by its plan: its own, and those of the steps.
     pub fn sites_within_reach(&self, line: LineId) -> BTreeSet<SiteId> {
         let steps = self.steps(line);

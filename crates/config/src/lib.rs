@@ -17,6 +17,7 @@
 mod authentication;
 mod explanation;
 mod people;
+pub mod planning;
 mod report;
 mod shell;
 mod table;
@@ -53,6 +54,8 @@ pub struct Loaded {
     pub drain_limit: Duration,
     /// How log lines look.
     pub log: LogFormat,
+    /// What a simulation needs beside all that.
+    pub planning: Option<planning::Planning>,
     /// What is legal but probably not meant, one printed line each.
     pub warnings: Vec<String>,
 }

@@ -13,6 +13,7 @@ use acd::{
 use sip::UriBuf;
 
 use crate::{
+    planning::{self, AgentPlanning, LinePlanning, Planning},
     report::{Report, Span},
     table::{At, Table},
 };
@@ -31,6 +32,10 @@ pub(crate) struct People {
     pause_reasons: Vec<PauseReason>,
     dispositions: Vec<Disposition>,
     version: String,
+    planning: Option<planning::Section>,
+    line_planning: Vec<LinePlanning>,
+    agent_planning: Vec<AgentPlanning>,
+    positions: Vec<(String, (f64, f64))>,
 }
 
 /// A line with what the distributor does not need.
@@ -77,6 +82,9 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
         report,
         seen: BTreeMap::new(),
         references: Vec::new(),
+        line_planning: Vec::new(),
+        agent_planning: Vec::new(),
+        positions: Vec::new(),
     };
     let mut people = People::default();
     let sites = root.tables("site", "[[site]]");
@@ -105,7 +113,7 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
     people
         .crises
         .extend(crises.iter().filter_map(|table| reader.crisis(table)));
-    if let Some(table) = root.table("agents", "[agents]") {
+    if let Some(table) = root.table("desk", "[desk]") {
         let words = table.strings("pause_reasons");
         people.pause_reasons = reader.words(&words, PauseReason::new);
         let words = table.strings("dispositions");
@@ -113,6 +121,10 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
         table.finish();
     }
     reader.check_references();
+    people.planning = planning::Section::read(root, report);
+    people.line_planning = reader.line_planning;
+    people.agent_planning = reader.agent_planning;
+    people.positions = reader.positions;
     people
 }
 
@@ -190,6 +202,13 @@ impl People {
         }
     }
 
+    /// What a simulation needs. `None` where the file does not say.
+    pub(crate) fn planning(&self, directory: &Directory, report: &Report<'_>) -> Option<Planning> {
+        let section = self.planning.clone()?;
+        let (lines, agents) = (&self.line_planning, &self.agent_planning);
+        Some(section.resolve(directory, lines, agents, &self.positions, report))
+    }
+
     /// The phones with a fixed address.
     pub(crate) fn contacts(&self, directory: &Directory) -> Vec<(AgentId, UriBuf)> {
         let contact =
@@ -203,6 +222,9 @@ struct Reader<'a> {
     /// Ids by kind, with where they are defined.
     seen: BTreeMap<&'static str, BTreeMap<String, Span>>,
     references: Vec<Reference>,
+    line_planning: Vec<LinePlanning>,
+    agent_planning: Vec<AgentPlanning>,
+    positions: Vec<(String, (f64, f64))>,
 }
 
 impl Reader<'_> {
@@ -280,6 +302,7 @@ impl Reader<'_> {
         let zone = table.string("zone").map(|at| at.value).unwrap_or_default();
         let neighbours = table.strings("neighbours");
         let reserve = table.integer("reserve", 0, 10_000).map_or(0, |at| at.value);
+        self.read_position(table, id.as_deref());
         table.finish();
         let mut named = BTreeSet::new();
         for neighbour in &neighbours {
@@ -303,6 +326,23 @@ impl Reader<'_> {
         })
     }
 
+    /// Latitude and longitude, for a map.
+    fn read_position(&mut self, table: &Table<'_>, site: Option<&str>) {
+        let Some(position) = table.numbers("position", -180.0, 180.0) else {
+            return;
+        };
+        match (position.value.as_slice(), site) {
+            (&[latitude, longitude], Some(site)) if latitude.abs() <= 90.0 => {
+                self.positions
+                    .push((site.to_owned(), (latitude, longitude)));
+            }
+            _ => {
+                let message = "`position` in [[site]]: write [latitude, longitude] in degrees";
+                self.report.error(&position.span, message);
+            }
+        }
+    }
+
     fn line(&mut self, table: &Table<'_>) -> Option<LineEntry> {
         let id = self.id(table, "id", "line", "\"FR670-15-Samu-Px-F01\"");
         let by = format!("line {}", id.as_deref().unwrap_or("?"));
@@ -318,6 +358,8 @@ impl Reader<'_> {
         );
         self.read_service(table, &mut spec);
         self.read_transfer(table, &mut spec);
+        self.line_planning
+            .extend(LinePlanning::read(table, &spec.id));
         table.finish();
         let named = [
             ("site", &site),
@@ -406,7 +448,14 @@ impl Reader<'_> {
         let skills = self.skills(table);
         let contact = table.string("contact");
         let start = table.word("start", &STARTS).map(|at| at.value);
+        let roster = table.string("roster");
         table.finish();
+        if let (Some(id), Some(roster)) = (&id, roster) {
+            self.agent_planning.push(AgentPlanning {
+                agent: id.clone(),
+                roster,
+            });
+        }
         for site in site.iter().chain(&second_site) {
             self.refer(&by, "site", site.clone());
         }

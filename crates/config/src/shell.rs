@@ -91,6 +91,7 @@ pub(crate) fn read(
         })
     });
     Some(Loaded {
+        planning: people.planning(&directory, report),
         engine: Config {
             node: name?.value,
             domain: domain.value,

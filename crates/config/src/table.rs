@@ -161,6 +161,49 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// A number within a range, whole or not.
+    pub(crate) fn number(&self, key: &'static str, low: f64, high: f64) -> Option<At<f64>> {
+        let value = self.get(key)?;
+        let Some(number) = float(value) else {
+            self.wrong_type(key, value, "a number");
+            return None;
+        };
+        if !(low..=high).contains(&number) {
+            let message = format!("`{key}` in {} must be {low} to {high}", self.name);
+            self.report.error(&value.span(), message);
+            return None;
+        }
+        Some(At {
+            value: number,
+            span: value.span(),
+        })
+    }
+
+    /// All numbers of a list, or of a list of lists.
+    pub(crate) fn numbers(&self, key: &'static str, low: f64, high: f64) -> Option<At<Vec<f64>>> {
+        let value = self.get(key)?;
+        let mut numbers = Vec::new();
+        for item in value.get_ref().as_array().into_iter().flatten() {
+            match item.get_ref().as_array() {
+                Some(row) => numbers.extend(row.iter().map(float)),
+                None => numbers.push(float(item)),
+            }
+        }
+        let within = |number: Option<f64>| number.filter(|number| (low..=high).contains(number));
+        let Some(numbers) = numbers.into_iter().map(within).collect() else {
+            let message = format!(
+                "`{key}` in {} must be numbers of {low} to {high}",
+                self.name
+            );
+            self.report.error(&value.span(), message);
+            return None;
+        };
+        Some(At {
+            value: numbers,
+            span: value.span(),
+        })
+    }
+
     /// A time that is longer than nothing.
     pub(crate) fn positive_duration(&self, key: &'static str) -> Option<At<Duration>> {
         let time = self.duration(key)?;
@@ -342,6 +385,18 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// A number, whole or not.
+fn float(value: &Spanned<DeValue<'_>>) -> Option<f64> {
+    let value = value.get_ref();
+    if let Some(number) = value.as_integer() {
+        let number = i64::from_str_radix(number.as_str(), number.radix()).ok()?;
+        // What is read here is small.
+        return i32::try_from(number).ok().map(f64::from);
+    }
+    let number = value.as_float()?.as_str().parse().ok()?;
+    f64::is_finite(number).then_some(number)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod serve;
+mod sim;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -29,6 +30,8 @@ enum Command {
     /// A node with three centres, with callers and phones made by Quinze that speak real SIP to it
     /// over UDP on loopback.
     Demo(demo::Options),
+    /// What would the service level be? Simulates callers and agents around the product's distributor.
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Serve { config } => serve::serve(&config),
         Command::Check(options) => check::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Sim(options) => sim::run(&options),
     };
     match result {
         Ok(code) => code,

@@ -16,6 +16,7 @@ mod ladder;
 mod laws;
 mod network;
 mod peer;
+pub mod planning;
 mod script;
 mod world;
 
