@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    france,
     fuzz::{self, Effort},
     install,
     program::Program,
@@ -39,6 +40,10 @@ pub(crate) enum Lane {
     Dependencies,
     /// Known faults of what we depend on: fetches the RustSec database from GitHub.
     Advisories,
+    /// `config/france.toml`, written or only held against its data.
+    France { check: bool },
+    /// The simulation against queueing theory, the long form.
+    Theory,
 }
 
 impl Lane {
@@ -60,6 +65,8 @@ impl Lane {
             Self::Docs => "documentation",
             Self::Dependencies => "dependencies: licences, sources, bans",
             Self::Advisories => "dependencies: known faults",
+            Self::France { .. } => "config/france.toml",
+            Self::Theory => "theory: the long form",
         }
     }
 
@@ -107,6 +114,17 @@ impl Lane {
                 ])
                 .run()
             }
+            Self::France { check } => france::make(check),
+            Self::Theory => Program::cargo(&[
+                "test",
+                "--release",
+                "--package",
+                "quinze-sim",
+                "--",
+                "theory::",
+            ])
+            .env("QUINZE_THEORY", "long")
+            .run(),
             Self::Advisories => {
                 install::cargo_deny()?;
                 Program::cargo(&["deny", "--workspace", "check", "advisories"]).run()

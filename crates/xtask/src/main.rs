@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the one that a newcomer needs: it installs what the tests need, runs all
 //! of them, and says at the end what passed.
 
+mod france;
 mod fuzz;
 mod install;
 mod lane;
@@ -42,6 +43,14 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Makes `config/france.toml` from the data of `config/france/data`.
+    France {
+        /// Writes nothing, and fails where the file is not what it would be.
+        #[arg(long)]
+        check: bool,
+    },
+    /// The simulation against queueing theory, with more and longer histories than in the tests.
+    Theory,
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -67,11 +76,14 @@ enum Part {
 /// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
 const FUZZ_BRIEFLY: Lane = Lane::Fuzz(Effort::Briefly);
 
+/// The committed file is what its data make.
+const FRANCE: Lane = Lane::France { check: true };
+
 impl Command {
     fn lanes(&self) -> Vec<Lane> {
         match self {
             Self::Test { only: None } => {
-                vec![Lane::Install, Lane::Build, Lane::Test, FUZZ_BRIEFLY]
+                vec![FRANCE, Lane::Install, Lane::Build, Lane::Test, FUZZ_BRIEFLY]
             }
             Self::Test {
                 only: Some(Part::Unit),
@@ -101,12 +113,15 @@ impl Command {
                 Lane::Lint,
                 Lane::Docs,
                 Lane::Dependencies,
+                FRANCE,
                 Lane::Install,
                 Lane::Build,
                 Lane::Test,
                 FUZZ_BRIEFLY,
             ],
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
+            Self::France { check } => vec![Lane::France { check: *check }],
+            Self::Theory => vec![Lane::Theory],
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::{load, shipped, shipped_text};
 fn every_file_loads_without_a_warning() {
     let files = shipped();
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["single-site.toml", "three-sites.toml"]);
+    assert_eq!(
+        names,
+        ["france.toml", "single-site.toml", "three-sites.toml"]
+    );
     for (name, text) in &files {
         let loaded = load(name, text).unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(loaded.warnings, Vec::<String>::new(), "{name}");
