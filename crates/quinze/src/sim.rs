@@ -45,11 +45,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     };
     let directory = &loaded.engine.directory;
     let alone = Arc::new(directory.without_plans());
+    let (aided, alone) = rayon::join(
+        || history(options, directory, planning),
+        || history(options, &alone, planning),
+    );
     let page = Page {
         directory,
         planning,
-        aided: &history(options, directory, planning),
-        alone: &history(options, &alone, planning),
+        aided: &aided,
+        alone: &alone,
     };
     println!("{} days, seed {}", options.days, options.seed);
     print!("{page}");
