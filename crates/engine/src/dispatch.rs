@@ -128,7 +128,15 @@ impl Engine {
 
     fn note_distribution(&mut self, now: Instant, event: &acd::Event) {
         match event {
-            acd::Event::Queued { call, .. } | acd::Event::Returned { call, .. } => {
+            acd::Event::Queued { call, line, .. } => {
+                let number = self.records.by_acd(*call);
+                // In a crisis another line may have taken it.
+                if let Some(record) = number.and_then(|number| self.records.get_mut(number)) {
+                    record.line = *line;
+                }
+                self.to_announce.extend(number);
+            }
+            acd::Event::Returned { call, .. } => {
                 self.to_announce.extend(self.records.by_acd(*call));
             }
             acd::Event::Refused { call, .. } => {

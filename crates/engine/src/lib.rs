@@ -21,6 +21,7 @@
 #[doc(no_inline)]
 pub use {acd, call, sip, sip_proxy, sip_transaction};
 
+mod caller;
 mod config;
 mod dispatch;
 mod engine;

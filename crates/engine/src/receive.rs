@@ -193,6 +193,7 @@ impl Engine {
             .header(HeaderName::Identity)
             .filter(|_| trunk.is_some())
             .and_then(Attestation::parse);
+        let caller = self.caller_key(&invite, trunk);
         let number = self.calls.start(now, &mut self.layer, tx, invite, flow);
         let Some(view) = self.calls.view(number) else {
             return;
@@ -221,7 +222,7 @@ impl Engine {
             call: acd_id(number),
             line,
             priority: None,
-            caller: None,
+            caller,
         };
         self.acd.handle_input(now, arrived);
     }

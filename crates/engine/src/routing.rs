@@ -132,6 +132,17 @@ impl DialPlan {
         }
     }
 
+    /// The telephone number of a URI as a trunk writes it, in the form in which numbers are compared.
+    pub(crate) fn telephone(&self, uri: &Uri<'_>, trunk: TrunkId) -> Option<String> {
+        let Dialled::Number(number) = Dialled::of_uri(uri)? else {
+            return None;
+        };
+        let number = self.trunks.get(trunk.index())?.read(&number);
+        let digits = number.strip_prefix('+').unwrap_or(&number);
+        let is_telephone = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_telephone.then_some(number)
+    }
+
     /// The line of a Request-URI for a call of this trunk (or of an agent: `None`).
     pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineId> {
         let mut dialled = Dialled::of_uri(uri);

@@ -4,7 +4,7 @@
 //! the engine decide, sends a batch. TCP and TLS connections (`streams`) and the HTTP API are tasks on a
 //! runtime of their own; they speak to the core through bounded queues. Nothing is decided here.
 //!
-//! [`Node::start`] binds everything or nothing; [`Node::drain`] ends it in peace; [`run`] does both
+//! [`Node::start`] binds everything or nothing; [`Node::drain`] ends it in peace; [`Signals::run`] does both
 //! for a process, with its signals.
 
 mod core;

@@ -11,6 +11,7 @@ mod refused;
 mod releases;
 mod reliable;
 mod requests;
+mod service;
 mod sessions;
 mod strangers;
 mod transfers;

@@ -217,14 +217,19 @@ impl Words {
 
     fn step(self, step: &StepFact) -> String {
         let when: Vec<_> = step.when.iter().map(|when| self.condition(when)).collect();
+        // A country's worth of names helps nobody: beyond a few they are counted.
+        let all: usize = step.adds.iter().map(|(_, agents)| agents.len()).sum();
         let adds: Vec<_> = step
             .adds
             .iter()
-            .map(|(site, agents)| format!("{site} ({})", self.names(agents)))
+            .map(|(site, agents)| match all {
+                0..=NAMES_MAX => format!("{site} ({})", self.names(agents)),
+                _ => format!("{site} ({})", agents.len()),
+            })
             .collect();
         let mut does = Vec::new();
         if !adds.is_empty() {
-            does.push(adds.join(", "));
+            does.push(self.names(&adds));
         }
         does.extend(step.relaxes.as_ref().map(|relax| self.relax(relax)));
         if step.raises > 0 {
