@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::directory::PARALLEL_MAX;
+
 /// Limits and times of the distributor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -19,6 +21,9 @@ pub struct Settings {
     /// So many calls in a row that were declined: the agent takes no calls until a person says so.
     /// 0: however many.
     pub decline_limit: u32,
+    /// Agents that ring for one call at most, whatever its line wants: who owns the phones may not be able
+    /// to ring several.
+    pub parallel_max: usize,
     /// How long the work after a call may take in all, with every extension.
     pub wrap_up_max: Duration,
     /// Callers that are remembered at a time: who had them last, and that they gave up.
@@ -43,6 +48,7 @@ impl Default for Settings {
             refusal_retry: Duration::from_secs(10),
             no_answer_limit: 1,
             decline_limit: 0,
+            parallel_max: PARALLEL_MAX as usize,
             wrap_up_max: Duration::from_secs(300),
             callers_max: 100_000,
             caller_kept: Duration::from_secs(3600),

@@ -175,6 +175,8 @@ impl Engine {
             unreachable_after: settings.unreachable_after,
             unreachable_retry: settings.unreachable_retry,
             refusal_retry: settings.refusal_retry,
+            // A call's legs ring one agent at a time.
+            parallel_max: 1,
             ..acd::Settings::default()
         };
         Self {

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use acd::{AgentId, AgentState, CallPhase, LineId, OfferFailure};
+use acd::{AgentId, AgentState, CallPhase, HandOver, LineId, OfferFailure};
 use bytes::Bytes;
 use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside, StageView};
 use sip::{Request, StatusCode, Uri};
@@ -285,6 +285,12 @@ impl Engine {
             },
         );
         self.calls.release_agent(now, &mut self.layer, call);
+        // Her leg ends here, also where the line would have her stay until somebody answers.
+        let line = self.directory().line_profile(to);
+        if line.hand_over == HandOver::Attended {
+            self.acd
+                .handle_input(now, acd::Input::AgentReleased { call: call_id });
+        }
     }
 
     fn transfer_to_agent(

@@ -155,6 +155,31 @@ fn several_phones_ring_one_wins_and_the_others_are_free_at_once() {
 }
 
 #[test]
+fn who_cannot_ring_several_phones_is_asked_to_ring_one() {
+    let mut country = Country::one_site(&["a", "b"]);
+    country.lines[0].parallel = 2;
+    let settings = acd::Settings {
+        parallel_max: 1,
+        ..acd::Settings::default()
+    };
+    let mut acd = acd::Acd::new(Desk::new(&country).now(), country.directory(), settings);
+    let line = acd.directory().line("A-15").unwrap();
+    let now = Desk::new(&country).now();
+    acd.handle_input(
+        now,
+        Input::CallArrived {
+            call: acd::CallId::new(1),
+            line,
+            priority: None,
+            caller: None,
+        },
+    );
+    let outputs = std::iter::from_fn(|| acd.poll_output());
+    let offers = outputs.filter(|output| matches!(output, Output::Offer(_)));
+    assert_eq!(offers.count(), 1);
+}
+
+#[test]
 fn a_call_that_rings_several_takes_nobody_from_one_that_waits() {
     let mut country = Country::one_site(&["a", "b"]);
     let mut urgent = line("A-UV", "A");
