@@ -230,6 +230,16 @@ impl Acd {
         self.emit(Event::AbandonedChanged { entry, state });
     }
 
+    /// A caller who gave up.
+    pub fn abandoned_entry(&self, entry: AbandonedId) -> Option<&Abandoned> {
+        self.abandoned.entries.get(&entry)
+    }
+
+    /// How many callers who gave up are in the list.
+    pub fn abandoned_len(&self) -> usize {
+        self.abandoned.entries.len()
+    }
+
     /// The callers who gave up, in the order in which they first did.
     pub fn abandoned(&self) -> impl Iterator<Item = (AbandonedId, &Abandoned)> {
         self.abandoned

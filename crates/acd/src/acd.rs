@@ -219,6 +219,7 @@ impl Acd {
             Input::AgentReleased { call } => self.agent_released(now, call),
             Input::CallTakenOver { call, by_agent_of } => self.take_over(now, call, by_agent_of),
             Input::OfferRinging { offer } => self.offer_ringing(offer),
+            Input::OfferJoining { offer } => self.offer_joining(now, offer),
             Input::OfferAnswered { offer } => self.offer_answered(now, offer),
             Input::OfferFailed { offer, reason } => self.offer_failed(now, offer, reason),
             Input::AgentWants { agent, want } => self.agent_wants_now(now, agent, want),

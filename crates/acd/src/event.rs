@@ -265,6 +265,39 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The call that it is about, if it is about one.
+    pub const fn call(&self) -> Option<CallId> {
+        match *self {
+            Self::Queued { call, .. }
+            | Self::AgentAwaited { call, .. }
+            | Self::AwaitEnded { call, .. }
+            | Self::Refused { call, .. }
+            | Self::StepTaken { call, .. }
+            | Self::StepPassed { call, .. }
+            | Self::PriorityChanged { call, .. }
+            | Self::PlanChanged { call, .. }
+            | Self::Diverting { call, .. }
+            | Self::DivertEnded { call, .. }
+            | Self::Offered { call, .. }
+            | Self::OfferEnded { call, .. }
+            | Self::Returned { call, .. }
+            | Self::Answered { call, .. }
+            | Self::HandedOver { call, .. }
+            | Self::Moved { call, .. }
+            | Self::Kept { call, .. }
+            | Self::Disposed { call, .. }
+            | Self::Left { call, .. }
+            | Self::AbandonedListed { call, .. } => Some(call),
+            Self::AgentChanged { .. }
+            | Self::AbandonedChanged { .. }
+            | Self::SiteStateChanged { .. }
+            | Self::CrisisChanged { .. }
+            | Self::Ignored { .. } => None,
+        }
+    }
+}
+
 /// Why a call was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RefuseReason {

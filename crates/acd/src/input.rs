@@ -89,6 +89,12 @@ pub enum Input {
         /// The offer.
         offer: OfferId,
     },
+    /// The agent has answered, and is being brought together with the caller, whom another agent has or
+    /// had: nobody else is asked meanwhile. [`Input::OfferAnswered`] or [`Input::OfferFailed`] follows.
+    OfferJoining {
+        /// The offer.
+        offer: OfferId,
+    },
     /// The agent answered.
     OfferAnswered {
         /// The offer.

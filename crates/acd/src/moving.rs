@@ -94,7 +94,10 @@ impl Acd {
             Age::Kept => call.key.arrival,
             Age::New => now,
         };
-        let stays = line.hand_over == HandOver::Attended;
+        let stays = match line.hand_over {
+            HandOver::Blind => false,
+            HandOver::Attended { up_to } => priority <= up_to,
+        };
         let key = self.key(class, priority, arrival, id);
         let Some(call) = self.calls.get_mut(&id) else {
             return;

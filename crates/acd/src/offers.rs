@@ -140,6 +140,30 @@ impl Acd {
         self.deadlines.insert((after, Deadline::Offer(id)));
     }
 
+    /// Somebody has answered, but is not with the caller yet: the others need not ring.
+    pub(crate) fn offer_joining(&mut self, now: Instant, id: OfferId) {
+        let Some(offer) = self.offers.get_mut(&id) else {
+            return self.ignore(Ignored::Offer(id));
+        };
+        let before = offer.deadline();
+        offer.sign_of_life = SignOfLife::Seen;
+        offer.ring_until = now + self.settings.joining_max;
+        let (after, agent, call) = (offer.deadline(), offer.agent, offer.call);
+        self.deadlines.remove(&(before, Deadline::Offer(id)));
+        self.deadlines.insert((after, Deadline::Offer(id)));
+        if let AgentState::Offered { deadline, .. } = &mut self.agents[agent.index()].state {
+            *deadline = after;
+        }
+        let Some(call) = self.calls.get(&call) else {
+            return;
+        };
+        self.thin.remove(&call.key);
+        let offers = call.offers().to_vec();
+        for other in offers.into_iter().filter(|&other| other != id) {
+            self.take_back(now, other, WithdrawReason::AnsweredElsewhere);
+        }
+    }
+
     pub(crate) fn offer_answered(&mut self, now: Instant, id: OfferId) {
         let Some(offer) = self.close_offer(id, OfferOutcome::Answered) else {
             return;

@@ -15,7 +15,6 @@ impl Acd {
             return;
         };
         let wanted = self.directory.line_profile(call.line).parallel;
-        let wanted = wanted.min(self.settings.parallel_max);
         let rung = call.offers().len();
         let from_place = matches!(
             call.seeking,

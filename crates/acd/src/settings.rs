@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use crate::directory::PARALLEL_MAX;
-
 /// Limits and times of the distributor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -13,6 +11,8 @@ pub struct Settings {
     pub unreachable_after: Duration,
     /// How often an unreachable phone is probed. Less than a second counts as a second.
     pub unreachable_retry: Duration,
+    /// How long it may take to bring an agent who has answered together with the caller.
+    pub joining_max: Duration,
     /// How long an agent whose phone was busy or declined is left alone.
     pub refusal_retry: Duration,
     /// So many calls in a row that rang in vain: nobody sits there, and the agent takes no calls
@@ -21,9 +21,6 @@ pub struct Settings {
     /// So many calls in a row that were declined: the agent takes no calls until a person says so.
     /// 0: however many.
     pub decline_limit: u32,
-    /// Agents that ring for one call at most, whatever its line wants: who owns the phones may not be able
-    /// to ring several.
-    pub parallel_max: usize,
     /// How long the work after a call may take in all, with every extension.
     pub wrap_up_max: Duration,
     /// Callers that are remembered at a time: who had them last, and that they gave up.
@@ -45,10 +42,10 @@ impl Default for Settings {
             calls_max: 100_000,
             unreachable_after: Duration::from_secs(5),
             unreachable_retry: Duration::from_secs(30),
+            joining_max: Duration::from_secs(40),
             refusal_retry: Duration::from_secs(10),
             no_answer_limit: 1,
             decline_limit: 0,
-            parallel_max: PARALLEL_MAX as usize,
             wrap_up_max: Duration::from_secs(300),
             callers_max: 100_000,
             caller_kept: Duration::from_secs(3600),

@@ -137,8 +137,12 @@ pub enum TransferredPriority {
 pub enum HandOver {
     /// The agent who sends a call on is free at once.
     Blind,
-    /// The agent keeps the caller company until an agent of the line has answered.
-    Attended,
+    /// The agent keeps the caller company until an agent of the line has answered, with calls of this
+    /// priority and of higher ones. The agent is free at once with others.
+    Attended {
+        /// The lowest such priority.
+        up_to: Priority,
+    },
 }
 
 /// An agent.

@@ -48,6 +48,16 @@ pub enum CallPhase {
     },
 }
 
+impl CallPhase {
+    /// The agent who keeps the caller company while others are asked.
+    pub const fn held_by(&self) -> Option<AgentId> {
+        match self {
+            Self::Waiting { held_by } | Self::Offered { held_by, .. } => *held_by,
+            Self::Talking { .. } => None,
+        }
+    }
+}
+
 impl Acd {
     /// The directory.
     pub fn directory(&self) -> &Directory {
@@ -62,6 +72,11 @@ impl Acd {
     /// What the person wants.
     pub fn agent_wants(&self, agent: AgentId) -> &Want {
         &self.agents[agent.index()].want
+    }
+
+    /// The call that an agent has, or had last.
+    pub fn last_call(&self, agent: AgentId) -> Option<CallId> {
+        self.agents[agent.index()].last_call
     }
 
     /// The place of a waiting call in its line's queue, 1 being next.

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use engine::{
-    AgentView, CallView, Engine, GaugesView, LineView, SiteView, StatusView,
-    acd::{self, PauseReason, Want},
+    AbandonedView, AgentView, CallView, CrisisView, Engine, GaugesView, LineView, Order,
+    OrderError, SiteView, StatusView, StoryView,
+    acd::{AbandonedId, AgentId},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -33,15 +34,27 @@ impl Request {
 /// What can be asked.
 #[derive(Debug)]
 pub(crate) enum Command {
+    /// A question.
+    Ask(Query),
+    /// An order, and what is to be answered when it has been carried out.
+    Obey(Order, Query),
+}
+
+/// What can be known.
+#[derive(Debug)]
+pub(crate) enum Query {
     Status,
     Gauges,
     Sites,
     Lines,
     Agents,
-    Agent(String),
+    Agent(AgentId),
     Calls,
     Call(String),
-    SetAgent { agent: String, want: Want },
+    Story(String),
+    Crises,
+    AbandonedCallers,
+    AbandonedCaller(AbandonedId),
 }
 
 /// What the core answers.
@@ -55,36 +68,47 @@ pub(crate) enum Answer {
     Agent(Box<AgentView>),
     Calls(Vec<CallView>),
     Call(Box<CallView>),
+    Story(Box<StoryView>),
+    Crises(Vec<CrisisView>),
+    AbandonedCallers(Vec<AbandonedView>),
+    AbandonedCaller(Box<AbandonedView>),
     Unknown,
+    Refused(OrderError),
 }
 
 impl Command {
     fn run(self, engine: &mut Engine, now: Instant) -> Answer {
+        match self {
+            Self::Ask(query) => query.run(engine, now),
+            Self::Obey(order, query) => match engine.carry_out(now, order) {
+                Ok(()) => query.run(engine, now),
+                Err(error) => Answer::Refused(error),
+            },
+        }
+    }
+}
+
+impl Query {
+    fn run(self, engine: &Engine, now: Instant) -> Answer {
+        fn found<T>(view: Option<T>, answer: impl Fn(Box<T>) -> Answer) -> Answer {
+            view.map_or(Answer::Unknown, |view| answer(Box::new(view)))
+        }
         match self {
             Self::Status => Answer::Status(Box::new(engine.status(now))),
             Self::Gauges => Answer::Gauges(Box::new(engine.gauges(now))),
             Self::Sites => Answer::Sites(engine.sites()),
             Self::Lines => Answer::Lines(engine.lines(now)),
             Self::Agents => Answer::Agents(engine.agents(now)),
-            Self::Agent(id) => agent(engine, now, &id),
+            Self::Agent(id) => Answer::Agent(Box::new(engine.agent(now, id))),
             Self::Calls => Answer::Calls(engine.calls(now)),
-            Self::Call(id) => engine
-                .call(now, &id)
-                .map_or(Answer::Unknown, |call| Answer::Call(Box::new(call))),
-            Self::SetAgent { agent: id, want } => {
-                if let Some(id) = engine.directory().agent(&id) {
-                    engine.set_agent(now, id, want);
-                }
-                agent(engine, now, &id)
+            Self::Call(id) => found(engine.call(now, &id), Answer::Call),
+            Self::Story(id) => found(engine.story(now, &id), Answer::Story),
+            Self::Crises => Answer::Crises(engine.crises(now)),
+            Self::AbandonedCallers => Answer::AbandonedCallers(engine.abandoned(now)),
+            Self::AbandonedCaller(id) => {
+                found(engine.abandoned_entry(now, id), Answer::AbandonedCaller)
             }
         }
-    }
-}
-
-fn agent(engine: &Engine, now: Instant, id: &str) -> Answer {
-    match engine.directory().agent(id) {
-        Some(id) => Answer::Agent(Box::new(engine.agent(now, id))),
-        None => Answer::Unknown,
     }
 }
 
@@ -110,27 +134,8 @@ pub(crate) async fn ask(
 
 /// Node, sites and lines at this moment; `None` when the core does not answer.
 pub async fn gauges(requests: &mpsc::Sender<Request>) -> Option<GaugesView> {
-    match ask(requests, Command::Gauges).await {
+    match ask(requests, Command::Ask(Query::Gauges)).await {
         Ok(Answer::Gauges(gauges)) => Some(*gauges),
         _ => None,
-    }
-}
-
-/// What a person wants, in the words of the API.
-pub(crate) fn want(state: &str, reason: Option<&str>) -> Result<Want, String> {
-    match (state, reason) {
-        ("ready", _) => Ok(acd::Want::Ready),
-        ("logged-out", _) => Ok(acd::Want::LoggedOut),
-        ("not-ready", reason) => {
-            let reason = reason.unwrap_or("pause");
-            let reason = PauseReason::new(reason).ok_or_else(|| {
-                format!(
-                    "reason must be 1 to {} lower-case letters, digits and hyphens",
-                    PauseReason::LEN_MAX
-                )
-            })?;
-            Ok(Want::NotReady { reason })
-        }
-        _ => Err("state must be one of ready, not-ready, logged-out".to_owned()),
     }
 }

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use engine::{
-    AgentView, CallView, Event, LineView, SiteView, StatusView, Transferred,
-    acd::{AgentState, Directory, Event as Acd, StepRef, Want},
+    AgentView, CallView, LineView, SiteView, StatusView,
+    acd::{AgentState, Directory, Want},
     call::StageView,
-    sip::headers::Attestation,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+
+mod desk;
+mod events;
+
+pub(crate) use desk::{Abandoned, Crisis, Desk, Story};
+pub(crate) use events::event;
 
 #[derive(Serialize)]
 pub(crate) struct Status {
@@ -66,6 +71,8 @@ pub(crate) struct Site<'a> {
     zone: &'a str,
     neighbours: Vec<&'a str>,
     reserve: usize,
+    state: &'static str,
+    crises: Vec<&'a str>,
     waiting: usize,
     agents: Map<String, Value>,
 }
@@ -77,6 +84,8 @@ impl<'a> Site<'a> {
             .neighbours
             .iter()
             .map(|&one| directory.site_profile(one).id.as_str());
+        let crises = view.crises.iter();
+        let crises = crises.map(|&id| directory.crisis_profile(id).name.as_str());
         let agents = view
             .agents
             .iter()
@@ -88,6 +97,8 @@ impl<'a> Site<'a> {
             zone: &site.zone,
             neighbours: neighbours.collect(),
             reserve: site.reserve,
+            state: view.state.name(),
+            crises: crises.collect(),
             waiting: view.waiting,
             agents: agents.collect(),
         }
@@ -102,6 +113,7 @@ pub(crate) struct Line<'a> {
     service_level_seconds: f64,
     waiting: usize,
     wait_longest_seconds: f64,
+    wait_expected_seconds: Option<f64>,
 }
 
 impl<'a> Line<'a> {
@@ -114,6 +126,7 @@ impl<'a> Line<'a> {
             service_level_seconds: line.service_level.as_secs_f64(),
             waiting: view.waiting,
             wait_longest_seconds: view.wait_longest.as_secs_f64(),
+            wait_expected_seconds: seconds(view.wait_expected),
         }
     }
 }
@@ -169,9 +182,11 @@ pub(crate) struct Call<'a> {
     state: &'static str,
     priority: u8,
     place: Option<usize>,
+    wait_expected_seconds: Option<f64>,
     age_seconds: f64,
     waited_seconds: f64,
     agent: Option<&'a str>,
+    rung: Vec<&'a str>,
     overflow_steps: Vec<u8>,
 }
 
@@ -190,11 +205,17 @@ impl<'a> Call<'a> {
             },
             priority: view.priority,
             place: view.place,
+            wait_expected_seconds: seconds(view.wait_expected),
             age_seconds: view.age.as_secs_f64(),
             waited_seconds: view.waited.as_secs_f64(),
             agent: view
                 .agent
                 .map(|agent| directory.agent_profile(agent).id.as_str()),
+            rung: view
+                .rung
+                .into_iter()
+                .map(|agent| directory.agent_profile(agent).id.as_str())
+                .collect(),
             overflow_steps: view.steps,
         }
     }
@@ -202,142 +223,4 @@ impl<'a> Call<'a> {
 
 fn seconds(duration: Option<Duration>) -> Option<f64> {
     duration.map(|duration| duration.as_secs_f64())
-}
-
-/// An event of the stream: its name and its data. `None` for what the stream does not tell:
-/// single SIP messages, which metrics count.
-pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static str, Value)> {
-    let line_id = |line| directory.line_profile(line).id.as_str();
-    let agent_id = |agent| directory.agent_profile(agent).id.as_str();
-    Some(match event {
-        Event::CallStarted {
-            call,
-            line,
-            attestation,
-            ..
-        } => (
-            "call-started",
-            json!({
-                "call": call.as_str(),
-                "line": line_id(*line),
-                "attestation": attestation.map(Attestation::letter),
-            }),
-        ),
-        Event::CallTransferred { call, agent, to } => {
-            let (line, to) = match to {
-                Transferred::Line { to, .. } => (Some(line_id(*to)), None),
-                Transferred::Agent(to) => (None, Some(agent_id(*to))),
-                Transferred::Outside => (None, None),
-            };
-            (
-                "call-transferred",
-                json!({
-                    "call": call.as_str(),
-                    "by": agent_id(*agent),
-                    "line": line,
-                    "agent": to,
-                }),
-            )
-        }
-        Event::CallBlocked { line, reason } => (
-            "call-blocked",
-            json!({ "line": line_id(*line), "reason": reason.label() }),
-        ),
-        Event::CallEnded {
-            call,
-            line,
-            outcome,
-            cause,
-            waited,
-            talked,
-            agent,
-        } => (
-            "call-ended",
-            json!({
-                "call": call.as_str(),
-                "line": line_id(*line),
-                "outcome": outcome.label(),
-                "cause": cause.label(),
-                "waited_seconds": waited.as_secs_f64(),
-                "talked_seconds": talked.as_secs_f64(),
-                "agent": agent.map(agent_id),
-            }),
-        ),
-        Event::PhoneRegistered { agent } => {
-            ("phone-registered", json!({ "agent": agent_id(*agent) }))
-        }
-        Event::PhoneUnregistered { agent } => {
-            ("phone-unregistered", json!({ "agent": agent_id(*agent) }))
-        }
-        Event::Draining => ("draining", json!({})),
-        Event::Distribution(event) => return distribution(directory, event),
-        _ => return None,
-    })
-}
-
-/// What the distributor did, as the stream tells it.
-fn distribution(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)> {
-    let line_id = |line| directory.line_profile(line).id.as_str();
-    let agent_id = |agent| directory.agent_profile(agent).id.as_str();
-    let site_id = |site| directory.site_profile(site).id.as_str();
-    let number = |step: &StepRef| step.step.value() + 1;
-    let step = |step: &Option<StepRef>| step.as_ref().map(number);
-    Some(match event {
-        Acd::AgentChanged {
-            agent,
-            site,
-            from,
-            to,
-        } => (
-            "agent-changed",
-            json!({
-                "agent": agent_id(*agent),
-                "site": site_id(*site),
-                "from": from.name(),
-                "to": to.name(),
-            }),
-        ),
-        Acd::Queued {
-            line,
-            place,
-            priority,
-            ..
-        } => (
-            "call-queued",
-            json!({ "line": line_id(*line), "place": place, "priority": priority.value() }),
-        ),
-        Acd::Offered {
-            line,
-            agent,
-            site,
-            step: by,
-            waited,
-            ..
-        } => (
-            "call-offered",
-            json!({
-                "line": line_id(*line),
-                "agent": agent_id(*agent),
-                "site": site_id(*site),
-                "overflow_step": step(by),
-                "waited_seconds": waited.as_secs_f64(),
-            }),
-        ),
-        Acd::OfferEnded { agent, outcome, .. } => (
-            "offer-ended",
-            json!({ "agent": agent_id(*agent), "outcome": outcome.name() }),
-        ),
-        Acd::StepTaken {
-            line, step, waited, ..
-        } => (
-            "overflow-step-taken",
-            json!({
-                "line": line_id(*line),
-                "plan": directory.plan_name(step.plan),
-                "overflow_step": number(step),
-                "waited_seconds": waited.as_secs_f64(),
-            }),
-        ),
-        _ => return None,
-    })
 }

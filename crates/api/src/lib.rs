@@ -10,34 +10,43 @@
 //! | `GET /readyz` | 200 while new calls are taken, 503 while draining |
 //! | `GET /metrics` | Prometheus |
 //! | `GET /v1/status`, `/v1/sites`, `/v1/lines`, `/v1/agents`, `/v1/agents/{id}`, `/v1/calls`, `/v1/calls/{id}` | snapshots |
+//! | `GET /v1/calls/{id}/story` | what happened to a call and why, also after its end |
+//! | `GET /v1/crises`, `/v1/abandoned`, `/v1/abandoned/{entry}`, `/v1/desk` | crisis plans, callers who gave up, the words of the desk |
 //! | `POST /v1/agents/{id}/state` | `{"state":"ready"\|"not-ready"\|"logged-out","reason":"..."}` |
+//! | `POST /v1/agents/{id}/wrap-up`, `/disposition`, `/pick` | `{"extend_seconds":30}`, `{"code":"medical"}`, `{"call":"..."}` or `{"place":1}` |
+//! | `POST /v1/calls/{id}/priority`, `/keep` | `{"priority":0}`, `{}` |
+//! | `POST /v1/sites/{id}/state` | `{"state":"Overloaded"\|null}` |
+//! | `POST /v1/crises/{name}/on`, `/off` | `{"sites":["FR670"],"author":"...","reason":"...","lasts_seconds":7200}`, `{"author":"..."}` |
+//! | `POST /v1/abandoned/{entry}/state` | `{"state":"to-call-back"\|"called"\|"resolved"}` |
 //! | `GET /v1/events` | facts as server-sent events |
 //! | `GET /v1/openapi.json` | this API, described |
 
 mod command;
 mod events;
 mod json;
+mod orders;
 mod problem;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
-use engine::{Event, acd::Directory};
+use engine::{
+    Event,
+    acd::{AgentId, Directory},
+};
 use metrics::Metrics;
-use serde::Deserialize;
 use tokio::sync::{broadcast, mpsc};
 
 pub use command::{Request, gauges};
 
 use crate::{
-    command::{Answer, Command, ask},
+    command::{Answer, Command, Query, ask},
     problem::Problem,
 };
 
@@ -89,21 +98,56 @@ fn routes() -> Vec<(&'static str, MethodRouter<Shared>, &'static str)> {
         ("/v1/openapi.json", get(openapi), "GET"),
         ("/v1/status", get(status), "GET"),
         ("/v1/sites", get(sites), "GET"),
+        ("/v1/sites/{id}/state", post(orders::set_site_state), "POST"),
         ("/v1/lines", get(lines), "GET"),
         ("/v1/agents", get(agents), "GET"),
         ("/v1/agents/{id}", get(agent), "GET"),
-        ("/v1/agents/{id}/state", post(set_agent), "POST"),
+        ("/v1/agents/{id}/state", post(orders::set_agent), "POST"),
+        (
+            "/v1/agents/{id}/wrap-up",
+            post(orders::extend_wrap_up),
+            "POST",
+        ),
+        ("/v1/agents/{id}/disposition", post(orders::dispose), "POST"),
+        ("/v1/agents/{id}/pick", post(orders::pick), "POST"),
         ("/v1/calls", get(calls), "GET"),
         ("/v1/calls/{id}", get(call), "GET"),
+        ("/v1/calls/{id}/story", get(story), "GET"),
+        (
+            "/v1/calls/{id}/priority",
+            post(orders::set_priority),
+            "POST",
+        ),
+        ("/v1/calls/{id}/keep", post(orders::keep), "POST"),
+        ("/v1/crises", get(crises), "GET"),
+        ("/v1/crises/{name}/on", post(orders::switch_on), "POST"),
+        ("/v1/crises/{name}/off", post(orders::switch_off), "POST"),
+        ("/v1/abandoned", get(abandoned), "GET"),
+        ("/v1/abandoned/{entry}", get(abandoned_entry), "GET"),
+        (
+            "/v1/abandoned/{entry}/state",
+            post(orders::handle_abandoned),
+            "POST",
+        ),
+        ("/v1/desk", get(desk), "GET"),
         ("/v1/events", get(stream), "GET"),
     ]
 }
 
 impl Shared {
-    async fn ask(&self, command: Command) -> Result<Answer, Problem> {
+    async fn ask(&self, query: Query) -> Result<Answer, Problem> {
+        self.send(Command::Ask(query)).await
+    }
+
+    async fn send(&self, command: Command) -> Result<Answer, Problem> {
         ask(&self.requests, command)
             .await
             .map_err(|_| Problem::unavailable("the core does not answer; it may have stopped"))
+    }
+
+    fn agent(&self, id: &str) -> Result<AgentId, Problem> {
+        let agent = self.directory.agent(id);
+        agent.ok_or_else(|| Problem::not_found("there is no agent of this id"))
     }
 }
 
@@ -117,7 +161,7 @@ async fn openapi() -> Response {
 }
 
 async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
-    match shared.ask(Command::Status).await? {
+    match shared.ask(Query::Status).await? {
         Answer::Status(status) if status.draining => {
             Err(Problem::unavailable("draining: no new calls are taken"))
         }
@@ -127,7 +171,7 @@ async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Answer::Gauges(gauges) = shared.ask(Command::Gauges).await? else {
+    let Answer::Gauges(gauges) = shared.ask(Query::Gauges).await? else {
         return Err(unexpected());
     };
     let text = shared.metrics.render(&gauges);
@@ -136,25 +180,18 @@ async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn status(State(shared): State<Shared>) -> Result<Response, Problem> {
-    match shared.ask(Command::Status).await? {
+    match shared.ask(Query::Status).await? {
         Answer::Status(status) => Ok(Json(json::Status::new(*status)).into_response()),
         _ => Err(unexpected()),
     }
 }
 
 async fn sites(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Answer::Sites(sites) = shared.ask(Command::Sites).await? else {
-        return Err(unexpected());
-    };
-    let sites: Vec<_> = sites
-        .iter()
-        .map(|site| json::Site::new(&shared.directory, site))
-        .collect();
-    Ok(Json(sites).into_response())
+    answer(&shared, shared.ask(Query::Sites).await?)
 }
 
 async fn lines(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Answer::Lines(lines) = shared.ask(Command::Lines).await? else {
+    let Answer::Lines(lines) = shared.ask(Query::Lines).await? else {
         return Err(unexpected());
     };
     let lines: Vec<_> = lines
@@ -165,7 +202,7 @@ async fn lines(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn agents(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Answer::Agents(agents) = shared.ask(Command::Agents).await? else {
+    let Answer::Agents(agents) = shared.ask(Query::Agents).await? else {
         return Err(unexpected());
     };
     let agents = agents
@@ -175,42 +212,12 @@ async fn agents(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn agent(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let answer = shared.ask(Command::Agent(id)).await?;
-    agent_answer(&shared, answer)
-}
-
-fn agent_answer(shared: &Shared, answer: Answer) -> Result<Response, Problem> {
-    match answer {
-        Answer::Agent(agent) => {
-            Ok(Json(json::Agent::new(&shared.directory, *agent)).into_response())
-        }
-        Answer::Unknown => Err(Problem::not_found("there is no agent of this id")),
-        _ => Err(unexpected()),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewState {
-    state: String,
-    reason: Option<String>,
-}
-
-async fn set_agent(
-    State(shared): State<Shared>,
-    Path(id): Path<String>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<Response, Problem> {
-    let body = body.map_err(|_| Problem::too_large())?;
-    let new: NewState =
-        serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
-    let want = command::want(&new.state, new.reason.as_deref()).map_err(Problem::wrong_value)?;
-    let answer = shared.ask(Command::SetAgent { agent: id, want }).await?;
-    agent_answer(&shared, answer)
+    let id = shared.agent(&id)?;
+    answer(&shared, shared.ask(Query::Agent(id)).await?)
 }
 
 async fn calls(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let Answer::Calls(calls) = shared.ask(Command::Calls).await? else {
+    let Answer::Calls(calls) = shared.ask(Query::Calls).await? else {
         return Err(unexpected());
     };
     let calls = calls
@@ -220,11 +227,73 @@ async fn calls(State(shared): State<Shared>) -> Result<Response, Problem> {
 }
 
 async fn call(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    match shared.ask(Command::Call(id)).await? {
-        Answer::Call(call) => Ok(Json(json::Call::new(&shared.directory, *call)).into_response()),
+    match shared.ask(Query::Call(id)).await? {
         Answer::Unknown => Err(Problem::not_found("there is no call of this id now")),
-        _ => Err(unexpected()),
+        found => answer(&shared, found),
     }
+}
+
+async fn story(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    match shared.ask(Query::Story(id)).await? {
+        Answer::Unknown => Err(Problem::not_found(
+            "there is no call of this id, and none that ended not long ago",
+        )),
+        found => answer(&shared, found),
+    }
+}
+
+async fn crises(State(shared): State<Shared>) -> Result<Response, Problem> {
+    answer(&shared, shared.ask(Query::Crises).await?)
+}
+
+async fn abandoned(State(shared): State<Shared>) -> Result<Response, Problem> {
+    answer(&shared, shared.ask(Query::AbandonedCallers).await?)
+}
+
+async fn abandoned_entry(
+    State(shared): State<Shared>,
+    Path(entry): Path<String>,
+) -> Result<Response, Problem> {
+    let entry = orders::entry(&entry)?;
+    answer(&shared, shared.ask(Query::AbandonedCaller(entry)).await?)
+}
+
+async fn desk(State(shared): State<Shared>) -> Response {
+    Json(json::Desk::new(&shared.directory)).into_response()
+}
+
+/// One view, or a list of them that may be long no more than a node's people and calls.
+fn answer(shared: &Shared, answer: Answer) -> Result<Response, Problem> {
+    let directory = &*shared.directory;
+    Ok(match answer {
+        Answer::Agent(view) => Json(json::Agent::new(directory, *view)).into_response(),
+        Answer::Call(view) => Json(json::Call::new(directory, *view)).into_response(),
+        Answer::Story(view) => Json(json::Story::new(directory, *view)).into_response(),
+        Answer::Sites(views) => {
+            let sites = views.iter().map(|view| json::Site::new(directory, view));
+            Json(sites.collect::<Vec<_>>()).into_response()
+        }
+        Answer::Crises(views) => {
+            let crises = views.into_iter();
+            let crises = crises.map(|view| json::Crisis::new(directory, view));
+            Json(crises.collect::<Vec<_>>()).into_response()
+        }
+        Answer::AbandonedCallers(views) => {
+            let entries = views.iter();
+            let entries = entries.map(|view| json::Abandoned::new(directory, view));
+            Json(entries.collect::<Vec<_>>()).into_response()
+        }
+        Answer::AbandonedCaller(view) => {
+            Json(json::Abandoned::with_number(directory, &view)).into_response()
+        }
+        Answer::Unknown => return Err(Problem::not_found("there is no such thing now")),
+        Answer::Refused(error) => return Err(orders::problem(directory, error)),
+        Answer::Status(_)
+        | Answer::Gauges(_)
+        | Answer::Lines(_)
+        | Answer::Agents(_)
+        | Answer::Calls(_) => return Err(unexpected()),
+    })
 }
 
 async fn stream(State(shared): State<Shared>) -> Response {

@@ -8,6 +8,7 @@ use sip_transaction::{ClientTx, Flow, ServerTx};
 use smallvec::SmallVec;
 
 use crate::{
+    attempts::Attempts,
     dialog::Dialog,
     ids::{AttemptId, CallId},
     leg::{Leg, Side, Unacked},
@@ -67,7 +68,8 @@ pub(crate) struct Waiting {
     /// Which phone's early media the caller hears. They made an early dialog with a description of
     /// its own, so when that phone stops ringing our tag changes.
     pub(crate) early_media: Option<AttemptId>,
-    pub(crate) ringing: Option<Attempt>,
+    /// The phones that are being rung.
+    pub(crate) ringing: Attempts,
     /// When the caller is told again that the call waits.
     pub(crate) announce_at: Instant,
     /// When the wait has lasted so long that nobody can be there any more.
@@ -81,25 +83,6 @@ pub(crate) enum Announced {
     Trying,
     /// 180: from now on the caller hears ringing.
     Ringing,
-}
-
-/// A phone that is being rung.
-#[derive(Debug)]
-pub(crate) struct Attempt {
-    pub(crate) id: AttemptId,
-    pub(crate) tx: ClientTx,
-    pub(crate) rang: Rang,
-    /// The description of its early media that was passed on last.
-    pub(crate) described: Bytes,
-    /// Until when it may ring, where its owner has no limit of its own.
-    pub(crate) rings_until: Option<Instant>,
-}
-
-/// Whether a phone gave a sign of life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rang {
-    No,
-    Yes,
 }
 
 #[derive(Debug)]
@@ -133,6 +116,7 @@ impl Call {
                 .reliable
                 .next_deadline()
                 .into_iter()
+                .chain(waiting.ringing.next_deadline())
                 .fold(waiting.announce_at.min(waiting.gives_up_at), Instant::min),
             Stage::Connected(connected) => connected.next_deadline(),
             Stage::Ending(ending) => ending

@@ -12,6 +12,7 @@ use slotmap::SecondaryMap;
 use smallvec::SmallVec;
 
 use crate::{
+    attempts::Attempts,
     call::{Announced, Call, Stage, Waiting},
     carry,
     dialog::Peer,
@@ -226,7 +227,7 @@ impl Calls {
             announced: Announced::Trying,
             reliable,
             early_media: None,
-            ringing: None,
+            ringing: Attempts::default(),
             announce_at: now + self.settings.announce_interval,
             gives_up_at: now + self.settings.wait_max,
         };
@@ -350,6 +351,7 @@ impl Calls {
 
     fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
         self.resend_provisional(now, layer, number);
+        self.stop_overdue(now, layer, number);
         let Some(call) = self.table.get_mut(&number) else {
             return;
         };
@@ -359,7 +361,7 @@ impl Calls {
             }
             Stage::Waiting(waiting) if waiting.announce_at <= now => {
                 waiting.announce_at = now + self.settings.announce_interval;
-                if waiting.ringing.is_none() {
+                if waiting.ringing.is_empty() {
                     self.emit(Event::AnnounceDue { call: number });
                 } else {
                     self.provisional(now, layer, number, StatusCode::RINGING, "Ringing");
@@ -408,7 +410,7 @@ impl Calls {
         self.table.get(&call).map(|call| CallView {
             id: call.id.clone(),
             stage: match &call.stage {
-                Stage::Waiting(waiting) if waiting.ringing.is_none() => StageView::Waiting,
+                Stage::Waiting(waiting) if waiting.ringing.is_empty() => StageView::Waiting,
                 Stage::Waiting(_) => StageView::Ringing,
                 Stage::Connected(connected) => match connected.transfer() {
                     Some(transfer) if transfer.transferor.is_none() => transfer.view(),
@@ -442,7 +444,7 @@ impl Calls {
                     let target = connected.transfer().map_or(0, Transfer::target_legs);
                     connected.legs().count() + target
                 }
-                Stage::Waiting(ref waiting) => 1 + usize::from(waiting.ringing.is_some()),
+                Stage::Waiting(ref waiting) => 1 + waiting.ringing.len(),
                 Stage::Ending(ref ending) => ending.legs.len(),
             })
             .sum()

@@ -44,10 +44,14 @@ impl Calls {
     pub(crate) fn is_of_ringing_phone(&self, request: &Request) -> bool {
         let number = request.to_tag().and_then(CallNumber::of_tag);
         let ringing = number.and_then(|number| self.table.get(&number)?.ringing());
-        let sent = ringing.and_then(|ringing| self.client_uses.get(ringing.tx));
-        matches!(sent, Some(ClientUse::Invite(sent))
-            if request.to_tag() == Some(&*sent.local_tag)
-                && *request.call_id() == *sent.call_id)
+        ringing.is_some_and(|ringing| {
+            let mut sent = ringing.iter().map(|one| self.client_uses.get(one.tx));
+            sent.any(|sent| {
+                matches!(sent, Some(ClientUse::Invite(sent))
+                    if request.to_tag() == Some(&*sent.local_tag)
+                        && *request.call_id() == *sent.call_id)
+            })
+        })
     }
 
     /// Answers a phone that asks something before it has answered.

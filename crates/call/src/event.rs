@@ -27,6 +27,14 @@ pub enum Event {
         /// The attempt that rings.
         attempt: AttemptId,
     },
+    /// The agent to whom a call is sent on has answered, and is being brought together with the caller:
+    /// nobody else need be rung. [`Event::AgentAnswered`] or [`Event::AgentFailed`] follows.
+    AgentJoining {
+        /// The call.
+        call: CallNumber,
+        /// The attempt.
+        attempt: AttemptId,
+    },
     /// The agent answered and has the call: the caller's 200 is on its way.
     AgentAnswered {
         /// The call.

@@ -106,7 +106,7 @@ impl Calls {
         let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
-        let Some(attempt) = transfer.ringing.take().map(|ringing| ringing.id) else {
+        let Some(attempt) = transfer.ringing.take_of(tx).map(|attempt| attempt.id) else {
             return;
         };
         let mut leg = Leg::new(dialog, Session::calling(now, response, usual));
@@ -126,6 +126,10 @@ impl Calls {
             let cause = AgentFailure::Rejected(StatusCode::NOT_ACCEPTABLE_HERE);
             self.give_up_joining(now, layer, number, cause);
         } else {
+            self.emit(Event::AgentJoining {
+                call: number,
+                attempt,
+            });
             self.carry_on_joining(now, layer, number);
         }
         self.rearm(number);
@@ -475,6 +479,17 @@ impl Calls {
             attempt,
             cause: AgentFailure::Declined,
         });
+    }
+
+    /// Whether somebody has answered whom the caller is being brought together with.
+    pub(crate) fn is_joining(&self, number: CallNumber) -> bool {
+        let stage = self.table.get(&number).map(|call| &call.stage);
+        let Some(Stage::Connected(connected)) = stage else {
+            return false;
+        };
+        connected
+            .transfer()
+            .is_some_and(|transfer| transfer.joining.is_some())
     }
 
     fn joining_mut(&mut self, number: CallNumber) -> Option<&mut Joining> {

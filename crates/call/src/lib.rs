@@ -23,6 +23,7 @@
 
 mod acks;
 mod alone;
+mod attempts;
 mod call;
 mod calls;
 mod carry;
@@ -43,6 +44,7 @@ mod teardown;
 mod transfer;
 mod unanswered;
 
+pub use attempts::{ATTEMPTS_MAX, StopRinging};
 pub use calls::{CallView, Calls, Settings, StageView};
 pub use event::{AgentFailure, EndCause, Event, Routed};
 pub use ids::{AttemptId, CallId, CallNumber};

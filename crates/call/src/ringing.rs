@@ -8,7 +8,8 @@ use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
-    call::{Announced, Attempt, Call, Company, Connected, Rang, Stage, Waiting},
+    attempts::{Attempt, Attempts, Rang, StopRinging},
+    call::{Announced, Call, Company, Connected, Stage, Waiting},
     calls::{Calls, ClientUse, SentInvite},
     carry,
     dialog::{Dialog, Peer},
@@ -33,8 +34,11 @@ impl Calls {
     /// makes then. How it ends is told by [`Event::AgentAnswered`] or [`Event::AgentFailed`], once,
     /// unless the attempt is withdrawn or the call ends before.
     ///
-    /// An attempt for a call that neither waits nor is being transferred, or that already rings a
-    /// phone, is ignored.
+    /// Several phones may ring for one call, up to [`ATTEMPTS_MAX`]: the first that answers has it, and
+    /// the others are told so. An attempt for a call that neither waits nor is being transferred, or
+    /// that somebody has answered, is ignored.
+    ///
+    /// [`ATTEMPTS_MAX`]: crate::ATTEMPTS_MAX
     pub fn ring(
         &mut self,
         now: Instant,
@@ -59,7 +63,6 @@ impl Calls {
         outside: Outside,
     ) {
         self.ring_somebody(now, layer, call, attempt, target, &Whom::Outside(outside));
-        self.rearm(call);
     }
 
     fn ring_somebody(
@@ -73,8 +76,8 @@ impl Calls {
     ) {
         let may_ring = self
             .ringing_mut(call)
-            .is_some_and(|ringing| ringing.is_none());
-        if !may_ring {
+            .is_some_and(|ringing| !ringing.is_full());
+        if !may_ring || self.is_joining(call) {
             return;
         }
         let sent = self.agent_invite(call, target, whom).and_then(|invite| {
@@ -105,12 +108,34 @@ impl Calls {
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
         if let Some(ringing) = self.ringing_mut(call) {
-            *ringing = Some(Attempt {
+            ringing.push(Attempt {
                 id: attempt,
                 tx,
                 rang: Rang::No,
                 described: Bytes::new(),
                 rings_until: whom.rings_until(),
+            });
+        }
+        self.rearm(call);
+    }
+
+    /// Stops phones that have rung for as long as they may.
+    pub(crate) fn stop_overdue(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+    ) {
+        while let Some(attempt) = self
+            .ringing_mut(call)
+            .and_then(|ringing| ringing.take_overdue(now))
+        {
+            layer.cancel(now, attempt.tx, None);
+            self.end_early_media(call, attempt.id);
+            self.emit(Event::AgentFailed {
+                call,
+                attempt: attempt.id,
+                cause: AgentFailure::NoAnswer,
             });
         }
     }
@@ -137,12 +162,13 @@ impl Calls {
         layer: &mut TransactionLayer,
         call: CallNumber,
         attempt: AttemptId,
+        why: StopRinging,
     ) {
         let ringing = self
             .ringing_mut(call)
-            .and_then(|ringing| ringing.take_if(|ringing| ringing.id == attempt));
+            .and_then(|ringing| ringing.take(attempt));
         if let Some(ringing) = ringing {
-            layer.cancel(now, ringing.tx, None);
+            layer.cancel(now, ringing.tx, why.reason());
             self.end_early_media(call, attempt);
         } else {
             self.withdraw_joining(now, layer, call, attempt);
@@ -203,7 +229,11 @@ impl Calls {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
-        let Some(Some(ringing)) = self.ringing_mut(call) else {
+        let Some(ringing) = self.ringing_mut(call) else {
+            return;
+        };
+        let others_ring = ringing.rings_beside(tx);
+        let Some(ringing) = ringing.of_mut(tx) else {
             return;
         };
         let attempt = ringing.id;
@@ -215,14 +245,15 @@ impl Calls {
         }
         if let Some(waiting) = self.waiting_mut(call) {
             waiting.announced = Announced::Ringing;
-            if is_described {
+            // Of several phones that speak before they answer, the caller hears the first.
+            if is_described && waiting.early_media.is_none_or(|heard| heard == attempt) {
                 waiting.early_media = Some(attempt);
                 let (status, reason) = (response.status(), response.status().reason());
                 self.say(now, layer, call, status, reason, Some(response));
-            } else if is_first {
+            } else if is_first && !others_ring {
                 self.provisional(now, layer, call, StatusCode::RINGING, "Ringing");
             }
-        } else if is_first {
+        } else if is_first && !others_ring {
             self.tell_ringing(now, layer, call);
         }
         if is_first {
@@ -235,7 +266,10 @@ impl Calls {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
-        let Some(attempt) = self.ringing_mut(call).and_then(Option::take) else {
+        let Some(attempt) = self
+            .ringing_mut(call)
+            .and_then(|ringing| ringing.take_of(tx))
+        else {
             return;
         };
         self.end_early_media(call, attempt.id);
@@ -277,11 +311,15 @@ impl Calls {
             dialog.continue_after(&early.dialog);
         }
         let (call, attempt) = (sent.call, sent.attempt);
-        if self.call_ringing(tx) == Some(call) && self.is_in_transfer(call) {
+        let rings = self.call_ringing(tx) == Some(call) && !self.is_joining(call);
+        if rings && self.is_in_transfer(call) {
             self.join(now, layer, call, tx, dialog, response);
-        } else if self.call_ringing(tx) == Some(call) {
+        } else if rings {
             self.connect(now, layer, call, tx, dialog, response);
         } else {
+            if let Some(ringing) = self.ringing_mut(call) {
+                ringing.take_of(tx);
+            }
             self.hang_up_late_answer(now, layer, tx, dialog, response);
             self.emit(Event::LateAnswer { call, attempt });
         }
@@ -297,15 +335,15 @@ impl Calls {
         agent: Dialog,
         response: &Response,
     ) {
+        let Some(attempt) = self.stop_others(now, layer, number, tx) else {
+            return;
+        };
         let Some(Call {
             stage: Stage::Waiting(waiting),
             id,
             ..
         }) = self.table.get_mut(&number)
         else {
-            return;
-        };
-        let Some(attempt) = waiting.ringing.take() else {
             return;
         };
         let invite = waiting.invite.clone();
@@ -370,6 +408,26 @@ impl Calls {
         });
     }
 
+    /// Takes the attempt that has won from those of a waiting call, and stops the others.
+    fn stop_others(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        number: CallNumber,
+        won: ClientTx,
+    ) -> Option<Attempt> {
+        let tag = number.tag(&mut self.ids);
+        let waiting = self.waiting_mut(number)?;
+        let attempt = waiting.ringing.take_of(won)?;
+        let others = std::mem::take(&mut waiting.ringing);
+        others.cancel(now, layer, StopRinging::AnsweredElsewhere.reason());
+        // The caller has heard another phone, in an early dialog that is not this one.
+        if waiting.early_media.is_some_and(|heard| heard != attempt.id) {
+            waiting.local_tag = tag;
+        }
+        Some(attempt)
+    }
+
     //= https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2.4
     //# If, after acknowledging any 2xx response to an INVITE, the UAC does
     //# not want to continue with that dialog, then the UAC MUST terminate
@@ -391,12 +449,12 @@ impl Calls {
         let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
             return None;
         };
-        let ringing = self.table.get(&sent.call)?.ringing()?;
-        (ringing.tx == tx).then_some(sent.call)
+        let mut ringing = self.table.get(&sent.call)?.ringing()?.iter();
+        ringing.any(|one| one.tx == tx).then_some(sent.call)
     }
 
-    /// Where the phone that is being rung for a call is noted; `None` when none may be rung.
-    fn ringing_mut(&mut self, call: CallNumber) -> Option<&mut Option<Attempt>> {
+    /// The phones that are being rung for a call; `None` when none may be rung.
+    fn ringing_mut(&mut self, call: CallNumber) -> Option<&mut Attempts> {
         self.table.get_mut(&call)?.ringing_mut()
     }
 

@@ -160,10 +160,8 @@ impl Calls {
         cause: EndCause,
         by: Option<HungUp>,
     ) {
-        if let Some(ringing) = waiting.ringing {
-            let reason = by.and_then(|by| by.reason);
-            layer.cancel(now, ringing.tx, reason.as_deref());
-        }
+        let reason = by.and_then(|by| by.reason);
+        waiting.ringing.cancel(now, layer, reason.as_deref());
         let status = match cause {
             EndCause::Refused(status) => status,
             EndCause::WaitMax => StatusCode::TEMPORARILY_UNAVAILABLE,

@@ -12,9 +12,10 @@ use sip::{HeaderName, Method, Request, StatusCode, headers::ReferTo};
 use sip_transaction::{Flow, ServerTx, TransactionLayer};
 
 use crate::{
-    call::{Attempt, Call, Company, Stage},
+    attempts::Attempts,
+    call::{Call, Company, Stage},
     calls::{Calls, ClientUse, StageView},
-    event::{AgentFailure, EndCause, Event},
+    event::{EndCause, Event},
     ids::{AttemptId, CallNumber},
     joining::Joining,
     leg::{Leg, Side},
@@ -37,7 +38,7 @@ pub(crate) struct Transfer {
     replaces: Option<Bytes>,
     /// Who sends it on, for whoever is rung (RFC 3892).
     referred_by: Option<Bytes>,
-    pub(crate) ringing: Option<Attempt>,
+    pub(crate) ringing: Attempts,
     /// Somebody has answered, and the caller is being told.
     pub(crate) joining: Option<Joining>,
     /// When it has lasted so long that nobody can be there any more.
@@ -96,12 +97,12 @@ impl Company {
 
 impl Transfer {
     /// A caller whose agent has been given to another call.
-    pub(crate) const fn without_agent(gives_up_at: Instant) -> Self {
+    pub(crate) fn without_agent(gives_up_at: Instant) -> Self {
         Self {
             transferor: None,
             replaces: None,
             referred_by: None,
-            ringing: None,
+            ringing: Attempts::default(),
             joining: None,
             gives_up_at,
         }
@@ -113,7 +114,7 @@ impl Transfer {
             transferor: None,
             replaces,
             referred_by: referred_by.map(Bytes::copy_from_slice),
-            ringing: None,
+            ringing: Attempts::default(),
             joining: None,
             gives_up_at,
         }
@@ -121,14 +122,14 @@ impl Transfer {
 
     pub(crate) fn next_deadline(&self) -> Instant {
         let joining = self.joining.as_ref().map(Joining::next_deadline);
-        let ringing = self.ringing.as_ref().and_then(|one| one.rings_until);
+        let ringing = self.ringing.next_deadline();
         let deadlines = joining.into_iter().chain(ringing);
         deadlines.fold(self.gives_up_at, Instant::min)
     }
 
     /// How the call looks when no agent is in it.
-    pub(crate) const fn view(&self) -> StageView {
-        if self.ringing.is_some() || self.joining.is_some() {
+    pub(crate) fn view(&self) -> StageView {
+        if !self.ringing.is_empty() || self.joining.is_some() {
             StageView::Ringing
         } else {
             StageView::Waiting
@@ -137,7 +138,7 @@ impl Transfer {
 
     /// Dialogs, early ones included, with whom the call goes to.
     pub(crate) fn target_legs(&self) -> usize {
-        usize::from(self.ringing.is_some()) + usize::from(self.joining.is_some())
+        self.ringing.len() + usize::from(self.joining.is_some())
     }
 
     pub(crate) fn joining_leg(&self) -> Option<&Leg> {
@@ -381,10 +382,9 @@ impl Calls {
         let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
-        let (ringing, joining) = (transfer.ringing.take(), transfer.joining.take());
-        if let Some(ringing) = ringing {
-            layer.cancel(now, ringing.tx, None);
-        }
+        let ringing = std::mem::take(&mut transfer.ringing);
+        let joining = transfer.joining.take();
+        ringing.cancel(now, layer, None);
         if let Some(joining) = joining {
             self.drop_target(now, layer, joining);
         }
@@ -398,9 +398,7 @@ impl Calls {
         layer: &mut TransactionLayer,
         transfer: Transfer,
     ) -> Option<Leg> {
-        if let Some(ringing) = transfer.ringing {
-            layer.cancel(now, ringing.tx, None);
-        }
+        transfer.ringing.cancel(now, layer, None);
         if let Some(joining) = transfer.joining {
             self.drop_target(now, layer, joining);
         }
@@ -420,15 +418,7 @@ impl Calls {
         let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
-        let rings_on = |ringing: &mut Attempt| ringing.rings_until.is_none_or(|until| now < until);
-        if let Some(ringing) = transfer.ringing.take_if(|ringing| !rings_on(ringing)) {
-            layer.cancel(now, ringing.tx, None);
-            self.emit(Event::AgentFailed {
-                call: number,
-                attempt: ringing.id,
-                cause: AgentFailure::NoAnswer,
-            });
-        } else if transfer.gives_up_at <= now {
+        if transfer.gives_up_at <= now {
             self.finish(now, layer, number, EndCause::WaitMax, None);
         } else {
             self.carry_on_joining(now, layer, number);
@@ -494,23 +484,20 @@ impl Calls {
 }
 
 impl Call {
-    /// The phone that is being rung, if one is.
-    pub(crate) fn ringing(&self) -> Option<&Attempt> {
+    /// The phones that are being rung.
+    pub(crate) fn ringing(&self) -> Option<&Attempts> {
         match &self.stage {
-            Stage::Waiting(waiting) => waiting.ringing.as_ref(),
-            Stage::Connected(connected) => connected.transfer()?.ringing.as_ref(),
+            Stage::Waiting(waiting) => Some(&waiting.ringing),
+            Stage::Connected(connected) => Some(&connected.transfer()?.ringing),
             Stage::Ending(_) => None,
         }
     }
 
-    /// Where the phone that is being rung is noted; `None` when none may be rung.
-    pub(crate) fn ringing_mut(&mut self) -> Option<&mut Option<Attempt>> {
+    /// The phones that are being rung; `None` when none may be rung.
+    pub(crate) fn ringing_mut(&mut self) -> Option<&mut Attempts> {
         match &mut self.stage {
             Stage::Waiting(waiting) => Some(&mut waiting.ringing),
-            Stage::Connected(connected) => {
-                let transfer = connected.transfer_mut()?;
-                transfer.joining.is_none().then_some(&mut transfer.ringing)
-            }
+            Stage::Connected(connected) => Some(&mut connected.transfer_mut()?.ringing),
             Stage::Ending(_) => None,
         }
     }

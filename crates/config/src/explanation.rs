@@ -87,8 +87,21 @@ pub struct StepFact {
     pub relaxes: Option<Relax>,
     /// By how much it makes the call more urgent.
     pub raises: u8,
+    /// What it lets the caller hear.
+    pub announces: Option<String>,
+    /// Whom it rings outside.
+    pub diverts: Option<Diversion>,
     /// Whether it turns the caller away.
     pub rejects: bool,
+}
+
+/// Where a step sends calls outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diversion {
+    /// The SIP URI.
+    pub to: String,
+    /// The trunk that takes it first; `None`: none does, and nobody will be rung.
+    pub trunk: Option<String>,
 }
 
 /// An agent.
@@ -144,7 +157,16 @@ pub enum Doubt {
         /// The line.
         line: String,
     },
-    /// A step of an overflow plan brings nobody within reach.
+    /// A step of an overflow plan diverts calls to a number that no trunk takes.
+    NoTrunkForDiversion {
+        /// The line.
+        line: String,
+        /// The step of its overflow plan, from 1.
+        step: usize,
+        /// Where it diverts to.
+        to: String,
+    },
+    /// A step of an overflow plan brings nobody within reach who could serve the line.
     StepAddsNobody {
         /// The line.
         line: String,
@@ -267,7 +289,17 @@ impl Explanation {
             doubts.push(Doubt::LineWithoutHelp { line: id() });
         }
         for (index, step) in line.steps.iter().enumerate() {
-            if step.adds.iter().all(|(_, agents)| agents.is_empty()) {
+            if let Some(Diversion { to, trunk: None }) = &step.diverts {
+                let (step, to) = (index + 1, to.clone());
+                doubts.push(Doubt::NoTrunkForDiversion {
+                    line: id(),
+                    step,
+                    to,
+                });
+            }
+            let widens_only = step.diverts.is_none() && !step.rejects && step.raises == 0;
+            let widens_only = widens_only && step.relaxes.is_none() && step.announces.is_none();
+            if widens_only && step.adds.iter().all(|(_, agents)| agents.is_empty()) {
                 let step = index + 1;
                 doubts.push(Doubt::StepAddsNobody { line: id(), step });
             }
@@ -316,6 +348,8 @@ impl Reader<'_> {
                 when: step.when.to_vec(),
                 relaxes: step.relax.cloned(),
                 raises: step.raise,
+                announces: step.announce.map(str::to_owned),
+                diverts: step.last_resort.and_then(|what| self.diversion(what)),
                 rejects: step.last_resort == Some(&LastResort::Reject),
                 adds: others
                     .map(|site| (self.site_id(site), self.who_serves(id, site)))
@@ -332,6 +366,19 @@ impl Reader<'_> {
             home: self.who_serves(id, profile.site),
             steps,
         }
+    }
+
+    fn diversion(&self, what: &LastResort) -> Option<Diversion> {
+        let LastResort::Divert(to) = what else {
+            return None;
+        };
+        let uri = sip::UriBuf::new(to.clone()).ok();
+        let trunk = uri.and_then(|uri| self.config.trunk_taking(&uri));
+        let trunk = trunk.and_then(|trunk| self.config.trunks.get(trunk.index()));
+        Some(Diversion {
+            to: to.clone(),
+            trunk: trunk.map(|trunk| trunk.name.clone()),
+        })
     }
 
     fn who_serves(&self, line: LineId, site: SiteId) -> Vec<String> {

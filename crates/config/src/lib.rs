@@ -16,6 +16,7 @@
 
 mod authentication;
 mod explanation;
+mod numbers;
 mod people;
 pub mod planning;
 mod report;
@@ -30,7 +31,7 @@ use toml::de::DeTable;
 
 pub use authentication::Secret;
 pub use explanation::{
-    AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact,
+    AgentFact, Diversion, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact,
 };
 pub use report::{Errors, Problem};
 pub use tls::TlsFiles;

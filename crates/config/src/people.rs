@@ -1,14 +1,14 @@
 //! Sites, lines, agents and overflow plans.
 
+mod lines;
 mod plans;
 mod skills;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use acd::{
-    AgentId, AgentSpec, CrisisSpec, Directory, DirectorySpec, Disposition, HandOver, LineId,
-    LineSpec, PARALLEL_MAX, PauseReason, PlanSpec, Priority, Selection, SiteSpec, StartState,
-    TransferredPriority,
+    AgentId, AgentSpec, CrisisSpec, Directory, DirectorySpec, Disposition, LineId, LineSpec,
+    PauseReason, PlanSpec, Priority, SiteSpec, StartState,
 };
 use sip::UriBuf;
 
@@ -31,7 +31,6 @@ pub(crate) struct People {
     crises: Vec<CrisisSpec>,
     pause_reasons: Vec<PauseReason>,
     dispositions: Vec<Disposition>,
-    version: String,
     planning: Option<planning::Section>,
     line_planning: Vec<LinePlanning>,
     agent_planning: Vec<AgentPlanning>,
@@ -42,7 +41,8 @@ pub(crate) struct People {
 #[derive(Debug)]
 pub(crate) struct LineEntry {
     pub(crate) spec: LineSpec,
-    pub(crate) numbers: Vec<At<String>>,
+    /// Each with the priority of its calls, where that is not the line's.
+    pub(crate) numbers: Vec<(At<String>, Option<Priority>)>,
     pub(crate) trunks: Vec<At<String>>,
     service: Service,
     span: Span,
@@ -56,12 +56,6 @@ enum Service {
     /// Other services: shed before emergencies.
     Partner,
 }
-
-/// What a configuration calls them.
-const SERVICES: [(&str, Service); 2] = [
-    ("emergency", Service::Emergency),
-    ("partner", Service::Partner),
-];
 
 #[derive(Debug)]
 struct AgentEntry {
@@ -77,7 +71,7 @@ struct Reference {
 }
 
 /// Reads all of them; resolves nothing but names.
-pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
+pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, settings: &mut acd::Settings) -> People {
     let mut reader = Reader {
         report,
         seen: BTreeMap::new(),
@@ -118,6 +112,7 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
         people.pause_reasons = reader.words(&words, PauseReason::new);
         let words = table.strings("dispositions");
         people.dispositions = reader.words(&words, Disposition::new);
+        read_desk(&table, settings);
         table.finish();
     }
     reader.check_references();
@@ -126,6 +121,29 @@ pub(crate) fn read(root: &Table<'_>, report: &Report<'_>) -> People {
     people.agent_planning = reader.agent_planning;
     people.positions = reader.positions;
     people
+}
+
+/// What holds for all desks.
+fn read_desk(table: &Table<'_>, settings: &mut acd::Settings) {
+    let limit = |key, low| {
+        let limit = table.integer(key, low, 1_000)?;
+        u32::try_from(limit.value).ok()
+    };
+    let no_answers = limit("no_answer_limit", 1);
+    settings.no_answer_limit = no_answers.unwrap_or(settings.no_answer_limit);
+    let declined = limit("decline_limit", 0);
+    settings.decline_limit = declined.unwrap_or(settings.decline_limit);
+    let times = [
+        ("wrap_up_max", &mut settings.wrap_up_max),
+        ("repeat_within", &mut settings.repeat_within),
+        ("caller_kept", &mut settings.caller_kept),
+    ];
+    for (key, time) in times {
+        *time = table.positive_duration(key).map_or(*time, |at| at.value);
+    }
+    let abandoned = table.integer("abandoned", 1, 1_000_000);
+    let abandoned = abandoned.and_then(|at| usize::try_from(at.value).ok());
+    settings.abandoned_max = abandoned.unwrap_or(settings.abandoned_max);
 }
 
 impl People {
@@ -166,7 +184,7 @@ impl People {
             crises: self.crises.clone(),
             pause_reasons: self.pause_reasons.clone(),
             dispositions: self.dispositions.clone(),
-            version: self.version.clone(),
+            version: report.version(),
         };
         match Directory::build(spec) {
             Ok(directory) => {
@@ -343,87 +361,6 @@ impl Reader<'_> {
         }
     }
 
-    fn line(&mut self, table: &Table<'_>) -> Option<LineEntry> {
-        let id = self.id(table, "id", "line", "\"FR670-15-Samu-Px-F01\"");
-        let by = format!("line {}", id.as_deref().unwrap_or("?"));
-        let site = table.required("site", "the id of a site");
-        let numbers = table.strings("numbers");
-        let trunks = table.strings("trunks");
-        let overflow = table.string("overflow");
-        let crisis_line = table.string("crisis_line");
-        let service = table.word("service", &SERVICES).map(|at| at.value);
-        let mut spec = LineSpec::new(
-            id.as_deref().unwrap_or_default(),
-            site.as_ref().map_or("", |at| &at.value),
-        );
-        self.read_service(table, &mut spec);
-        self.read_transfer(table, &mut spec);
-        self.line_planning
-            .extend(LinePlanning::read(table, &spec.id));
-        table.finish();
-        let named = [
-            ("site", &site),
-            ("overflow", &overflow),
-            ("line", &crisis_line),
-        ];
-        for (kind, name) in named {
-            if let Some(name) = name {
-                self.refer(&by, kind, name.clone());
-            }
-        }
-        spec.overflow = overflow.map(|at| at.value);
-        spec.crisis_line = crisis_line.map(|at| at.value);
-        id.and(site).map(|_| LineEntry {
-            spec,
-            numbers,
-            trunks,
-            service: service.unwrap_or(Service::Emergency),
-            span: table.span().clone(),
-        })
-    }
-
-    /// How a line's calls are served.
-    fn read_service(&self, table: &Table<'_>, spec: &mut LineSpec) {
-        spec.requirement = self.requirement(table);
-        let priority = table.integer("priority", 0, 9).map_or(2, |at| at.value);
-        spec.priority = priority_of(priority);
-        let selection = table.word("selection", &SELECTIONS).map(|at| at.value);
-        spec.selection = selection.unwrap_or(spec.selection);
-        let parallel = table.integer("parallel", 1, i64::from(PARALLEL_MAX));
-        let parallel = parallel.and_then(|at| u8::try_from(at.value).ok());
-        spec.parallel = parallel.unwrap_or(spec.parallel);
-        let times = [
-            ("service_level", &mut spec.service_level),
-            ("wrap_up", &mut spec.wrap_up),
-            ("preferred_agent", &mut spec.preferred),
-            ("resume_within", &mut spec.resume_within),
-        ];
-        for (key, time) in times {
-            *time = table.duration(key).map_or(*time, |at| at.value);
-        }
-        let ring_time = table.positive_duration("ring_time").map(|at| at.value);
-        spec.ring_time = ring_time.unwrap_or(spec.ring_time);
-    }
-
-    /// How calls are sent on to a line.
-    fn read_transfer(&self, table: &Table<'_>, spec: &mut LineSpec) {
-        let ages = [
-            ("since-transfer", acd::Age::New),
-            ("since-arrival", acd::Age::Kept),
-        ];
-        let transferred = table.word("transferred_waits", &ages);
-        spec.transferred = transferred.map_or(spec.transferred, |at| at.value);
-        let priorities = [
-            ("kept", TransferredPriority::Kept),
-            ("of-the-line", TransferredPriority::Line),
-        ];
-        let priority = table.word("transferred_priority", &priorities);
-        spec.transferred_priority = priority.map_or(spec.transferred_priority, |at| at.value);
-        let ways = [("blind", HandOver::Blind), ("attended", HandOver::Attended)];
-        let hand_over = table.word("hand_over", &ways);
-        spec.hand_over = hand_over.map_or(spec.hand_over, |at| at.value);
-    }
-
     /// Words of a list; what is no such word is told.
     fn words<T>(&self, words: &[At<String>], new: impl Fn(&str) -> Option<T>) -> Vec<T> {
         let word = |at: &At<String>| {
@@ -488,19 +425,6 @@ impl Reader<'_> {
         None
     }
 }
-
-fn priority_of(number: i64) -> Priority {
-    let number = u8::try_from(number).ok().and_then(Priority::new);
-    number.expect("Table::integer has kept it to 0 to 9")
-}
-
-const SELECTIONS: [(&str, Selection); 5] = [
-    ("longest-idle", Selection::LongestIdle),
-    ("most-skilled", Selection::MostSkilled),
-    ("least-skilled", Selection::LeastSkilled),
-    ("least-occupied", Selection::LeastOccupied),
-    ("round-robin", Selection::RoundRobin),
-];
 
 const STARTS: [(&str, StartState); 3] = [
     ("ready", StartState::Ready),

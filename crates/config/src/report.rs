@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest as _, Sha256};
+
 /// Everything that is wrong with a configuration, in the order of the file.
 ///
 /// `Display` prints one line for each: `file:line:column: what is wrong, and what would be right`.
@@ -64,6 +66,14 @@ pub(crate) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
+    /// Which text it is: the first twelve hexadecimal digits of its SHA-256, so that two people can
+    /// tell whether they speak of the same rules.
+    pub(crate) fn version(&self) -> String {
+        let digest = Sha256::digest(self.text);
+        let digits = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
+        digits.collect()
+    }
+
     pub(crate) const fn new(path: &'a Path, text: &'a str) -> Self {
         Self {
             path,

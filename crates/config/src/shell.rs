@@ -8,18 +8,16 @@ use std::{
     time::Duration,
 };
 
-use engine::{Config, Dialled, Listener, NumberRoute, Settings};
+use engine::{Config, Listener, Settings};
 use sip::Transport;
-use sip_proxy::TrunkId;
 use sip_transaction::ListenerId;
 
 use crate::{
-    ConnectionLimits, Loaded, LogFormat, Secret, authentication,
+    ConnectionLimits, Loaded, LogFormat, Secret, authentication, numbers,
     people::{self, People},
     report::{Report, Span},
     table::{At, Table},
-    tls,
-    trunks::{self, TrunkNames},
+    tls, trunks,
 };
 
 /// Where HTTP is served when the file does not say.
@@ -63,16 +61,17 @@ pub(crate) fn read(
     node.iter().for_each(Table::finish);
     let listeners = read_listeners(root, report);
     let http = read_http(root);
+    let resource_priorities = numbers::read_importance(root, report);
     let dns = read_dns(root, report);
     let connections = read_connections(root);
     let tls = tls::read(root, path, &listeners, report);
     let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), &country, &listeners, report);
-    let settings = read_settings(root, report);
+    let mut settings = read_settings(root, report);
     let drain_limit = read_drain(root);
     let log = read_log(root);
     let authentication = authentication::Section::read(root, path, report, secrets);
-    let people = people::read(root, report);
-    let numbers = read_numbers(&people, &trunk_names, report);
+    let people = people::read(root, report, &mut settings.distribution);
+    let numbers = numbers::read(&people, &trunk_names, report);
     if let Some(line) = &default_line {
         check_default_line(line, &people, report);
     }
@@ -82,14 +81,6 @@ pub(crate) fn read(
     let directory = Arc::new(directory);
     let authentication =
         authentication.map(|section| section.resolve(&domain.value, &directory, report));
-    let line_of = |id: &str| directory.line(id);
-    let numbers = numbers.into_iter().filter_map(|(dialled, line, trunks)| {
-        Some(NumberRoute {
-            dialled,
-            line: line_of(&line)?,
-            trunks,
-        })
-    });
     Some(Loaded {
         planning: people.planning(&directory, report),
         engine: Config {
@@ -98,9 +89,10 @@ pub(crate) fn read(
             listeners,
             trunks,
             country,
-            numbers: numbers.collect(),
+            numbers: numbers::resolve(numbers, &directory),
+            resource_priorities,
             partner_lines: people.partner_lines(&directory),
-            default_line: line_of(&default_line?.value)?,
+            default_line: directory.line(&default_line?.value)?,
             authentication,
             contacts: people.contacts(&directory),
             settings,
@@ -222,57 +214,6 @@ fn read_http(root: &Table<'_>) -> SocketAddr {
     address.map_or(default, |at| at.value)
 }
 
-type RawRoute = (Dialled, String, Vec<TrunkId>);
-
-/// Numbers of all lines, with the trunks that they are for.
-fn read_numbers(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Vec<RawRoute> {
-    let mut routes = Vec::new();
-    let mut seen: BTreeMap<(Dialled, Option<TrunkId>), (String, Span)> = BTreeMap::new();
-    for line in people.lines() {
-        let mut ids = Vec::new();
-        for name in &line.trunks {
-            match trunks.get(&name.value) {
-                Some((id, _)) => ids.push(*id),
-                None => {
-                    let known: Vec<_> = trunks.keys().map(String::as_str).collect();
-                    let known = match known.join(", ") {
-                        none if none.is_empty() => "none".to_owned(),
-                        known => known,
-                    };
-                    let message =
-                        format!("trunk `{}` is not defined; there are: {known}", name.value);
-                    report.error(&name.span, message);
-                }
-            }
-        }
-        for number in &line.numbers {
-            let dialled = match Dialled::parse(&number.value) {
-                Ok(dialled) => dialled,
-                Err(error) => {
-                    report.error(&number.span, format!("`{}` is {error}", number.value));
-                    continue;
-                }
-            };
-            let scopes = if ids.is_empty() {
-                vec![None]
-            } else {
-                ids.iter().copied().map(Some).collect()
-            };
-            for scope in scopes {
-                let entry = (line.spec.id.clone(), number.span.clone());
-                if let Some((other, before)) = seen.insert((dialled.clone(), scope), entry) {
-                    let at = report.line_of(&before);
-                    let message =
-                        format!("`{}` leads to line `{other}` already ({at})", number.value);
-                    report.error(&number.span, message);
-                }
-            }
-            routes.push((dialled, line.spec.id.clone(), ids.clone()));
-        }
-    }
-    routes
-}
-
 fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
     let mut settings = Settings::default();
     if let Some(table) = root.table("limits", "[limits]") {
@@ -291,6 +232,7 @@ fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
             count("message_bytes", 65_535),
         );
         set(&mut settings.message.header_count, count("headers", 1024));
+        set(&mut settings.stories_max, count("stories", 1_000_000));
         table.finish();
     }
     if let Some(table) = root.table("timers", "[timers]") {
@@ -302,9 +244,16 @@ fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
         set(&mut settings.wait_max, time("wait_max"));
         set(&mut settings.call_max, time("call_max"));
         set(&mut settings.session_interval, read_session(&table, report));
-        set(&mut settings.unreachable_after, time("unreachable_after"));
-        set(&mut settings.unreachable_retry, time("unreachable_retry"));
-        set(&mut settings.refusal_retry, time("refusal_retry"));
+        let distribution = &mut settings.distribution;
+        set(
+            &mut distribution.unreachable_after,
+            time("unreachable_after"),
+        );
+        set(
+            &mut distribution.unreachable_retry,
+            time("unreachable_retry"),
+        );
+        set(&mut distribution.refusal_retry, time("refusal_retry"));
         set(&mut settings.trunk_probe, time("trunk_probe"));
         table.finish();
     }

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc, time::Duration};
 
-use acd::{AgentId, Directory, LineId};
+use acd::{AgentId, Directory, LineId, Priority};
 use sip::{Transport, UriBuf};
-use sip_proxy::{Algorithm, GuardSettings, Ha1, Trunk, TrunkId};
+use sip_proxy::{Algorithm, GuardSettings, Ha1, Trunk, TrunkId, Trunks};
 use sip_transaction::{ListenerId, Timers};
 
-use crate::routing::Dialled;
+use crate::routing::{DialPlan, Dialled};
 
 /// The engine's configuration.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Config {
     pub country: String,
     /// Which number goes to which line.
     pub numbers: Vec<NumberRoute>,
+    /// What operators and agents may say of the importance of a call.
+    pub resource_priorities: Vec<Importance>,
     /// Lines of partners: shed before those for emergencies.
     pub partner_lines: BTreeSet<LineId>,
     /// The line of a trunk's call whose number is nobody's: it is never lost.
@@ -39,6 +41,17 @@ pub struct Config {
     pub settings: Settings,
     /// Entropy for tags, branches, call ids and hash tables.
     pub seed: [u64; 4],
+}
+
+impl Config {
+    /// The trunk that calls from here to this URI go by first, if one takes them.
+    pub fn trunk_taking(&self, uri: &UriBuf) -> Option<TrunkId> {
+        let number = DialPlan::new(self).number(&uri.as_uri())?;
+        Trunks::new(self.trunks.clone())
+            .taking(&number)
+            .first()
+            .copied()
+    }
 }
 
 /// How phones prove who they are.
@@ -75,9 +88,20 @@ pub struct NumberRoute {
     pub dialled: Dialled,
     /// The line that serves it.
     pub line: LineId,
+    /// The priority of calls by it; the line's when `None`.
+    pub priority: Option<Priority>,
     /// Only calls from these trunks; from all of them when empty. A route that names the trunk
     /// goes before one that does not.
     pub trunks: Vec<TrunkId>,
+}
+
+/// What a Resource-Priority (RFC 4412) of a call means here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Importance {
+    /// What is said, such as `esnet.4` (RFC 7135).
+    pub said: String,
+    /// The priority that such a call has, where its line and number give it a lower one.
+    pub priority: Priority,
 }
 
 /// Limits and times of the engine.
@@ -97,14 +121,12 @@ pub struct Settings {
     pub call_max: Duration,
     /// How long a connected side may go without a sign of life (RFC 4028).
     pub session_interval: Duration,
-    /// No sign of life from a phone for so long after an INVITE: it is unreachable.
-    pub unreachable_after: Duration,
-    /// How often an unreachable phone is probed.
-    pub unreachable_retry: Duration,
-    /// How long an agent whose phone was busy or declined is left alone.
-    pub refusal_retry: Duration,
+    /// Those of the distributor; its limit of calls is [`Settings::calls_max`].
+    pub distribution: acd::Settings,
     /// How often the next hops of trunks are asked for a sign of life.
     pub trunk_probe: Duration,
+    /// Calls that have ended and whose stories are kept.
+    pub stories_max: usize,
     /// How patient we are with strangers.
     pub guard: GuardSettings,
     /// Limits on one SIP message.
@@ -113,7 +135,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        let acd = acd::Settings::default();
         Self {
             calls_max: 100_000,
             transactions_max: 1_000_000,
@@ -122,10 +143,9 @@ impl Default for Settings {
             wait_max: Duration::from_secs(3600),
             call_max: Duration::from_secs(4 * 3600),
             session_interval: Duration::from_secs(1800),
-            unreachable_after: acd.unreachable_after,
-            unreachable_retry: acd.unreachable_retry,
-            refusal_retry: acd.refusal_retry,
+            distribution: acd::Settings::default(),
             trunk_probe: Duration::from_secs(30),
+            stories_max: 10_000,
             guard: GuardSettings::default(),
             message: sip::Limits::default(),
         }

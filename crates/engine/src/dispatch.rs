@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use acd::{AgentId, OfferFailure};
-use call::{AgentFailure, AttemptId, CallNumber, EndCause};
+use acd::{AgentId, OfferFailure, WithdrawReason};
+use call::{AgentFailure, AttemptId, CallNumber, EndCause, StopRinging};
 use sip::{Builder, HeaderName, Method, Request, StatusCode};
 use sip_transaction::{ClientTx, Failure, Target};
 
@@ -98,21 +98,23 @@ impl Engine {
     pub(crate) fn take_from_acd(&mut self, now: Instant, output: acd::Output) {
         match output {
             acd::Output::Offer(offer) => self.ring_agent(now, &offer),
-            acd::Output::Withdraw { call, .. } => {
+            acd::Output::Withdraw {
+                call,
+                offer,
+                reason,
+                ..
+            } => self.stop_ringing(now, call, offer, reason),
+            acd::Output::Probe { agent } => self.probe(now, agent),
+            acd::Output::Divert { call, to } => self.divert(now, call, &to),
+            acd::Output::DivertWithdrawn { call } => self.divert_withdrawn(now, call),
+            acd::Output::Announce { call, announcement } => {
                 if let Some(number) = self.records.by_acd(call)
-                    && let Some(offer) = self.take_offer(number)
+                    && let Some(record) = self.records.get(number)
                 {
-                    self.calls
-                        .withdraw(now, &mut self.layer, number, offer.attempt);
-                    self.transfer_failed(now, number, StatusCode::TEMPORARILY_UNAVAILABLE);
+                    let call = record.id.clone();
+                    self.emit(Event::AnnouncementDue { call, announcement });
                 }
             }
-            acd::Output::Probe { agent } => self.probe(now, agent),
-            // Announcements need media, and diverting a leg of its own: configuration does not offer
-            // them yet.
-            acd::Output::Announce { .. }
-            | acd::Output::Divert { .. }
-            | acd::Output::DivertWithdrawn { .. } => {}
             acd::Output::Reject { call } => {
                 if let Some(number) = self.records.by_acd(call) {
                     let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -121,7 +123,9 @@ impl Engine {
             }
             acd::Output::Event(event) => {
                 self.note_distribution(now, &event);
-                self.emit(Event::Distribution(event));
+                let call = event.call().and_then(|call| self.stories.id_of(call));
+                let (call, what) = (call.cloned(), event);
+                self.emit(Event::Distribution { call, what });
             }
         }
     }
@@ -132,12 +136,22 @@ impl Engine {
                 let number = self.records.by_acd(*call);
                 // In a crisis another line may have taken it.
                 if let Some(record) = number.and_then(|number| self.records.get_mut(number)) {
-                    record.line = *line;
+                    match &mut record.sent_to {
+                        Some(sent_to) => sent_to.line = *line,
+                        None => record.line = *line,
+                    }
                 }
                 self.to_announce.extend(number);
             }
             acd::Event::Returned { call, .. } => {
                 self.to_announce.extend(self.records.by_acd(*call));
+            }
+            acd::Event::AbandonedListed { entry, call, .. } => {
+                let number = self.leaving.iter().find(|(left, _)| left == call);
+                if let Some((_, number)) = number.cloned() {
+                    self.abandoned_numbers.insert(*entry, number);
+                }
+                self.forget_abandoned_numbers();
             }
             acd::Event::Refused { call, .. } => {
                 if let Some(number) = self.records.by_acd(*call) {
@@ -154,7 +168,7 @@ impl Engine {
         let waits = self
             .records
             .get(call)
-            .is_some_and(|record| record.offer.is_none());
+            .is_some_and(|record| record.offers.is_empty());
         if let Some(place) = self.acd.place(acd_id(call)).filter(|_| waits) {
             self.calls.announce(now, &mut self.layer, call, place);
         }
@@ -181,10 +195,36 @@ impl Engine {
             attempt,
             rest: targets,
         };
-        record.offer = Some(live);
+        record.offers.push(live);
         if let Some(number) = number {
             self.calls
                 .ring(now, &mut self.layer, number, attempt, &first);
+        }
+    }
+
+    /// An offer is over: its phone stops ringing.
+    fn stop_ringing(
+        &mut self,
+        now: Instant,
+        call: acd::CallId,
+        offer: acd::OfferId,
+        reason: WithdrawReason,
+    ) {
+        let Some(number) = self.records.by_acd(call) else {
+            return;
+        };
+        let is_it = |live: &LiveOffer| live.offer == offer;
+        if let Some(live) = self.records.take_offer(number, is_it) {
+            let elsewhere = reason == WithdrawReason::AnsweredElsewhere;
+            let why = match elsewhere {
+                true => StopRinging::AnsweredElsewhere,
+                false => StopRinging::Withdrawn,
+            };
+            self.calls
+                .withdraw(now, &mut self.layer, number, live.attempt, why);
+            if !elsewhere {
+                self.transfer_failed(now, number, StatusCode::TEMPORARILY_UNAVAILABLE);
+            }
         }
     }
 
@@ -203,17 +243,26 @@ impl Engine {
             call::Event::Started { .. } => {}
             call::Event::AnnounceDue { call } => self.announce(now, call),
             call::Event::AgentRinging { call, attempt } => {
-                if let Some(offer) = self.offer_of(call, attempt).map(|live| live.offer) {
+                if let Some(live) = self.records.offer_mut(call, attempt) {
+                    let offer = live.offer;
                     self.acd
                         .handle_input(now, acd::Input::OfferRinging { offer });
                 }
             }
+            call::Event::AgentJoining { call, attempt } => {
+                if let Some(live) = self.records.offer_mut(call, attempt) {
+                    let offer = live.offer;
+                    self.acd
+                        .handle_input(now, acd::Input::OfferJoining { offer });
+                }
+            }
             call::Event::AgentAnswered { call, .. } if self.is_hidden_call(call) => {}
-            call::Event::AgentAnswered { call, .. } => {
-                if self.outside_answered(now, call) || self.taken_over(now, call) {
+            call::Event::AgentAnswered { call, attempt } => {
+                if self.outside_answered(now, call, attempt) || self.taken_over(now, call) {
                     return;
                 }
-                if let Some(live) = self.take_offer(call) {
+                let is_it = |live: &LiveOffer| live.attempt == attempt;
+                if let Some(live) = self.records.take_offer(call, is_it) {
                     self.call_answered(now, call, &live);
                 }
             }
@@ -246,26 +295,20 @@ impl Engine {
         attempt: AttemptId,
         cause: AgentFailure,
     ) {
-        if self.offer_of(call, attempt).is_none() {
-            return;
-        }
         let tries_next = matches!(cause, AgentFailure::Unreachable | AgentFailure::Rejected(_));
         let next_attempt = self.records.next_attempt();
-        let live = self
-            .records
-            .get_mut(call)
-            .and_then(|record| record.offer.as_mut());
-        if let Some(live) = live
-            && tries_next
-            && !live.rest.is_empty()
-        {
+        let Some(live) = self.records.offer_mut(call, attempt) else {
+            return;
+        };
+        if tries_next && !live.rest.is_empty() {
             live.attempt = next_attempt;
             let target = live.rest.remove(0);
             return self
                 .calls
                 .ring(now, &mut self.layer, call, next_attempt, &target);
         }
-        if let Some(live) = self.take_offer(call) {
+        let is_it = |live: &LiveOffer| live.attempt == attempt;
+        if let Some(live) = self.records.take_offer(call, is_it) {
             self.offer_failed(now, live.offer, offer_failure(cause));
             self.transfer_failed(now, call, told_of(cause));
         }
@@ -279,6 +322,9 @@ impl Engine {
         if let Some(trunk) = record.trunk {
             self.trunk_loads.end(trunk);
         }
+        if let Some(number) = record.number {
+            self.leaving.push((acd_id(call), number));
+        }
         if let Some(over) = record.take_over {
             self.take_over_failed(now, over);
         }
@@ -286,11 +332,20 @@ impl Engine {
             self.acd
                 .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
         }
-        let answered_at = record.answered.map_or(now, |answered| answered.at);
+        let diverted_at = match record.place {
+            Place::Diverted(at) => Some(at),
+            Place::InDistributor | Place::Left => None,
+        };
+        let answered_at = record.answered.map(|answered| answered.at);
+        let answered_at = answered_at.or(diverted_at).unwrap_or(now);
         let outcome = match (record.answered, cause) {
             (Some(_), _) => Outcome::Answered,
+            (None, _) if diverted_at.is_some() => Outcome::Diverted,
             // Who was sent on to another line hangs up a call that had been answered on the first.
-            (None, EndCause::Abandoned | EndCause::CallerBye) => Outcome::Abandoned,
+            // Nor does it matter whether the BYE came through: nobody else is left in the call.
+            (None, EndCause::Abandoned | EndCause::CallerBye | EndCause::PeerLost) => {
+                Outcome::Abandoned
+            }
             // An agent's call about a call that has taken its place.
             (None, EndCause::Refused(StatusCode::REQUEST_TERMINATED)) => Outcome::Abandoned,
             (None, _) => Outcome::Failed,
@@ -304,15 +359,7 @@ impl Engine {
             talked: now - answered_at,
             agent: record.answered.map(|answered| answered.agent),
         });
-    }
-
-    fn offer_of(&self, call: CallNumber, attempt: AttemptId) -> Option<&LiveOffer> {
-        let offer = self.records.get(call)?.offer.as_ref()?;
-        (offer.attempt == attempt).then_some(offer)
-    }
-
-    fn take_offer(&mut self, call: CallNumber) -> Option<LiveOffer> {
-        self.records.get_mut(call)?.offer.take()
+        self.stories.end(call);
     }
 
     pub(crate) fn take_from_registrar(&mut self, now: Instant, event: sip_proxy::Event) {

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use acd::{Acd, AgentId, Want};
+use acd::{AbandonedId, Acd, AgentId};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
-use sip::{StatusCode, UriBuf};
+use sip::{Pii, StatusCode, UriBuf};
 use sip_proxy::{
     Answer, Authentication, DomainName, Guard, Locator, LocatorSettings, NextHop, Proxy,
     ProxySettings, Query, Registrar, TrunkHops, TrunkLoads, Trunks,
@@ -27,6 +27,7 @@ use crate::{
     proven::ProvenConnections,
     record::Records,
     routing::DialPlan,
+    stories::Stories,
 };
 
 /// What happens to the engine.
@@ -104,7 +105,7 @@ pub enum Output {
 /// A whole node without its sockets and its clock.
 ///
 /// Four kinds of method, named by kind: getters; `handle_*`, by which the world tells; verbs such
-/// as [`Engine::set_agent`], by which the application asks; and `poll_*`, by which the owner asks
+/// as [`Engine::carry_out`], by which the application asks; and `poll_*`, by which the owner asks
 /// what is to be done. After each mutation drain [`Engine::poll_output`] to `None`, then arm one
 /// timer for [`Engine::poll_timeout`].
 #[derive(Debug)]
@@ -141,6 +142,14 @@ pub struct Engine {
     pub(crate) to_announce: VecDeque<CallNumber>,
     pub(crate) drain: Option<Drain>,
     pub(crate) started_at: Instant,
+    /// What happened to each call, and when.
+    pub(crate) stories: Stories,
+    /// The moment of the mutation under way, or of the last one.
+    pub(crate) now: Instant,
+    /// Numbers of callers who have just left, until the distributor has said whether they gave up.
+    pub(crate) leaving: Vec<(acd::CallId, Pii<String>)>,
+    /// The numbers in the list of abandoned callers.
+    pub(crate) abandoned_numbers: BTreeMap<AbandonedId, Pii<String>>,
     outputs: VecDeque<Output>,
 }
 
@@ -172,12 +181,7 @@ impl Engine {
         let call_settings = call_settings(&config);
         let acd_settings = acd::Settings {
             calls_max: settings.calls_max,
-            unreachable_after: settings.unreachable_after,
-            unreachable_retry: settings.unreachable_retry,
-            refusal_retry: settings.refusal_retry,
-            // A call's legs ring one agent at a time.
-            parallel_max: 1,
-            ..acd::Settings::default()
+            ..settings.distribution
         };
         Self {
             layer,
@@ -220,6 +224,10 @@ impl Engine {
             to_announce: VecDeque::new(),
             drain: None,
             started_at: now,
+            stories: Stories::new(settings.stories_max),
+            now,
+            leaving: Vec::new(),
+            abandoned_numbers: BTreeMap::new(),
             outputs: VecDeque::new(),
             config,
         }
@@ -227,6 +235,7 @@ impl Engine {
 
     /// Takes one input. Nothing that comes from the network makes this fail.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.now = now;
         self.tell_load(now);
         match input {
             Input::Datagram { flow, bytes } | Input::StreamMessage { flow, bytes } => {
@@ -253,6 +262,7 @@ impl Engine {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         self.tell_load(now);
         self.layer.handle_timeout(now);
         self.pump(now);
@@ -270,16 +280,10 @@ impl Engine {
         self.pump(now);
     }
 
-    /// What a person at a desk, or whoever speaks for them, wants of an agent.
-    pub fn set_agent(&mut self, now: Instant, agent: AgentId, want: Want) {
-        self.acd
-            .handle_input(now, acd::Input::AgentWants { agent, want });
-        self.pump(now);
-    }
-
     /// Takes no new calls from now on. Those that are there may go on until `until`; what is left
     /// then is ended: 503 with Retry-After for who waits, BYE for who talks.
     pub fn drain(&mut self, now: Instant, until: Instant) {
+        self.now = now;
         if self.drain.is_none() {
             self.emit(Event::Draining);
         }
@@ -352,6 +356,7 @@ impl Engine {
     }
 
     pub(crate) fn emit(&mut self, event: Event) {
+        self.stories.note(self.now, &event);
         self.output(Output::Event(event));
     }
 
@@ -373,6 +378,7 @@ impl Engine {
             } else if let Some(call) = self.to_announce.pop_front() {
                 self.announce(now, call);
             } else {
+                self.leaving.clear();
                 return;
             }
         }

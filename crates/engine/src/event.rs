@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -88,8 +89,21 @@ pub enum Event {
         /// The agent who had it last.
         agent: Option<AgentId>,
     },
+    /// A caller is to hear an announcement of this name. Without media nobody plays it yet: whoever
+    /// has a player of announcements may act on it.
+    AnnouncementDue {
+        /// The call.
+        call: CallId,
+        /// Its name in the configuration.
+        announcement: Arc<str>,
+    },
     /// What the distributor did.
-    Distribution(acd::Event),
+    Distribution {
+        /// The call that it is about, if it is about one.
+        call: Option<CallId>,
+        /// What.
+        what: acd::Event,
+    },
     /// A phone answered when its offer was over: it was hung up at once.
     LateAnswer {
         /// The call that it had been rung for.
@@ -125,6 +139,20 @@ pub enum Event {
     },
     /// The node takes no new calls from now on.
     Draining,
+}
+
+impl Event {
+    /// The call that it is about, if it is about one.
+    pub const fn call(&self) -> Option<&CallId> {
+        match self {
+            Self::CallStarted { call, .. }
+            | Self::CallTransferred { call, .. }
+            | Self::AnnouncementDue { call, .. }
+            | Self::CallEnded { call, .. } => Some(call),
+            Self::Distribution { call, .. } | Self::LateAnswer { call } => call.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Which way a message goes.
@@ -171,6 +199,8 @@ pub enum TransferOutcome {
     Done,
     /// Nobody took it: it is the agent's as before.
     Failed,
+    /// The agent changed her mind while the other line had not answered.
+    Kept,
     /// It was not tried: the target does not exist or cannot be asked now.
     Refused,
 }
@@ -181,6 +211,7 @@ impl TransferOutcome {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Kept => "kept",
             Self::Refused => "refused",
         }
     }
@@ -191,6 +222,8 @@ impl TransferOutcome {
 pub enum Outcome {
     /// A person answered.
     Answered,
+    /// Somebody outside took the call, to whom an overflow plan had diverted it.
+    Diverted,
     /// The caller gave up before an answer.
     Abandoned,
     /// We ended the call before an answer.
@@ -202,6 +235,7 @@ impl Outcome {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Diverted => "diverted",
             Self::Abandoned => "abandoned",
             Self::Failed => "failed",
         }

@@ -3,18 +3,20 @@
 
 use std::time::Instant;
 
-use acd::{AgentId, LineId};
+use acd::AgentId;
 use sip::{HeaderName, Method, Request, StatusCode, Uri};
 use sip_proxy::{Received, Rejection, TargetSet, TrunkId};
 use sip_transaction::{Flow, ServerTx, Target};
 
-use crate::{engine::Engine, event::DropReason, identity::Source, receive::aor_of};
+use crate::{
+    engine::Engine, event::DropReason, identity::Source, receive::aor_of, routing::LineRoute,
+};
 
 /// Where a request goes.
 #[derive(Debug)]
 pub(crate) enum Destination {
     /// A caller's INVITE, to the queue of a line.
-    Line(LineId),
+    Line(LineRoute),
     /// The node itself answers it.
     Here,
     /// On, to these targets.
@@ -74,12 +76,15 @@ impl Engine {
 
     /// The line of a new call: that of its number, or for an operator's call that no phone can take
     /// either, the default line. A call that matches nothing is not lost.
-    pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineId> {
+    pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineRoute> {
         let trunk = source.trunk();
         self.dial_plan.line(uri, trunk).or_else(|| {
             let rings = |agent| !self.phones(agent).is_empty();
             let is_default = trunk.is_some() && !self.agent_of_aor(uri).is_some_and(rings);
-            is_default.then_some(self.config.default_line)
+            is_default.then_some(LineRoute {
+                line: self.config.default_line,
+                priority: None,
+            })
         })
     }
 

@@ -164,7 +164,8 @@ impl Engine {
         let is_invite = *request.method() == Method::Invite;
         let line = is_invite
             .then(|| self.line_of(&request.uri(), source))
-            .flatten();
+            .flatten()
+            .map(|route| route.line);
         let class = match (request.method(), line) {
             (_, Some(_)) if source.trunk().is_some() && is_privileged(request) => {
                 Class::EmergencyLine

@@ -30,18 +30,24 @@ mod forwarding;
 mod gate;
 mod hidden;
 mod identity;
+mod orders;
 mod outgoing;
 mod proven;
 mod receive;
 mod record;
 mod routing;
 mod status;
+mod stories;
 mod transfers;
 mod view;
 
-pub use config::{Authentication, Config, Listener, NumberRoute, Settings};
+pub use config::{Authentication, Config, Importance, Listener, NumberRoute, Settings};
 pub use engine::{Engine, Input, Output};
 pub use event::{BlockReason, Direction, DropReason, Event, Outcome, TransferOutcome, Transferred};
 pub use gate::Class;
+pub use orders::{Order, OrderError, Picked};
 pub use routing::{Dialled, DialledError};
-pub use view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView, TrunkView};
+pub use view::{
+    AbandonedView, AgentView, CallView, CrisisView, GaugesView, LineView, SiteView, StatusView,
+    StoryView, TrunkView,
+};

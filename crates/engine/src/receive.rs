@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use acd::{AgentId, LineId};
+use acd::AgentId;
 use bytes::Bytes;
 use call::Routed;
 use sip::{
@@ -19,6 +19,7 @@ use crate::{
     forwarding::Destination,
     identity::Source,
     record::{Place, Record, acd_id},
+    routing::LineRoute,
 };
 
 /// How long a peer is asked to wait before it tries again (seconds).
@@ -123,9 +124,9 @@ impl Engine {
             Err(rejection) => return self.reject(now, tx, &rejection),
         };
         match self.destination(&received, source) {
-            Destination::Line(line) => {
+            Destination::Line(route) => {
                 if self.may_serve(now, tx, received.request(), merged) {
-                    self.take_invite(now, tx, received.into_request(), flow, line, source);
+                    self.take_invite(now, tx, received.into_request(), flow, route, source);
                 }
             }
             Destination::Here => {
@@ -181,10 +182,10 @@ impl Engine {
         tx: ServerTx,
         invite: Request,
         flow: Flow,
-        line: LineId,
+        route: LineRoute,
         source: Source,
     ) {
-        let trunk = source.trunk();
+        let (trunk, line) = (source.trunk(), route.line);
         if let Err(reason) = self.has_room_for_call(now, trunk) {
             self.emit(Event::CallBlocked { line, reason });
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
@@ -193,12 +194,15 @@ impl Engine {
             .header(HeaderName::Identity)
             .filter(|_| trunk.is_some())
             .and_then(Attestation::parse);
-        let caller = self.caller_key(&invite, trunk);
-        let number = self.calls.start(now, &mut self.layer, tx, invite, flow);
-        let Some(view) = self.calls.view(number) else {
+        let number = self.caller_number(&invite, trunk);
+        let caller = number.as_ref().map(|number| self.caller_key(number));
+        let priority = self.priority_of(&invite, route, trunk);
+        let call = self.calls.start(now, &mut self.layer, tx, invite, flow);
+        let Some(view) = self.calls.view(call) else {
             return;
         };
         let id = view.id;
+        self.stories.begin(now, call, id.clone());
         self.emit(Event::CallStarted {
             call: id.clone(),
             line,
@@ -209,19 +213,21 @@ impl Engine {
             id,
             line,
             trunk,
+            number,
             offered_at: now,
             answered: None,
-            offer: None,
+            offers: Vec::new(),
+            sent_to: None,
             outside: None,
             place: Place::InDistributor,
             take_over: None,
             by: source.agent(),
         };
-        self.records.insert(number, record);
+        self.records.insert(call, record);
         let arrived = acd::Input::CallArrived {
-            call: acd_id(number),
+            call: acd_id(call),
             line,
-            priority: None,
+            priority,
             caller,
         };
         self.acd.handle_input(now, arrived);

@@ -7,6 +7,7 @@ use std::{
 
 use acd::{AgentId, LineId, OfferId};
 use call::{AttemptId, CallId, CallNumber};
+use sip::Pii;
 use sip_proxy::TrunkId;
 use sip_transaction::Target;
 
@@ -17,9 +18,14 @@ pub(crate) struct Record {
     pub(crate) line: LineId,
     /// The trunk that it came by.
     pub(crate) trunk: Option<TrunkId>,
+    /// The telephone number that called, where it is known.
+    pub(crate) number: Option<Pii<String>>,
     pub(crate) offered_at: Instant,
     pub(crate) answered: Option<Answered>,
-    pub(crate) offer: Option<LiveOffer>,
+    /// The agents whose phones ring for it.
+    pub(crate) offers: Vec<LiveOffer>,
+    /// The other line that it has been sent on to, while the agent keeps the caller company.
+    pub(crate) sent_to: Option<SentTo>,
     /// Somebody outside who is being rung for it.
     pub(crate) outside: Option<LiveOutside>,
     pub(crate) place: Place,
@@ -42,6 +48,15 @@ pub(crate) enum Place {
     InDistributor,
     /// It has been sent on to somebody outside.
     Left,
+    /// Somebody outside took it, to whom an overflow plan had diverted it.
+    Diverted(Instant),
+}
+
+/// Where an agent has sent a call who stays until somebody there has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SentTo {
+    pub(crate) line: LineId,
+    pub(crate) at: Instant,
 }
 
 /// A telephone outside that is being rung, one way after the other.
@@ -51,6 +66,16 @@ pub(crate) struct LiveOutside {
     /// Ways that have not been tried.
     pub(crate) rest: VecDeque<(TrunkId, Target)>,
     pub(crate) rings_until: Instant,
+    pub(crate) why: WhyOutside,
+}
+
+/// Why a telephone outside is rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WhyOutside {
+    /// An agent sends the call there.
+    Transfer,
+    /// The overflow plan of its line does; the call keeps its place meanwhile.
+    Diversion,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +139,25 @@ impl Records {
         self.by_number
             .iter()
             .map(|(&number, record)| (number, record))
+    }
+
+    pub(crate) fn offer_mut(
+        &mut self,
+        call: CallNumber,
+        attempt: AttemptId,
+    ) -> Option<&mut LiveOffer> {
+        let offers = &mut self.get_mut(call)?.offers;
+        offers.iter_mut().find(|live| live.attempt == attempt)
+    }
+
+    pub(crate) fn take_offer(
+        &mut self,
+        call: CallNumber,
+        is_it: impl Fn(&LiveOffer) -> bool,
+    ) -> Option<LiveOffer> {
+        let offers = &mut self.get_mut(call)?.offers;
+        let index = offers.iter().position(is_it)?;
+        Some(offers.remove(index))
     }
 
     pub(crate) fn next_attempt(&mut self) -> AttemptId {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use acd::LineId;
+use acd::{LineId, Priority};
 use sip::Uri;
 use sip_proxy::{NumberForm, TrunkId};
 
@@ -89,10 +89,30 @@ impl Dialled {
     }
 }
 
+/// Where a number leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LineRoute {
+    pub(crate) line: LineId,
+    /// `None`: the line's.
+    pub(crate) priority: Option<Priority>,
+}
+
+impl LineRoute {
+    /// The same for a call of which this is said as well: the higher priority counts, and none is lower
+    /// than `least`.
+    pub(crate) fn or_said(self, said: Option<Priority>, least: Option<Priority>) -> Self {
+        let floor = self.priority.or_else(|| least.filter(|_| said.is_some()));
+        Self {
+            priority: said.into_iter().chain(floor).min(),
+            ..self
+        }
+    }
+}
+
 /// The dial plan: numbers of all lines.
 #[derive(Clone, Debug)]
 pub(crate) struct DialPlan {
-    routes: BTreeMap<Dialled, Vec<(Vec<TrunkId>, LineId)>>,
+    routes: BTreeMap<Dialled, Vec<(Vec<TrunkId>, LineRoute)>>,
     /// How each trunk writes numbers.
     trunks: Vec<NumberForm>,
     /// How agents do.
@@ -105,13 +125,17 @@ impl DialPlan {
         for NumberRoute {
             dialled,
             line,
+            priority,
             trunks,
         } in &config.numbers
         {
-            routes
-                .entry(dialled.clone())
-                .or_default()
-                .push((trunks.clone(), *line));
+            routes.entry(dialled.clone()).or_default().push((
+                trunks.clone(),
+                LineRoute {
+                    line: *line,
+                    priority: *priority,
+                },
+            ));
         }
         Self {
             routes,
@@ -144,7 +168,7 @@ impl DialPlan {
     }
 
     /// The line of a Request-URI for a call of this trunk (or of an agent: `None`).
-    pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineId> {
+    pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineRoute> {
         let mut dialled = Dialled::of_uri(uri);
         if let Some(Dialled::Number(number)) = &dialled {
             let form = trunk.and_then(|trunk| self.trunks.get(trunk.index()));
@@ -161,19 +185,19 @@ impl DialPlan {
         None
     }
 
-    fn line_at(&self, wanted: &Dialled, trunk: Option<TrunkId>) -> Option<LineId> {
+    fn line_at(&self, wanted: &Dialled, trunk: Option<TrunkId>) -> Option<LineRoute> {
         choose(self.routes.get(wanted)?, trunk)
     }
 }
 
 /// A route that names the trunk, else one for all trunks.
-fn choose(routes: &[(Vec<TrunkId>, LineId)], trunk: Option<TrunkId>) -> Option<LineId> {
+fn choose(routes: &[(Vec<TrunkId>, LineRoute)], trunk: Option<TrunkId>) -> Option<LineRoute> {
     let named = routes
         .iter()
         .find(|(trunks, _)| trunk.is_some_and(|one| trunks.contains(&one)));
     named
         .or_else(|| routes.iter().find(|(trunks, _)| trunks.is_empty()))
-        .map(|&(_, line)| line)
+        .map(|&(_, route)| route)
 }
 
 /// A number without visual separators (RFC 3966 §5.1.1) and without the parameters that some

@@ -1,8 +1,14 @@
 //! Answers to queries: snapshots of the machines inside.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use acd::{AgentId, AgentState, AgentStateKind, CallPhase, LineId, NotReadyReason, SiteId};
+use acd::{
+    Abandoned, AbandonedId, AgentId, AgentState, AgentStateKind, CallPhase, LineId, NotReadyReason,
+    SiteId,
+};
 use call::{CallNumber, StageView};
 use sip_proxy::Health;
 
@@ -10,7 +16,10 @@ use crate::{
     engine::Engine,
     receive::aor_of,
     record::{Record, acd_id},
-    view::{AgentView, CallView, GaugesView, LineView, SiteView, StatusView, TrunkView},
+    view::{
+        AbandonedView, AgentView, CallView, CrisisView, GaugesView, LineView, SiteView, StatusView,
+        StoryView, TrunkView,
+    },
 };
 
 impl Engine {
@@ -77,6 +86,8 @@ impl Engine {
             .to_vec();
         SiteView {
             id,
+            state: self.acd.site_state(id),
+            crises: self.acd.crises_at(id).to_vec(),
             waiting: self.acd.waiting_at_site(id),
             agents,
         }
@@ -96,6 +107,7 @@ impl Engine {
             id,
             waiting: self.acd.waiting(id),
             wait_longest: oldest.map_or(Duration::ZERO, |arrival| now - arrival),
+            wait_expected: self.acd.expected_wait_of_next(now, id),
         }
     }
 
@@ -155,10 +167,16 @@ impl Engine {
             }
             CallPhase::Talking { agent } => Some(*agent),
         });
+        let rung = match acd_call.as_ref().map(|call| &call.phase) {
+            Some(CallPhase::Offered { offers, .. }) => {
+                offers.iter().map(|&(_, agent)| agent).collect()
+            }
+            _ => Vec::new(),
+        };
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         CallView {
             id: record.id.clone(),
-            line: record.line,
+            line: acd_call.as_ref().map_or(record.line, |call| call.line),
             stage: self
                 .calls
                 .view(number)
@@ -166,12 +184,77 @@ impl Engine {
             age: now - record.offered_at,
             waited: answered_at - record.offered_at,
             place: self.acd.place(acd_id(number)),
+            wait_expected: self.acd.expected_wait(now, acd_id(number)),
+            rung,
             priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
             agent,
             steps: acd_call
                 .map(|call| call.steps.iter().map(|at| at.step.value() + 1).collect())
                 .unwrap_or_default(),
         }
+    }
+}
+
+impl Engine {
+    /// All crisis plans in the order of the configuration, with where they are on.
+    pub fn crises(&self, now: Instant) -> Vec<CrisisView> {
+        let active: BTreeMap<_, _> = self.acd.active_crises().collect();
+        let crises = self.directory().crises().map(|id| {
+            let active = active.get(&id);
+            CrisisView {
+                id,
+                sites: active.map_or_else(Vec::new, |one| one.sites.iter().copied().collect()),
+                since: active.map(|one| now - one.since),
+                until: active
+                    .and_then(|one| one.until)
+                    .map(|until| until.saturating_duration_since(now)),
+                author: active.map(|one| one.author.clone()),
+                reason: active.map(|one| one.reason.clone()),
+            }
+        });
+        crises.collect()
+    }
+
+    /// The callers who gave up, in the order in which they first did.
+    pub fn abandoned(&self, now: Instant) -> Vec<AbandonedView> {
+        let entries = self.acd.abandoned();
+        entries
+            .map(|(id, entry)| self.abandoned_view(now, id, entry))
+            .collect()
+    }
+
+    /// One of them.
+    pub fn abandoned_entry(&self, now: Instant, id: AbandonedId) -> Option<AbandonedView> {
+        let entry = self.acd.abandoned_entry(id)?;
+        Some(self.abandoned_view(now, id, entry))
+    }
+
+    fn abandoned_view(&self, now: Instant, id: AbandonedId, entry: &Abandoned) -> AbandonedView {
+        let known = |&call: &acd::CallId| self.stories.id_of(call).cloned();
+        AbandonedView {
+            id,
+            first: now - entry.first,
+            last: now - entry.last,
+            calls: entry.calls.iter().filter_map(known).collect(),
+            came_back: entry.came_back.as_ref().and_then(known),
+            number: self.abandoned_numbers.get(&id).cloned(),
+            entry: entry.clone(),
+        }
+    }
+
+    /// What happened to a call that is there, or was not long ago.
+    pub fn story(&self, now: Instant, id: &str) -> Option<StoryView> {
+        let story = self.stories.by_id(id)?;
+        let entries = story.entries.iter();
+        Some(StoryView {
+            id: story.id.clone(),
+            rules: self.directory().version().to_owned(),
+            age: now - story.began,
+            entries: entries
+                .map(|(at, event)| (*at - story.began, event.clone()))
+                .collect(),
+            left_out: story.left_out,
+        })
     }
 }
 

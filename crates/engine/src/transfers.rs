@@ -1,39 +1,40 @@
 //! Transfers: where an agent's REFER sends a call, and what becomes of it.
 //!
-//! To a line, the call enters the queue and the agent is let go at once: nobody stays on the
-//! telephone with a caller who waits for a colleague. To an agent, whoever sends the call on keeps it
-//! until the other has answered.
+//! To a line, the call enters the queue (`lines`); to an agent or to a telephone outside (`outside`),
+//! whoever sends the call on keeps it until the other has answered; and an agent who has called a
+//! colleague about it can join the two (`takeover`).
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use acd::{AgentId, AgentState, CallPhase, HandOver, LineId, OfferFailure};
+use acd::{AgentId, AgentState, OfferFailure};
 use bytes::Bytes;
-use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside, StageView};
+use call::{AgentFailure, AttemptId, CallNumber};
 use sip::{Request, StatusCode, Uri};
-use sip_proxy::{TrunkId, Trust};
+use sip_proxy::TrunkId;
 use sip_transaction::{ServerTx, Target};
 
 use crate::{
     engine::Engine,
     event::{Event, TransferOutcome, Transferred},
-    outgoing::asks_for_privacy,
     receive::aor_of,
-    record::{Answered, LiveOffer, LiveOutside, Place, Record, TakeOver, acd_id},
+    record::{Answered, LiveOffer, Place, Record, acd_id},
+    routing::LineRoute,
 };
 
-/// How long a telephone outside may ring.
-const OUTSIDE_RINGS_MAX: Duration = Duration::from_secs(60);
+mod lines;
+mod outside;
+mod takeover;
 
 /// Where a call is sent.
 #[derive(Debug)]
 enum Onward {
     /// Into the queue of a line.
-    Line(LineId),
+    Line(LineRoute),
     /// To a telephone outside, by the first of these ways that can serve.
     Outside(Vec<(TrunkId, Target)>),
     /// Into the queue of the line on which the agent waits with a call about this one, which is over
     /// then.
-    PlaceOf(CallNumber, LineId),
+    PlaceOf(CallNumber, LineRoute),
     /// To the agent of another call, by which the agent has asked about this one.
     TakenOver(CallNumber),
     /// To one agent, whose phone is to end the call that is replaced, if one is.
@@ -79,6 +80,11 @@ impl Engine {
         call: CallNumber,
         refer: &Request,
     ) -> Result<Onward, StatusCode> {
+        // Whoever has it outside is nobody of the centre's.
+        let is_ours = |record: &Record| record.place == Place::InDistributor;
+        if !self.records.get(call).is_some_and(is_ours) {
+            return Err(StatusCode::FORBIDDEN);
+        }
         let target = refer.refer_to().ok_or(StatusCode::BAD_REQUEST)?;
         let uri = target.target.uri().map_err(|_| StatusCode::BAD_REQUEST)?;
         let replaces = target
@@ -90,8 +96,9 @@ impl Engine {
         if let Some(other) = consultation {
             return self.consulted(call, other);
         }
-        if let Some(line) = self.dial_plan.line(&uri, None) {
-            return Ok(Onward::Line(line));
+        if let Some(route) = self.dial_plan.line(&uri, None) {
+            let said = self.importance(refer);
+            return Ok(Onward::Line(route.or_said(said, None)));
         }
         let agent = self.agent_of_aor(&uri);
         let Some(agent) = agent.or_else(|| self.agent_at_contact(&uri)) else {
@@ -125,73 +132,12 @@ impl Engine {
         }
         Ok(match record.answered {
             Some(_) => Onward::TakenOver(other),
-            None => Onward::PlaceOf(other, record.line),
+            None => {
+                let priority = self.acd.call(acd_id(other)).map(|call| call.priority);
+                let line = record.line;
+                Onward::PlaceOf(other, LineRoute { line, priority })
+            }
         })
-    }
-
-    fn take_over(&mut self, now: Instant, call: CallNumber, tx: ServerTx, by_agent_of: CallNumber) {
-        let attempt = self.records.next_attempt();
-        let begun = self
-            .calls
-            .take_over(now, &mut self.layer, call, tx, by_agent_of, attempt);
-        if !begun {
-            return;
-        }
-        if let Some(record) = self.records.get_mut(call) {
-            record.take_over = Some(TakeOver {
-                attempt,
-                by_agent_of,
-            });
-        }
-        // The distributor hears of the other call when it is known who has this one.
-        if let Some(other) = self.records.get_mut(by_agent_of) {
-            other.place = Place::Left;
-        }
-    }
-
-    /// The agent of another call has this one. Whether it was being taken over.
-    pub(crate) fn taken_over(&mut self, now: Instant, call: CallNumber) -> bool {
-        let record = self.records.get_mut(call);
-        let Some((record, over)) = record.and_then(|record| {
-            let over = record.take_over.take()?;
-            Some((record, over))
-        }) else {
-            return false;
-        };
-        let other = acd_id(over.by_agent_of);
-        let before = record.answered;
-        let agent = match self.acd.call(other).map(|call| call.phase) {
-            Some(CallPhase::Talking { agent }) => Some(agent),
-            _ => None,
-        };
-        if let (Some(before), Some(agent)) = (before, agent) {
-            record.answered = Some(Answered { agent, ..before });
-            let event = Event::CallTransferred {
-                call: record.id.clone(),
-                agent: before.agent,
-                to: Transferred::Agent(agent),
-            };
-            self.emit(event);
-        }
-        self.emit(Event::TransferEnded {
-            outcome: TransferOutcome::Done,
-        });
-        let taken_over = acd::Input::CallTakenOver {
-            call: acd_id(call),
-            by_agent_of: other,
-        };
-        self.acd.handle_input(now, taken_over);
-        self.calls
-            .end_taken_over(now, &mut self.layer, over.by_agent_of);
-        true
-    }
-
-    /// A call could not be taken over, or has ended meanwhile: the call about it is over all the same.
-    pub(crate) fn take_over_failed(&mut self, now: Instant, over: TakeOver) {
-        let call = acd_id(over.by_agent_of);
-        self.acd.handle_input(now, acd::Input::CallEnded { call });
-        self.calls
-            .end_taken_over(now, &mut self.layer, over.by_agent_of);
     }
 
     /// Somebody whom a call was to be sent on to has failed. Whether that has been dealt with here.
@@ -211,19 +157,6 @@ impl Engine {
         self.transfer_failed(now, call, told_of(cause));
         self.release_if_alone(now, call);
         true
-    }
-
-    /// A call whose agent has hung up while it was being sent on in vain waits on its line again.
-    fn release_if_alone(&mut self, now: Instant, call: CallNumber) {
-        let is_alone = self
-            .calls
-            .view(call)
-            .is_some_and(|view| view.stage == StageView::Waiting);
-        if is_alone {
-            let call = acd_id(call);
-            self.acd
-                .handle_input(now, acd::Input::AgentReleased { call });
-        }
     }
 
     /// The agent whose phone has this contact, or is the only one at its address: what a phone says in a
@@ -252,47 +185,6 @@ impl Engine {
         }
     }
 
-    fn transfer_to_line(&mut self, now: Instant, call: CallNumber, tx: ServerTx, to: LineId) {
-        if !self
-            .calls
-            .accept_transfer(now, &mut self.layer, call, tx, None)
-        {
-            return;
-        }
-        if let Some(record) = self.records.get_mut(call)
-            && let Some(Answered { at, agent }) = record.answered.take()
-        {
-            let (from, waited) = (record.line, at - record.offered_at);
-            record.line = to;
-            record.offered_at = now;
-            let event = Event::CallTransferred {
-                call: record.id.clone(),
-                agent,
-                to: Transferred::Line { from, to, waited },
-            };
-            self.emit(event);
-            self.emit(Event::TransferEnded {
-                outcome: TransferOutcome::Done,
-            });
-        }
-        let call_id = acd_id(call);
-        self.acd.handle_input(
-            now,
-            acd::Input::CallMoved {
-                call: call_id,
-                to,
-                priority: None,
-            },
-        );
-        self.calls.release_agent(now, &mut self.layer, call);
-        // Her leg ends here, also where the line would have her stay until somebody answers.
-        let line = self.directory().line_profile(to);
-        if line.hand_over == HandOver::Attended {
-            self.acd
-                .handle_input(now, acd::Input::AgentReleased { call: call_id });
-        }
-    }
-
     fn transfer_to_agent(
         &mut self,
         now: Instant,
@@ -311,139 +203,9 @@ impl Engine {
         }
     }
 
-    fn transfer_outside(
-        &mut self,
-        now: Instant,
-        call: CallNumber,
-        tx: ServerTx,
-        ways: Vec<(TrunkId, Target)>,
-    ) {
-        let accepted = self
-            .calls
-            .accept_transfer(now, &mut self.layer, call, tx, None);
-        if accepted && let Some(record) = self.records.get_mut(call) {
-            record.outside = Some(LiveOutside {
-                attempt: AttemptId(0),
-                rest: ways.into(),
-                rings_until: now + OUTSIDE_RINGS_MAX,
-            });
-            self.ring_next_way(now, call);
-        }
-    }
-
-    /// Rings a telephone outside by the next way that has not been tried. Whether there was one.
-    fn ring_next_way(&mut self, now: Instant, call: CallNumber) -> bool {
-        let attempt = self.records.next_attempt();
-        let record = self.records.get_mut(call);
-        let Some(outside) = record.and_then(|record| record.outside.as_mut()) else {
-            return false;
-        };
-        let Some((trunk, target)) = outside.rest.pop_front() else {
-            return false;
-        };
-        outside.attempt = attempt;
-        let rings_until = outside.rings_until;
-        let is_trusted = self
-            .trunks
-            .get(trunk)
-            .is_some_and(|trunk| trunk.trust == Trust::Trusted);
-        let is_private = self.calls.invite(call).is_some_and(asks_for_privacy);
-        let identity = if is_private && !is_trusted {
-            Identity::Withheld
-        } else {
-            Identity::Shown
-        };
-        let outside = Outside {
-            rings_until,
-            identity,
-        };
-        self.calls
-            .ring_outside(now, &mut self.layer, call, attempt, &target, outside);
-        true
-    }
-
-    /// A telephone outside has answered: the call is out of the centre's hands, and the agent is free.
-    /// Whether it was one.
-    pub(crate) fn outside_answered(&mut self, now: Instant, call: CallNumber) -> bool {
-        let Some(record) = self.records.get_mut(call) else {
-            return false;
-        };
-        if record.outside.take().is_none() {
-            return false;
-        }
-        let id = record.id.clone();
-        if let Some(Answered { agent, .. }) = record.answered {
-            self.emit(Event::CallTransferred {
-                call: id,
-                agent,
-                to: Transferred::Outside,
-            });
-        }
-        self.emit(Event::TransferEnded {
-            outcome: TransferOutcome::Done,
-        });
-        self.leave_distributor(now, call);
-        true
-    }
-
-    /// A way to a telephone outside has failed: the next is tried where it only could not serve. Whether
-    /// the attempt was one.
-    fn outside_failed(
-        &mut self,
-        now: Instant,
-        call: CallNumber,
-        attempt: AttemptId,
-        cause: AgentFailure,
-    ) -> bool {
-        let Some(record) = self.records.get_mut(call) else {
-            return false;
-        };
-        if record.outside.as_ref().map(|outside| outside.attempt) != Some(attempt) {
-            return false;
-        }
-        if cause == AgentFailure::Unreachable && self.ring_next_way(now, call) {
-            return true;
-        }
-        if let Some(record) = self.records.get_mut(call) {
-            record.outside = None;
-        }
-        self.transfer_failed(now, call, told_of(cause));
-        self.return_to_distributor(now, call);
-        true
-    }
-
-    /// The distributor has nothing more to do with a call that goes on.
-    fn leave_distributor(&mut self, now: Instant, call: CallNumber) {
-        if let Some(record) = self.records.get_mut(call)
-            && record.place == Place::InDistributor
-        {
-            record.place = Place::Left;
-            self.acd
-                .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
-        }
-    }
-
-    /// A call whose agent hung up while somebody outside was rung, in vain: it waits on its line again.
-    fn return_to_distributor(&mut self, now: Instant, call: CallNumber) {
-        if let Some(record) = self.records.get_mut(call)
-            && record.place == Place::Left
-        {
-            record.place = Place::InDistributor;
-            let line = record.line;
-            self.acd.handle_input(
-                now,
-                acd::Input::CallArrived {
-                    call: acd_id(call),
-                    line,
-                    priority: None,
-                    caller: None,
-                },
-            );
-        }
-    }
-
     /// An agent has a call: the first on its line, or another to whom it was sent on.
     pub(crate) fn call_answered(&mut self, now: Instant, call: CallNumber, live: &LiveOffer) {
+        self.gone_on(call);
         let Some(record) = self.records.get_mut(call) else {
             return;
         };
@@ -472,6 +234,11 @@ impl Engine {
     /// Nobody took a call that an agent had sent on: it is the agent's again, unless the agent has hung up
     /// meanwhile. Nothing, when the call was not being sent on.
     pub(crate) fn transfer_failed(&mut self, now: Instant, call: CallNumber, status: StatusCode) {
+        // In the queue of a line, somebody else will be asked.
+        let is_queued = |record: &Record| record.sent_to.is_some();
+        if self.records.get(call).is_some_and(is_queued) {
+            return;
+        }
         let is_back = self
             .calls
             .transfer_failed(now, &mut self.layer, call, status);
@@ -484,8 +251,7 @@ impl Engine {
 
     /// The agent who sent a call on has hung up before anybody had it.
     pub(crate) fn agent_left(&mut self, now: Instant, call: CallNumber) {
-        let is_outside = |record: &Record| record.outside.is_some();
-        if self.records.get(call).is_some_and(is_outside) {
+        if self.is_sent_outside(call) {
             return self.leave_distributor(now, call);
         }
         // Who takes the call over has it at once, or not at all: see `release_if_alone`.
@@ -493,6 +259,7 @@ impl Engine {
         if self.records.get(call).is_some_and(is_taken_over) {
             return;
         }
+        self.gone_on(call);
         let call = acd_id(call);
         self.acd
             .handle_input(now, acd::Input::AgentReleased { call });

@@ -3,9 +3,15 @@
 
 use std::time::Duration;
 
-use acd::{AgentId, AgentState, AgentStateKind, LineId, SiteId, Want};
+use acd::{
+    Abandoned, AbandonedId, AgentId, AgentState, AgentStateKind, CrisisId, LineId, SiteId,
+    SiteState, Want,
+};
 use call::{CallId, StageView};
+use sip::Pii;
 use sip_proxy::Health;
+
+use crate::event::Event;
 
 /// What the node does as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +45,10 @@ pub struct StatusView {
 pub struct SiteView {
     /// The site.
     pub id: SiteId,
+    /// How it works: as somebody said, or as can be seen.
+    pub state: SiteState,
+    /// The crisis plans that are on there, the one that counts most last.
+    pub crises: Vec<CrisisId>,
     /// Callers who wait on its lines.
     pub waiting: usize,
     /// Agents by state, in the order of [`AgentStateKind::ALL`].
@@ -54,6 +64,8 @@ pub struct LineView {
     pub waiting: usize,
     /// How long the first of them has waited.
     pub wait_longest: Duration,
+    /// How long a caller who came now could expect to wait; `None`: nobody is there to answer.
+    pub wait_expected: Option<Duration>,
 }
 
 /// An agent.
@@ -90,10 +102,15 @@ pub struct CallView {
     pub waited: Duration,
     /// Its place in the queue, 1 being next; `None` when it does not wait.
     pub place: Option<usize>,
+    /// How long it can expect still to wait; `None` when it does not wait, or when nobody is there to
+    /// answer.
+    pub wait_expected: Option<Duration>,
     /// The priority it waits with.
     pub priority: u8,
-    /// The agent who is rung or talks.
+    /// The agent who talks, or else who is rung, the first of several.
     pub agent: Option<AgentId>,
+    /// The agents who are rung.
+    pub rung: Vec<AgentId>,
     /// The numbers of the overflow steps in effect, from 1.
     pub steps: Vec<u8>,
 }
@@ -120,4 +137,55 @@ pub struct TrunkView {
     pub calls: usize,
     /// Where calls to it go: how many addresses there are by what is known of them.
     pub next_hops: [(Health, usize); 3],
+}
+
+/// A crisis plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrisisView {
+    /// The plan.
+    pub id: CrisisId,
+    /// Where it is on; nowhere when it is off.
+    pub sites: Vec<SiteId>,
+    /// How long it has been on.
+    pub since: Option<Duration>,
+    /// In how long it ends by itself.
+    pub until: Option<Duration>,
+    /// Who switched it on.
+    pub author: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// A caller who gave up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbandonedView {
+    /// The entry.
+    pub id: AbandonedId,
+    /// What is known of it.
+    pub entry: Abandoned,
+    /// How long ago the first of the calls ended.
+    pub first: Duration,
+    /// How long ago the last of the calls ended.
+    pub last: Duration,
+    /// The calls of [`Abandoned::calls`] whose ids are still known.
+    pub calls: Vec<CallId>,
+    /// The call with which the caller has come back.
+    pub came_back: Option<CallId>,
+    /// The number to call back.
+    pub number: Option<Pii<String>>,
+}
+
+/// What happened to a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoryView {
+    /// The call.
+    pub id: CallId,
+    /// Which rules there are ([`acd::Directory::version`]).
+    pub rules: String,
+    /// How long ago it began.
+    pub age: Duration,
+    /// What happened, and how long after the beginning.
+    pub entries: Vec<(Duration, Event)>,
+    /// What came after those, uncounted but for this.
+    pub left_out: usize,
 }

@@ -42,6 +42,7 @@ struct Site {
 #[derive(Debug)]
 struct Line {
     answered: IntCounter,
+    diverted: IntCounter,
     abandoned: IntCounter,
     failed: IntCounter,
     blocked: IntCounter,
@@ -118,6 +119,7 @@ impl Metrics {
                 let line = self.line(*line);
                 match outcome {
                     Outcome::Answered => line.answered.inc(),
+                    Outcome::Diverted => line.diverted.inc(),
                     Outcome::Abandoned => {
                         line.abandoned.inc();
                         line.waits_abandoned.observe(waited.as_secs_f64());
@@ -127,7 +129,7 @@ impl Metrics {
             }
             Event::LateAnswer { .. } => self.series.late_answers.inc(),
             Event::SourceBanned { .. } => self.series.bans.inc(),
-            Event::Distribution(event) => self.distribution(event),
+            Event::Distribution { what, .. } => self.distribution(what),
             _ => {}
         }
     }
@@ -297,6 +299,7 @@ impl Line {
         };
         Self {
             answered: calls("answered"),
+            diverted: calls("diverted"),
             abandoned: calls("abandoned"),
             failed: calls("failed"),
             blocked: calls("blocked"),

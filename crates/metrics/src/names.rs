@@ -48,8 +48,8 @@ impl Series {
         let series = Self {
             calls: counter(
                 "quinze_calls_total",
-                "Calls that ended, by their line and how they count: answered by a person, abandoned \
-                 by the caller, failed (ended by us without an answer), blocked (refused by a limit).",
+                "Calls that ended, by their line and how they count: answered by a person, diverted \
+                 to somebody outside, abandoned by the caller, failed (ended by us without an answer), blocked (refused by a limit).",
                 &["site", "line", "outcome"],
             ),
             calls_now: gauge(
@@ -152,7 +152,7 @@ impl Series {
             transfers: counter(
                 "quinze_transfers_total",
                 "Transfers that agents asked for, by how they ended: done, failed (the call came back \
-                 to the agent), refused (not tried).",
+                 to the agent), kept (the agent changed her mind), refused (not tried).",
                 &["outcome"],
             ),
             bans: lone_counter(

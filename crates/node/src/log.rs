@@ -82,11 +82,12 @@ fn node_event(directory: &Directory, event: &Event) {
         }
         Event::Draining => info!("draining: no new calls from now on"),
         Event::Dropped { reason } => debug!(reason = reason.label(), "dropped"),
-        Event::Distribution(acd::Event::Answered {
-            call, agent, step, ..
-        }) => {
+        Event::Distribution {
+            call: Some(call),
+            what: acd::Event::Answered { agent, step, .. },
+        } => {
             debug!(
-                number = call.value(),
+                %call,
                 agent = directory.agent_profile(*agent).id,
                 overflow_step = step.map(|step| step.step.value() + 1),
                 "answered"

@@ -260,6 +260,10 @@ impl Peer {
             HeaderName::PAssertedIdentity,
             format!("<tel:{}>", plan.number),
         );
+        let builder = match &plan.importance {
+            Some(said) => builder.header(HeaderName::ResourcePriority, said),
+            None => builder,
+        };
         let invite = with_sdp(builder, body);
         let Ok(invite) = Request::new(invite) else {
             return session;

@@ -15,6 +15,8 @@ pub struct CallPlan {
     pub patience: Option<Duration>,
     /// How long the caller talks before hanging up; `None` leaves that to the agent.
     pub talk: Option<Duration>,
+    /// Resource-Priority (RFC 4412): how important the operator says that the call is.
+    pub importance: Option<String>,
     /// What the caller does besides.
     pub quirk: Quirk,
 }
@@ -26,6 +28,7 @@ impl CallPlan {
             dialled: dialled.into(),
             number: "+33612345678".to_owned(),
             identity: None,
+            importance: None,
             patience: None,
             talk: None,
             quirk: Quirk::None,
@@ -57,6 +60,13 @@ impl CallPlan {
     #[must_use]
     pub fn identity(mut self, uri: impl Into<String>) -> Self {
         self.identity = Some(uri.into());
+        self
+    }
+
+    /// How important the operator says that the call is, such as `esnet.4`.
+    #[must_use]
+    pub fn importance(mut self, said: impl Into<String>) -> Self {
+        self.importance = Some(said.into());
         self
     }
 

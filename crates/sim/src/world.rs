@@ -7,7 +7,7 @@ use std::{
 };
 
 use engine::{
-    Config, Engine, Event, Input, Output,
+    Config, Engine, Event, Input, Order, OrderError, Output,
     acd::{AgentId, AgentStateKind, Want},
     sip::Transport,
     sip_proxy::{Answer, Query},
@@ -149,11 +149,26 @@ impl World {
     }
 
     /// What a person wants of an agent.
+    ///
+    /// # Panics
+    /// When there is no such node, or the reason for a pause is not in its list.
     pub fn set_agent(&mut self, node: SocketAddr, agent: AgentId, want: Want) {
-        if let Some(engine) = self.nodes.get_mut(&node) {
-            engine.set_agent(self.now, agent, want);
-        }
+        let order = Order::SetAgent { agent, want };
+        self.order(node, order).expect("this may be wanted");
+    }
+
+    /// Lets a node carry out an order.
+    ///
+    /// # Errors
+    /// The node's.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn order(&mut self, node: SocketAddr, order: Order) -> Result<(), OrderError> {
+        let engine = self.nodes.get_mut(&node).expect("there is such a node");
+        let done = engine.carry_out(self.now, order);
         self.drain_node(node);
+        done
     }
 
     /// Gives raw bytes to the network.

@@ -3,10 +3,13 @@
 mod answered;
 mod attended;
 mod authentication;
+mod diverted;
 mod faults;
 mod forwarded;
 mod nodes;
 mod overflow;
+mod parallel;
+mod priorities;
 mod refused;
 mod releases;
 mod reliable;
@@ -16,6 +19,7 @@ mod sessions;
 mod strangers;
 mod transfers;
 mod trunks;
+mod two_stages;
 
 use std::{net::SocketAddr, time::Duration};
 

@@ -39,7 +39,10 @@ fn answers(bench: &Bench) -> Vec<(u64, String)> {
         .events()
         .iter()
         .filter_map(|(at, event)| match event {
-            Event::Distribution(acd::Event::Answered { agent, .. }) => Some((
+            Event::Distribution {
+                what: acd::Event::Answered { agent, .. },
+                ..
+            } => Some((
                 at.as_secs(),
                 node.directory().agent_profile(*agent).id.clone(),
             )),
@@ -127,9 +130,10 @@ fn a_higher_priority_is_served_first() {
         .events()
         .iter()
         .filter_map(|(_, event)| match event {
-            Event::Distribution(acd::Event::Answered { line, .. }) => {
-                Some(node.directory().line_profile(*line).id.as_str())
-            }
+            Event::Distribution {
+                what: acd::Event::Answered { line, .. },
+                ..
+            } => Some(node.directory().line_profile(*line).id.as_str()),
             _ => None,
         })
         .collect();

@@ -245,7 +245,10 @@ fn early_media_pass_and_end_with_the_phone_that_made_them() {
     let offers = wire.bench.world.events().iter().filter(|(_, event)| {
         matches!(
             event,
-            Event::Distribution(engine::acd::Event::Offered { .. })
+            Event::Distribution {
+                what: engine::acd::Event::Offered { .. },
+                ..
+            }
         )
     });
     assert_eq!(offers.count(), 2);

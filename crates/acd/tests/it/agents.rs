@@ -141,7 +141,9 @@ fn two_stages() -> Country {
     let mut country = Country::one_site(&["arm"]);
     let mut physicians = line("A-MU-P0", "A");
     physicians.requirement = crate::country::asks(&[("mu", 1)]);
-    physicians.hand_over = HandOver::Attended;
+    physicians.hand_over = HandOver::Attended {
+        up_to: Priority::new(0).unwrap(),
+    };
     physicians.transferred_priority = TransferredPriority::Line;
     physicians.priority = Priority::new(0).unwrap();
     country.lines.push(physicians);

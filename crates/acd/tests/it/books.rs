@@ -54,6 +54,8 @@ pub(crate) struct BookedOffer {
     pub(crate) call: CallId,
     pub(crate) agent: AgentId,
     pub(crate) was_free: bool,
+    /// Whether the agent has answered, and is about to have the caller.
+    pub(crate) joining: bool,
 }
 
 #[derive(Debug)]

@@ -61,6 +61,11 @@ impl Referee {
                 Some(state) => drop(self.books.stated.insert(site, state)),
                 None => drop(self.books.stated.remove(&site)),
             },
+            Input::OfferJoining { offer } => {
+                if let Some(offer) = self.books.offers.get_mut(&offer) {
+                    offer.joining = true;
+                }
+            }
             Input::OfferTo { call, agent } => self.asked = Some((call, agent)),
             Input::AgentReleased { call } => self.release(call),
             _ => {}
@@ -188,7 +193,11 @@ impl Referee {
             .as_ref()
             .filter(|_| profile.transferred_priority == acd::TransferredPriority::Kept)
             .map(|moved| moved.priority);
-        let is_attended = profile.hand_over == HandOver::Attended;
+        let base = self.said.take().or(kept).unwrap_or(profile.priority);
+        let is_attended = match profile.hand_over {
+            HandOver::Blind => false,
+            HandOver::Attended { up_to } => base <= up_to,
+        };
         if let Some(moved) = &moved {
             let arrival = match profile.transferred {
                 acd::Age::Kept => moved.arrival,
@@ -198,7 +207,7 @@ impl Referee {
         }
         let booked = BookedCall {
             line,
-            priority: self.said.take().or(kept).unwrap_or(profile.priority),
+            priority: base,
             arrival: now - waited,
             parts: self.books.parts_now(line),
             phase: Phase::Waiting,
@@ -253,6 +262,7 @@ impl Referee {
             call,
             agent,
             was_free: before == AgentStateKind::Ready,
+            joining: false,
         };
         self.books.offers.insert(offer, booked);
     }
@@ -313,9 +323,12 @@ impl Referee {
             .directory
             .line_profile(books.calls[&call].line)
             .parallel;
-        let ring = books.offers.values().filter(|one| one.call == call).count();
+        let offers = || books.offers.values().filter(|one| one.call == call);
+        let ring = offers().count();
         assert!(ring <= wanted, "{ring} ring for {call:?}");
-        if ring < wanted {
+        if offers().any(|one| one.joining) {
+            assert_eq!(ring, 1, "{call:?} is answered, and more ring");
+        } else if ring < wanted {
             for agent in books.directory.agents() {
                 let near = books.eligible(agent, call);
                 assert!(

@@ -155,28 +155,28 @@ fn several_phones_ring_one_wins_and_the_others_are_free_at_once() {
 }
 
 #[test]
-fn who_cannot_ring_several_phones_is_asked_to_ring_one() {
-    let mut country = Country::one_site(&["a", "b"]);
+fn who_has_answered_and_is_not_with_the_caller_yet_rings_alone() {
+    let mut country = Country::one_site(&["a", "b", "c"]);
     country.lines[0].parallel = 2;
-    let settings = acd::Settings {
-        parallel_max: 1,
-        ..acd::Settings::default()
-    };
-    let mut acd = acd::Acd::new(Desk::new(&country).now(), country.directory(), settings);
-    let line = acd.directory().line("A-15").unwrap();
-    let now = Desk::new(&country).now();
-    acd.handle_input(
-        now,
-        Input::CallArrived {
-            call: acd::CallId::new(1),
-            line,
-            priority: None,
-            caller: None,
-        },
-    );
-    let outputs = std::iter::from_fn(|| acd.poll_output());
-    let offers = outputs.filter(|output| matches!(output, Output::Offer(_)));
-    assert_eq!(offers.count(), 1);
+    let mut desk = Desk::new(&country);
+    let call = desk.call("A-15");
+    let rung = desk.offers();
+    desk.input(Input::OfferJoining {
+        offer: rung[1].offer,
+    });
+    assert_eq!(desk.offers(), vec![rung[1]]);
+    assert_eq!(desk.state("a"), Kind::Ready);
+    // The ring time is over, the telephone is off the hook.
+    desk.wait(seconds(35));
+    assert_eq!(desk.offers(), vec![rung[1]]);
+    desk.input(Input::OfferFailed {
+        offer: rung[1].offer,
+        reason: acd::OfferFailure::Busy,
+    });
+    // It could not be done: the call rings those who are free.
+    assert_eq!(desk.offers().len(), 2);
+    desk.answer(call);
+    assert_eq!(desk.offers(), vec![]);
 }
 
 #[test]

@@ -52,6 +52,14 @@ site = "FR670"
 numbers = ["15"]
 skills = { amu = 1 }
 
+[[crisis]]
+name = "plan-blanc"
+reserve = 0
+
+[desk]
+pause_reasons = ["pause", "lunch"]
+dispositions = ["medical", "hoax"]
+
 [[agent]]
 id = "arm-67-1"
 site = "FR670"
@@ -113,6 +121,16 @@ impl Desk {
         Self { router, events }
     }
 
+    /// The same, and the caller who waits gives up.
+    pub(crate) fn with_an_abandoned_caller() -> Self {
+        Self::with(|engine, now| {
+            let cancel = invite("two").replace("INVITE sip", "CANCEL sip");
+            let cancel = cancel.replace("1 INVITE", "1 CANCEL");
+            let later = now + Duration::from_secs(20);
+            receive(engine, later, OPERATOR, &cancel);
+        })
+    }
+
     /// A router whose core is gone.
     pub(crate) fn without_core() -> Self {
         let loaded = config::load("test.toml".as_ref(), CONFIGURATION, [1, 2, 3, 4]).unwrap();
@@ -136,6 +154,12 @@ impl Desk {
                 .await,
         )
         .await
+    }
+
+    /// The ids of the call that talks and of the one that waits.
+    pub(crate) async fn calls(&self) -> [String; 2] {
+        let calls = self.get("/v1/calls").await.json();
+        [0, 1].map(|index| calls[index]["id"].as_str().unwrap().to_owned())
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {

@@ -4,6 +4,7 @@
 
 mod agents;
 mod desk;
+mod orders;
 mod routes;
 mod snapshots;
 mod stream;

@@ -12,6 +12,8 @@ async fn every_resource_in_json() {
         ("agents", "/v1/agents"),
         ("agent", "/v1/agents/arm-67-1"),
         ("calls", "/v1/calls"),
+        ("crises", "/v1/crises"),
+        ("desk", "/v1/desk"),
     ] {
         let answer = desk.get(path).await;
         assert_eq!(answer.status, 200, "{path}");

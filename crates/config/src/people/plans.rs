@@ -52,7 +52,7 @@ impl Reader<'_> {
         let relax = self.relax(table);
         let raise = table.integer("raise", 1, 9).map_or(0, |at| at.value);
         let announce = table.string("announce").map(|at| at.value);
-        let reject = table.word("last_resort", &[("reject", ())]);
+        let last_resort = self.last_resort(table, by);
         table.finish();
         if when.is_empty() {
             let message = format!(
@@ -67,7 +67,7 @@ impl Reader<'_> {
             relax,
             raise: u8::try_from(raise).unwrap_or(u8::MAX),
             announce,
-            last_resort: reject.map(|_| LastResort::Reject),
+            last_resort,
         };
         let acts = StepSpec {
             when: step.when.clone(),
@@ -78,6 +78,29 @@ impl Reader<'_> {
             self.report.error(table.span(), message);
         }
         step
+    }
+
+    /// What is tried outside the centres: somebody else's number, or nothing any more.
+    fn last_resort(&self, table: &Table<'_>, by: &str) -> Option<LastResort> {
+        let reject = table.word("last_resort", &[("reject", ())]);
+        let Some(divert) = table.string("divert") else {
+            return reject.map(|_| LastResort::Reject);
+        };
+        let uri = sip::UriBuf::new(divert.value.clone()).ok();
+        let has_number = uri.is_some_and(|uri| uri.as_uri().user_or_number().is_some());
+        if !has_number {
+            let message = format!(
+                "{by}: `divert`: `{}` is no SIP or tel URI of a number; write \
+                 \"sip:+33369670015@operator\"",
+                divert.value
+            );
+            self.report.error(&divert.span, message);
+        }
+        if reject.is_some() {
+            let message = format!("{by}: a step diverts a call or turns it away, not both");
+            self.report.error(&divert.span, message);
+        }
+        Some(LastResort::Divert(divert.value))
     }
 
     /// A reach by its word, or a site by its id.

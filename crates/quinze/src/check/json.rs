@@ -55,6 +55,8 @@ fn line(line: &LineFact) -> Value {
             "adds": adds.collect::<Vec<_>>(),
             "relaxes": step.relaxes.as_ref().map(relax),
             "raises": step.raises,
+            "announces": step.announces,
+            "diverts": step.diverts.as_ref().map(|one| json!({ "to": one.to, "trunk": one.trunk })),
             "rejects": step.rejects,
         })
     });
@@ -132,6 +134,9 @@ fn doubt(doubt: &Doubt) -> Value {
             json!({ "doubt": "line-with-one-agent", "line": line, "agent": agent })
         }
         Doubt::LineWithoutHelp { line } => json!({ "doubt": "line-without-help", "line": line }),
+        Doubt::NoTrunkForDiversion { line, step, to } => {
+            json!({ "doubt": "no-trunk-for-diversion", "line": line, "step": step, "to": to })
+        }
         Doubt::StepAddsNobody { line, step } => {
             json!({ "doubt": "step-adds-nobody", "line": line, "step": step })
         }

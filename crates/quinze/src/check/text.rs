@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use config::{AgentFact, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact};
+use config::{
+    AgentFact, Diversion, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact,
+};
 use node::engine::{
     acd::{Condition, Relax, Requirement},
     sip_proxy::NumberStyle,
@@ -236,6 +238,16 @@ impl Words {
             let word = self.of("more urgent by", "plus urgent de");
             does.push(format!("{word} {}", step.raises));
         }
+        if let Some(announcement) = &step.announces {
+            let word = self.of("the caller hears", "l'appelant entend");
+            does.push(format!("{word} {announcement}"));
+        }
+        if let Some(Diversion { to, trunk }) = &step.diverts {
+            let word = self.of("rings", "fait sonner");
+            let by = self.of("by", "par");
+            let trunk = trunk.as_deref().unwrap_or("?");
+            does.push(format!("{word} {to} {by} {trunk}"));
+        }
         if step.rejects {
             let word = self.of("the caller is turned away", "l'appelant est refusé");
             does.push(word.to_owned());
@@ -377,6 +389,11 @@ fn doubt_in_english(doubt: &Doubt) -> String {
         Doubt::LineWithoutHelp { line } => {
             format!("no other site ever helps with emergency line {line}")
         }
+        Doubt::NoTrunkForDiversion { line, step, to } => {
+            format!(
+                "step {step} of the overflow of line {line} diverts to {to}, which no trunk takes"
+            )
+        }
         Doubt::StepAddsNobody { line, step } => {
             format!("step {step} of the overflow of line {line} brings nobody more")
         }
@@ -416,6 +433,9 @@ fn doubt_in_french(doubt: &Doubt) -> String {
         Doubt::LineWithoutHelp { line } => {
             format!("aucun autre site n'aide jamais la ligne d'urgence {line}")
         }
+        Doubt::NoTrunkForDiversion { line, step, to } => format!(
+            "l'étape {step} du débordement de la ligne {line} dévie vers {to}, qu'aucun faisceau ne prend"
+        ),
         Doubt::StepAddsNobody { line, step } => {
             format!("l'étape {step} du débordement de la ligne {line} n'ajoute personne")
         }

@@ -59,11 +59,10 @@ impl Figures {
         match told {
             Told::Missed(count) => self.missed += count,
             Told::Event(event) => {
-                if let engine::Event::Distribution(engine::acd::Event::Answered {
-                    line,
-                    site,
+                if let engine::Event::Distribution {
+                    what: engine::acd::Event::Answered { line, site, .. },
                     ..
-                }) = &**event
+                } = &**event
                 {
                     let home = self.directory.line_profile(*line).site;
                     if home != *site {

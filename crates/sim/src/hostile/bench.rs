@@ -300,7 +300,9 @@ impl<'a> Bench<'a> {
             },
             _ => Want::LoggedOut,
         };
-        self.engine.set_agent(self.now, agent, want);
+        let order = engine::Order::SetAgent { agent, want };
+        let obeyed = self.engine.carry_out(self.now, order);
+        assert_eq!(obeyed, Ok(()), "any reason may be given");
         self.drain();
         self.do_what_is_due();
     }
@@ -422,7 +424,7 @@ impl<'a> Bench<'a> {
                     "a call ends that has not started"
                 );
                 match outcome {
-                    Outcome::Answered => report.answered += 1,
+                    Outcome::Answered | Outcome::Diverted => report.answered += 1,
                     Outcome::Abandoned => report.abandoned += 1,
                     Outcome::Failed => report.failed += 1,
                 }

@@ -64,7 +64,10 @@ impl Bench<'_> {
         self.check();
         let agents: Vec<_> = self.engine.directory().agents().collect();
         for agent in agents {
-            self.engine.set_agent(self.now, agent, Want::LoggedOut);
+            let want = Want::LoggedOut;
+            let order = engine::Order::SetAgent { agent, want };
+            let obeyed = self.engine.carry_out(self.now, order);
+            assert_eq!(obeyed, Ok(()), "who wants to leave may");
             self.drain();
             self.do_what_is_due();
         }

@@ -147,7 +147,12 @@ fn line() -> impl Strategy<Value = (Index, LineSpec)> {
             Just(TransferredPriority::Kept),
             Just(TransferredPriority::Line)
         ],
-        prop_oneof![2 => Just(HandOver::Blind), 1 => Just(HandOver::Attended)],
+        prop_oneof![
+            2 => Just(HandOver::Blind),
+            1 => (0..4_u8).prop_map(|up_to| HandOver::Attended {
+                up_to: Priority::new(up_to).unwrap()
+            })
+        ],
     );
     let plan = prop::option::weighted(0.8, 0..2_usize);
     (any::<Index>(), served, moved, plan).prop_map(|(site, served, moved, plan)| {

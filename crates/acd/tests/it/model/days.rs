@@ -15,6 +15,7 @@ pub(super) enum Deed {
     Arrive(Index, Option<u8>, Option<u64>),
     End(Index),
     Ring(Index),
+    Join(Index),
     Answer(Index),
     Fail(Index, OfferFailure),
     Want(Index, u8),
@@ -50,6 +51,7 @@ pub(super) fn deed() -> impl Strategy<Value = Deed> {
         8 => (index(), priority(), caller).prop_map(|(at, priority, caller)| Deed::Arrive(at, priority, caller)),
         3 => index().prop_map(Deed::End),
         2 => index().prop_map(Deed::Ring),
+        1 => index().prop_map(Deed::Join),
         5 => index().prop_map(Deed::Answer),
         2 => (index(), failure).prop_map(|(at, reason)| Deed::Fail(at, reason)),
         4 => (index(), 0..4_u8).prop_map(|(at, want)| Deed::Want(at, want)),
@@ -117,6 +119,9 @@ fn input(desk: &Desk, deed: &Deed) -> Option<Input> {
     Some(match *deed {
         Deed::End(at) => Input::CallEnded { call: call(at)? },
         Deed::Ring(at) => Input::OfferRinging {
+            offer: pick(&offers, at)?,
+        },
+        Deed::Join(at) => Input::OfferJoining {
             offer: pick(&offers, at)?,
         },
         Deed::Answer(at) => Input::OfferAnswered {

@@ -1,0 +1,117 @@
+//! Which number leads to which line, and what is said of a call's importance.
+
+use std::collections::BTreeMap;
+
+use acd::{Directory, Priority};
+use engine::{Dialled, Importance, NumberRoute};
+use sip::headers::ResourcePriority;
+use sip_proxy::TrunkId;
+
+use crate::{
+    people::People,
+    report::{Report, Span},
+    table::Table,
+    trunks::TrunkNames,
+};
+
+/// A number, before the names of lines are resolved.
+pub(crate) struct RawRoute {
+    dialled: Dialled,
+    line: String,
+    priority: Option<Priority>,
+    trunks: Vec<TrunkId>,
+}
+
+/// Numbers of all lines, with the trunks that they are for.
+pub(crate) fn read(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Vec<RawRoute> {
+    let mut routes = Vec::new();
+    let mut seen: BTreeMap<(Dialled, Option<TrunkId>), (String, Span)> = BTreeMap::new();
+    for line in people.lines() {
+        let mut ids = Vec::new();
+        for name in &line.trunks {
+            match trunks.get(&name.value) {
+                Some((id, _)) => ids.push(*id),
+                None => {
+                    let known: Vec<_> = trunks.keys().map(String::as_str).collect();
+                    let known = match known.join(", ") {
+                        none if none.is_empty() => "none".to_owned(),
+                        known => known,
+                    };
+                    let message =
+                        format!("trunk `{}` is not defined; there are: {known}", name.value);
+                    report.error(&name.span, message);
+                }
+            }
+        }
+        for (number, priority) in &line.numbers {
+            let dialled = match Dialled::parse(&number.value) {
+                Ok(dialled) => dialled,
+                Err(error) => {
+                    report.error(&number.span, format!("`{}` is {error}", number.value));
+                    continue;
+                }
+            };
+            let scopes = if ids.is_empty() {
+                vec![None]
+            } else {
+                ids.iter().copied().map(Some).collect()
+            };
+            for scope in scopes {
+                let entry = (line.spec.id.clone(), number.span.clone());
+                if let Some((other, before)) = seen.insert((dialled.clone(), scope), entry) {
+                    let at = report.line_of(&before);
+                    let message =
+                        format!("`{}` leads to line `{other}` already ({at})", number.value);
+                    report.error(&number.span, message);
+                }
+            }
+            routes.push(RawRoute {
+                dialled,
+                line: line.spec.id.clone(),
+                priority: *priority,
+                trunks: ids.clone(),
+            });
+        }
+    }
+    routes
+}
+
+/// The same with the lines themselves.
+pub(crate) fn resolve(routes: Vec<RawRoute>, directory: &Directory) -> Vec<NumberRoute> {
+    let routes = routes.into_iter().filter_map(|route| {
+        Some(NumberRoute {
+            dialled: route.dialled,
+            line: directory.line(&route.line)?,
+            priority: route.priority,
+            trunks: route.trunks,
+        })
+    });
+    routes.collect()
+}
+
+/// What the Resource-Priority of a call means here (RFC 4412).
+pub(crate) fn read_importance(root: &Table<'_>, report: &Report<'_>) -> Vec<Importance> {
+    let entries = root.entries("resource_priority").into_iter();
+    let read = entries.filter_map(|(said, value)| {
+        let is_said = ResourcePriority::parse(said.value.as_bytes()).is_ok();
+        if !is_said {
+            let message = format!(
+                "[resource_priority]: `{}` is no namespace and priority; write \"esnet.4\" = 0",
+                said.value
+            );
+            report.error(&said.span, message);
+        }
+        let number = value.get_ref().as_integer();
+        let number = number.and_then(|one| i64::from_str_radix(one.as_str(), one.radix()).ok());
+        let priority = number.and_then(|one| Priority::new(u8::try_from(one).ok()?));
+        if priority.is_none() {
+            let message = format!("[resource_priority]: `{}` must be 0 to 9", said.value);
+            report.error(&said.span, message);
+        }
+        Some(Importance {
+            said: said.value,
+            priority: priority?,
+        })
+    });
+    read.collect()
+}

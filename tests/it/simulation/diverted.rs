@@ -1,0 +1,98 @@
+//! The last step of a plan: somebody outside is rung as well, or the caller is turned away.
+
+use engine::acd::Want;
+use sim::{Answer, CallPlan, Manner, Weather};
+
+use super::{Bench, DIALLED, Site, address, configuration, seconds};
+
+const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"]\n\
+                       prefixes = [\"+33388\"]\nnext_hops = [\"sip:203.0.113.9\"]\n";
+
+/// One agent, who is there or not; after 10 s a private number is rung as well.
+fn bench(outside: Manner) -> Bench {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let plan = "[[overflow.step]]\nafter = \"10s\"\ndivert = \"sip:+33388112233@carrier\"\n\
+                [[overflow.step]]\nafter = \"40s\"\nlast_resort = \"reject\"\n";
+    let text = configuration(&[site], plan) + CARRIER;
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    bench
+        .world
+        .add_peer("outside", address("203.0.113.9:5060"), outside);
+    let agent = bench.agent("arm-1");
+    bench.world.set_agent(bench.node, agent, Want::LoggedOut);
+    bench
+}
+
+/// Lets all end on a node that would go on asking its trunks for a sign of life.
+fn finish(bench: &mut Bench) {
+    bench.world.run_for(seconds(100.0));
+    bench.world.drain(bench.node, seconds(1.0));
+    bench.finish();
+}
+
+fn comes(bench: &mut Bench) {
+    let agent = bench.agent("arm-1");
+    bench.world.set_agent(bench.node, agent, Want::Ready);
+}
+
+#[test]
+fn somebody_outside_takes_a_call_that_nobody_here_can_take() {
+    let mut bench = bench(Manner::answers_after(seconds(3.0)));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
+    bench.world.run_for(seconds(12.0));
+    let calls = bench.world.node(bench.node).calls(bench.world.now());
+    assert_eq!(calls[0].place, Some(1), "it keeps its place meanwhile");
+    bench.world.run_for(seconds(2.0));
+    let status = bench.world.node(bench.node).status(bench.world.now());
+    assert_eq!((status.connected, status.waiting), (1, 0));
+    // Whoever comes now has nothing to do with it.
+    comes(&mut bench);
+    bench.world.run_for(seconds(1.0));
+    assert_eq!(bench.state("arm-1"), "ready");
+    finish(&mut bench);
+    assert_eq!(bench.outcomes(), ["diverted"]);
+}
+
+#[test]
+fn an_agent_who_comes_back_first_has_the_call() {
+    let mut bench = bench(Manner::answers(Answer::Never));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
+    bench.world.run_for(seconds(15.0));
+    comes(&mut bench);
+    bench.world.run_for(seconds(3.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    let status = bench.world.node(bench.node).status(bench.world.now());
+    assert_eq!(status.legs, 2, "nobody outside rings any more");
+    finish(&mut bench);
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn when_nobody_outside_takes_it_either_the_call_goes_on_waiting() {
+    let mut bench = bench(Manner::answers(Answer::Busy));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
+    bench.world.run_for(seconds(15.0));
+    let calls = bench.world.node(bench.node).calls(bench.world.now());
+    assert_eq!(calls[0].place, Some(1));
+    comes(&mut bench);
+    bench.world.run_for(seconds(3.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    finish(&mut bench);
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn the_very_last_step_turns_the_caller_away() {
+    let mut bench = bench(Manner::answers(Answer::Busy));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
+    bench.world.run_for(seconds(39.0));
+    assert_eq!(bench.outcomes(), [""; 0]);
+    bench.world.run_for(seconds(2.0));
+    assert_eq!(bench.outcomes(), ["failed"]);
+    finish(&mut bench);
+}
