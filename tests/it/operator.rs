@@ -2,6 +2,7 @@
 
 mod explained;
 mod listeners;
+mod orders;
 mod raw;
 
 use std::{

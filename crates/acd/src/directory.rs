@@ -39,8 +39,9 @@ pub struct Directory {
     skills: BTreeMap<String, SkillId>,
     pub(crate) plans: Vec<Plan>,
     crises: Vec<Crisis>,
-    pause_reasons: BTreeSet<PauseReason>,
-    dispositions: BTreeSet<Disposition>,
+    /// In the order in which they are numbered.
+    pause_reasons: Vec<PauseReason>,
+    dispositions: Vec<Disposition>,
     version: String,
 }
 
@@ -213,7 +214,7 @@ impl Directory {
         &self.version
     }
 
-    /// The reasons for a pause that may be given; any word where there are none.
+    /// The reasons for a pause that may be given, in their order; any word where there are none.
     pub fn pause_reasons(&self) -> impl Iterator<Item = &PauseReason> {
         self.pause_reasons.iter()
     }

@@ -215,7 +215,7 @@ impl Calls {
             Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
             Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
             Some(ClientUse::Join(join)) => join.ack = Some(ack),
-            Some(ClientUse::Unwatched) | None => {}
+            Some(ClientUse::CodeOver(_) | ClientUse::Unwatched) | None => {}
         }
     }
 

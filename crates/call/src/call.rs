@@ -54,6 +54,8 @@ pub(crate) struct EndingLeg {
     pub(crate) unacked: Unacked,
     /// Why the other side hung up, for the BYE.
     pub(crate) reason: Option<Bytes>,
+    /// Whether it is a phone that has dialled a code, and whose being free is told.
+    pub(crate) is_code: bool,
 }
 
 #[derive(Debug)]

@@ -103,6 +103,8 @@ pub(crate) enum ClientUse {
     Ask(Box<SentAsk>),
     /// A re-INVITE that brings a caller together with whom the call was transferred to.
     Join(Box<SentJoin>),
+    /// A BYE to a phone that has dialled a code.
+    CodeOver(CallNumber),
     /// A BYE, a PRACK or a NOTIFY: nothing depends on its answer.
     Unwatched,
 }
@@ -212,8 +214,7 @@ impl Calls {
         invite: Request,
         flow: Flow,
     ) -> CallNumber {
-        let number = CallNumber::from_value(self.next_number);
-        self.next_number += 1;
+        let number = self.next_number();
         let id = CallId::new(&mut self.ids);
         if let Some(trying) = layer.response_builder(tx, StatusCode::TRYING, "Trying", None) {
             layer.respond(now, tx, trying.finish());
@@ -240,6 +241,12 @@ impl Calls {
         self.server_uses.insert(tx, number);
         self.rearm(number);
         self.emit(Event::Started { call: number, id });
+        number
+    }
+
+    pub(crate) fn next_number(&mut self) -> CallNumber {
+        let number = CallNumber::from_value(self.next_number);
+        self.next_number += 1;
         number
     }
 

@@ -65,6 +65,11 @@ pub enum Event {
         /// The call.
         call: CallNumber,
     },
+    /// A phone that had dialled a code ([`crate::Calls::answer_code`]) is free again.
+    PhoneFree {
+        /// The call.
+        call: CallNumber,
+    },
     /// A phone answered an attempt that was over already: its call has been ended (ACK, then BYE).
     LateAnswer {
         /// The call that it had been rung for.

@@ -27,6 +27,7 @@ mod attempts;
 mod call;
 mod calls;
 mod carry;
+mod dialled;
 mod dialog;
 mod early;
 mod event;

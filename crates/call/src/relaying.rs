@@ -10,7 +10,7 @@ use crate::{
     calls::{Calls, ClientUse, SentRelay},
     carry,
     dialog::Sequence,
-    event::{EndCause, Routed},
+    event::{EndCause, Event, Routed},
     ids::CallNumber,
     leg::{HungUp, Side},
     ringing::ALLOW,
@@ -54,9 +54,13 @@ impl Calls {
             Some(Stage::Waiting(_)) => self.handle_early(now, layer, call, tx, &request),
             // It hangs up a leg that waited for its ACK alone: no BYE of ours is left to send.
             Some(Stage::Ending(ending)) if *request.method() == Method::Bye => {
+                let was_code = ending.legs.iter().any(|leg| leg.is_code);
                 ending.legs.retain(|leg| leg.side != side);
                 if ending.legs.is_empty() {
                     self.table.remove(&call);
+                }
+                if was_code {
+                    self.emit(Event::PhoneFree { call });
                 }
                 Some(StatusCode::OK)
             }

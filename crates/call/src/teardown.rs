@@ -52,7 +52,8 @@ impl Calls {
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
             Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
             Some(ClientUse::Join(_)) => self.handle_join_response(now, layer, tx, response),
-            Some(ClientUse::Unwatched) | None => {}
+            Some(ClientUse::CodeOver(_)) if response.status().is_final() => self.code_over(tx),
+            Some(ClientUse::CodeOver(_) | ClientUse::Unwatched) | None => {}
         }
     }
 
@@ -74,6 +75,7 @@ impl Calls {
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
             Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
             Some(ClientUse::Join(_)) => self.handle_join_failed(now, layer, tx, cause),
+            Some(ClientUse::CodeOver(_)) => self.code_over(tx),
             Some(ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);
@@ -214,8 +216,11 @@ impl Calls {
                     dialog: leg.dialog,
                     unacked,
                     reason: reason.clone(),
+                    is_code: false,
                 }),
-                None => self.bye(now, layer, &mut leg.dialog, reason.as_deref()),
+                None => {
+                    self.bye(now, layer, &mut leg.dialog, reason.as_deref());
+                }
             }
         }
         (!legs.is_empty()).then_some(Ending { legs })
@@ -244,27 +249,34 @@ impl Calls {
             self.table.remove(&number);
         }
         for mut leg in over {
-            self.bye(now, layer, &mut leg.dialog, leg.reason.as_deref());
+            let tx = self.bye(now, layer, &mut leg.dialog, leg.reason.as_deref());
+            match tx {
+                Some(tx) if leg.is_code => {
+                    self.client_uses.insert(tx, ClientUse::CodeOver(number));
+                }
+                None if leg.is_code => self.emit(Event::PhoneFree { call: number }),
+                Some(_) | None => {}
+            }
         }
         self.rearm(number);
     }
 
-    /// Sends BYE inside a dialog. Its transaction sees to the retransmissions.
+    /// Sends BYE inside a dialog. Its transaction, if it could be sent, sees to the retransmissions.
     pub(crate) fn bye(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         dialog: &mut Dialog,
         reason: Option<&[u8]>,
-    ) {
+    ) -> Option<ClientTx> {
         let (builder, flow) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
         let bye: Option<Request> = builder
             .header_opt(HeaderName::Reason, reason)
             .finish_request()
             .ok();
-        if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
-            self.client_uses.insert(tx, ClientUse::Unwatched);
-        }
+        let tx = bye.and_then(|bye| layer.request(now, bye, flow).ok())?;
+        self.client_uses.insert(tx, ClientUse::Unwatched);
+        Some(tx)
     }
 
     /// Sends again what is unacknowledged, or gives the call up.

@@ -34,6 +34,7 @@ pub use explanation::{
     AgentFact, Diversion, Doubt, Explanation, LineFact, NumberFact, Phone, StepFact, TrunkFact,
 };
 pub use report::{Errors, Problem};
+pub use table::duration;
 pub use tls::TlsFiles;
 
 use crate::{report::Report, table::Table};

@@ -357,8 +357,9 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A number and a unit: `250ms`, `15s`, `2m`, `1h`.
-fn duration(text: &str) -> Option<Duration> {
+/// A time as a configuration writes it: a number and a unit, `250ms`, `15s`, `2m`, `1h`; `None` for
+/// anything else.
+pub fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|one: char| !one.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;

@@ -277,6 +277,7 @@ impl Engine {
                     self.attempt_failed(now, call, attempt, cause);
                 }
             }
+            call::Event::PhoneFree { call } => self.phone_free(now, call),
             call::Event::TransferAsked { call, tx } => self.take_transfer(now, call, tx),
             call::Event::AgentLeft { call } => self.agent_left(now, call),
             call::Event::LateAnswer { call, .. } => {

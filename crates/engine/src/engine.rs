@@ -20,6 +20,7 @@ use sip_transaction::{
 use slotmap::SecondaryMap;
 
 use crate::{
+    codes::Picks,
     config::Config,
     event::{Direction, Event},
     hidden::HiddenCalls,
@@ -142,6 +143,8 @@ pub struct Engine {
     pub(crate) to_announce: VecDeque<CallNumber>,
     pub(crate) drain: Option<Drain>,
     pub(crate) started_at: Instant,
+    /// Calls that agents have picked with their phones.
+    pub(crate) picks: Picks,
     /// What happened to each call, and when.
     pub(crate) stories: Stories,
     /// The moment of the mutation under way, or of the last one.
@@ -224,6 +227,7 @@ impl Engine {
             to_announce: VecDeque::new(),
             drain: None,
             started_at: now,
+            picks: Picks::new(),
             stories: Stories::new(settings.stories_max),
             now,
             leaving: Vec::new(),

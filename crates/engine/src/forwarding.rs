@@ -9,7 +9,8 @@ use sip_proxy::{Received, Rejection, TargetSet, TrunkId};
 use sip_transaction::{Flow, ServerTx, Target};
 
 use crate::{
-    engine::Engine, event::DropReason, identity::Source, receive::aor_of, routing::LineRoute,
+    codes::Code, engine::Engine, event::DropReason, identity::Source, receive::aor_of,
+    routing::LineRoute,
 };
 
 /// Where a request goes.
@@ -17,6 +18,8 @@ use crate::{
 pub(crate) enum Destination {
     /// A caller's INVITE, to the queue of a line.
     Line(LineRoute),
+    /// What an agent has dialled on the phone.
+    Code(AgentId, Code),
     /// The node itself answers it.
     Here,
     /// On, to these targets.
@@ -51,6 +54,12 @@ impl Engine {
         let is_invite = *request.method() == Method::Invite;
         if is_invite && let Some(line) = self.line_of(&uri, source) {
             return Destination::Line(line);
+        }
+        if is_invite
+            && let Source::Agent(agent) = source
+            && let Some(code) = self.dial_plan.code(&uri)
+        {
+            return Destination::Code(agent, code);
         }
         if *request.method() != Method::Register
             && let Some(agent) = self.agent_of_aor(&uri)

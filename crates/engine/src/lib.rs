@@ -22,6 +22,7 @@
 pub use {acd, call, sip, sip_proxy, sip_transaction};
 
 mod caller;
+mod codes;
 mod config;
 mod dispatch;
 mod engine;

@@ -8,7 +8,7 @@ use acd::{
 };
 use call::CallNumber;
 
-use crate::{engine::Engine, record::acd_id};
+use crate::{codes::logged_in, engine::Engine, record::acd_id};
 
 /// What somebody asks. Calls are named by their call ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,11 @@ pub enum Order {
         agent: AgentId,
         /// What is wanted.
         want: Want,
+    },
+    /// An agent who had left is there, and not ready yet.
+    LogIn {
+        /// The agent.
+        agent: AgentId,
     },
     /// An agent needs longer after a call.
     ExtendWrapUp {
@@ -165,20 +170,24 @@ impl Engine {
                 self.check_want(&want)?;
                 acd::Input::AgentWants { agent, want }
             }
+            Order::LogIn { agent } => acd::Input::AgentWants {
+                agent,
+                want: Want::NotReady {
+                    reason: logged_in(),
+                },
+            },
             Order::ExtendWrapUp { agent, by } => match self.acd.agent_state(agent) {
                 AgentState::WrapUp { .. } => acd::Input::WrapUpExtended { agent, by },
                 _ => return Err(OrderError::NotInWrapUp),
             },
             Order::Dispose { agent, code } => {
-                if !self.directory().takes_disposition(&code) {
-                    return Err(OrderError::UnknownDisposition);
-                }
-                if self.acd.last_call(agent).is_none() {
-                    return Err(OrderError::NoCallYet);
-                }
+                self.check_disposition(agent, &code)?;
                 acd::Input::Disposed { agent, code }
             }
-            Order::Pick { agent, call } => self.pick(agent, &call)?,
+            Order::Pick { agent, call } => {
+                let call = self.check_pick(agent, &call)?;
+                acd::Input::OfferTo { call, agent }
+            }
             Order::SetPriority { call, priority } => {
                 let call = self.waiting_call(&call)?;
                 acd::Input::PrioritySet { call, priority }
@@ -234,6 +243,16 @@ impl Engine {
         }
     }
 
+    fn check_disposition(&self, agent: AgentId, code: &Disposition) -> Result<(), OrderError> {
+        if !self.directory().takes_disposition(code) {
+            return Err(OrderError::UnknownDisposition);
+        }
+        match self.acd.last_call(agent) {
+            Some(_) => Ok(()),
+            None => Err(OrderError::NoCallYet),
+        }
+    }
+
     fn takes_reason(&self, reason: &PauseReason) -> bool {
         self.directory().takes_reason(reason)
     }
@@ -250,7 +269,12 @@ impl Engine {
         }
     }
 
-    fn pick(&self, agent: AgentId, picked: &Picked) -> Result<acd::Input, OrderError> {
+    /// The call that an agent picks, which she may have.
+    pub(crate) fn check_pick(
+        &self,
+        agent: AgentId,
+        picked: &Picked,
+    ) -> Result<acd::CallId, OrderError> {
         let call = match picked {
             Picked::Call(id) => self.waiting_call(id)?,
             Picked::Place(place) => {
@@ -264,7 +288,7 @@ impl Engine {
         if self.phones(agent).is_empty() {
             return Err(OrderError::NoPhone);
         }
-        Ok(acd::Input::OfferTo { call, agent })
+        Ok(call)
     }
 
     fn switch_off(

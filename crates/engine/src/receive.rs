@@ -129,6 +129,12 @@ impl Engine {
                     self.take_invite(now, tx, received.into_request(), flow, route, source);
                 }
             }
+            Destination::Code(agent, code) => {
+                if self.may_serve(now, tx, received.request(), merged) {
+                    let dialled = (agent, code);
+                    self.take_code(now, tx, received.request(), flow, dialled);
+                }
+            }
             Destination::Here => {
                 if self.may_serve(now, tx, received.request(), merged) {
                     self.serve(now, tx, received.request(), flow);

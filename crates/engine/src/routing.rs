@@ -6,7 +6,10 @@ use acd::{LineId, Priority};
 use sip::Uri;
 use sip_proxy::{NumberForm, TrunkId};
 
-use crate::config::{Config, NumberRoute};
+use crate::{
+    codes::Code,
+    config::{Config, NumberRoute},
+};
 
 /// Something that a caller can dial, in the one form in which it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +148,14 @@ impl DialPlan {
                 .map(|trunk| trunk.numbers.clone())
                 .collect(),
             agents: NumberForm::e164(config.country.clone()),
+        }
+    }
+
+    /// The feature code that an agent dials.
+    pub(crate) fn code(&self, uri: &Uri<'_>) -> Option<Code> {
+        match Dialled::of_uri(uri)? {
+            Dialled::Number(number) => Code::parse(&number),
+            Dialled::Urn(_) => None,
         }
     }
 

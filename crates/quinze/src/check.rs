@@ -3,12 +3,15 @@
 mod json;
 mod text;
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, ValueEnum};
 use config::{Explanation, Loaded};
 
-use crate::serve::{load, say};
+use crate::{
+    language::Language,
+    serve::{load, say},
+};
 
 /// Options of `quinze check`.
 #[derive(Clone, Debug, Args)]
@@ -33,28 +36,6 @@ enum Format {
     Text,
     /// For programs.
     Json,
-}
-
-/// A language for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
-    /// English.
-    En,
-    /// Français.
-    Fr,
-}
-
-impl Language {
-    /// That of the environment (POSIX), else English.
-    fn of_environment() -> Self {
-        let mut names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter();
-        let named = names.find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-        if named.is_some_and(|value| value.starts_with("fr")) {
-            Self::Fr
-        } else {
-            Self::En
-        }
-    }
 }
 
 /// Says what a configuration means, or all that is wrong with it.

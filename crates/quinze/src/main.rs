@@ -1,7 +1,11 @@
-//! `quinze`: run a node, check its configuration, or see it at work.
+//! `quinze`: run a node, check its configuration, give it orders, ask it why, or see it at work.
 
 mod check;
+mod client;
 mod demo;
+mod explain;
+mod language;
+mod plan;
 mod serve;
 mod sim;
 
@@ -27,6 +31,10 @@ enum Command {
     },
     /// Validate a configuration: exit 1 with every error, or say what it means.
     Check(check::Options),
+    /// Switch crisis plans of a running node on and off.
+    Plan(plan::Options),
+    /// What happened to a call of a running node, and why.
+    Explain(explain::Options),
     /// A node with three centres, with callers and phones made by Quinze that speak real SIP to it
     /// over UDP on loopback.
     Demo(demo::Options),
@@ -38,6 +46,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve { config } => serve::serve(&config),
         Command::Check(options) => check::run(&options),
+        Command::Plan(options) => plan::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Sim(options) => sim::run(&options),
     };

@@ -88,7 +88,9 @@ impl World {
     /// Adds a peer whose phones behave so.
     pub fn add_peer(&mut self, name: &str, address: SocketAddr, manner: Manner) -> SocketAddr {
         self.ladder.name(address, name);
-        let seed = self.seed ^ u64::from(address.port()).rotate_left(17) ^ 0x9e37_79b9;
+        // No two peers may draw the same Call-IDs.
+        let which = (self.peers.len() as u64 + 1).rotate_left(17);
+        let seed = self.seed ^ which ^ 0x9e37_79b9;
         self.peers.insert(address, Peer::new(address, seed, manner));
         address
     }

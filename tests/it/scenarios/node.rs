@@ -149,7 +149,12 @@ struct Phone {
 impl AgentSpec {
     /// Writes this agent, or all `count` of them, as the node's configuration has agents.
     fn write(&self, text: &mut String, phone: Option<Phone>) {
-        let Self { site, start, .. } = self;
+        let Self {
+            site,
+            start,
+            skills,
+            ..
+        } = self;
         for n in 1..=self.count {
             let id = self.id.replace("{n}", &n.to_string());
             let contact = phone.map_or_else(String::new, |Phone { port, transport }| {
@@ -161,7 +166,7 @@ impl AgentSpec {
             });
             write!(
                 text,
-                "\n[[agent]]\nid = \"{id}\"\nsite = \"{site}\"\nskills = {{ amu = 5 }}\n\
+                "\n[[agent]]\nid = \"{id}\"\nsite = \"{site}\"\nskills = {skills}\n\
                  {contact}start = \"{start}\"\n"
             )
             .expect("writing to a string does not fail");

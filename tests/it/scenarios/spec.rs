@@ -69,6 +69,9 @@ pub(crate) struct AgentSpec {
     pub(crate) phone: Option<String>,
     /// The transport that the agent's contact names, where it is not the phone's.
     pub(crate) contact_transport: Option<Transport>,
+    /// The skills, as the node's configuration writes them.
+    #[serde(default = "skills")]
+    pub(crate) skills: String,
     #[serde(default = "ready")]
     pub(crate) start: String,
     #[serde(default = "one")]
@@ -319,6 +322,10 @@ impl fmt::Display for Step {
 
 fn time_limit() -> Duration {
     TIME_LIMIT
+}
+
+fn skills() -> String {
+    "{ amu = 5 }".to_owned()
 }
 
 fn ready() -> String {

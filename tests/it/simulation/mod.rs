@@ -3,6 +3,7 @@
 mod answered;
 mod attended;
 mod authentication;
+mod desks;
 mod diverted;
 mod faults;
 mod forwarded;

@@ -36,8 +36,8 @@ impl Directory {
         let names = Names::new(&spec);
         let mut directory = Self {
             skills: skills(&spec),
-            pause_reasons: spec.pause_reasons.into_iter().collect(),
-            dispositions: spec.dispositions.into_iter().collect(),
+            pause_reasons: spec.pause_reasons,
+            dispositions: spec.dispositions,
             version: spec.version,
             ..Self::default()
         };

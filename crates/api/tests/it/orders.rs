@@ -125,7 +125,7 @@ const AGENTS: &[(&str, &str, u16, &str)] = &[
         "/v1/agents/arm-67-1/disposition",
         r#"{"code":"nice"}"#,
         422,
-        "hoax, medical",
+        "medical, hoax",
     ),
     (
         "/v1/agents/arm-67-1/disposition",
@@ -143,7 +143,7 @@ const AGENTS: &[(&str, &str, u16, &str)] = &[
         "/v1/agents/arm-68-1/state",
         r#"{"state":"not-ready","reason":"gone"}"#,
         422,
-        "lunch, pause",
+        "pause, lunch",
     ),
     ("/v1/agents/nobody/pick", r#"{"place":1}"#, 404, "no agent"),
 ];

@@ -10,7 +10,7 @@ use node::engine::{
     sip_proxy::NumberStyle,
 };
 
-use super::Language;
+use crate::language::Language;
 
 /// How many names are listed before the rest is only counted.
 const NAMES_MAX: usize = 8;
@@ -71,10 +71,7 @@ struct Words(Language);
 
 impl Words {
     const fn of(self, en: &'static str, fr: &'static str) -> &'static str {
-        match self.0 {
-            Language::En => en,
-            Language::Fr => fr,
-        }
+        self.0.of(en, fr)
     }
 
     fn section(self, text: &mut String, title: &str, rows: Vec<String>) {
