@@ -4,6 +4,7 @@ mod explained;
 mod listeners;
 mod orders;
 mod raw;
+mod sim;
 
 use std::{
     fs,

@@ -20,6 +20,7 @@ mod numbers;
 mod people;
 pub mod planning;
 mod report;
+pub mod scenario;
 mod shell;
 mod table;
 mod tls;

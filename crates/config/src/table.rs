@@ -297,6 +297,11 @@ impl<'a> Table<'a> {
         Some(table.iter().map(entry).collect())
     }
 
+    /// Whether there is such a key, right or wrong.
+    pub(crate) fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// Whether a key holds a table.
     pub(crate) fn is_table(&self, key: &'static str) -> bool {
         let value = self.table.get(key);

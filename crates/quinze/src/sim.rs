@@ -1,79 +1,139 @@
 //! `quinze sim`: what would the service level be? The product's own distributor on a virtual clock.
 
+mod calls;
+mod compare;
+mod country;
+mod observed;
+mod report;
 mod text;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::Context as _;
 use clap::Args;
-use config::planning::Planning;
-use node::engine::acd::{Directory, Settings};
-use sim::planning::{History, Statistics, simulate};
+use config::scenario::Scenario;
+use sim::planning::History;
 
-use self::text::Page;
+use self::{
+    country::{Country, Span},
+    observed::{Observed, Watch},
+    text::Page,
+};
+use crate::language::Language;
 
 /// What is simulated, and for how long.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// The configuration, with `[planning]`.
+    #[arg(long, value_name = "FILE", required_unless_present = "compare")]
+    config: Option<PathBuf>,
+    /// Two configurations that meet the same callers: which serves them better?
+    #[arg(
+        long,
+        num_args = 2,
+        value_names = ["A", "B"],
+        conflicts_with_all = ["config", "report", "lines"]
+    )]
+    compare: Option<Vec<PathBuf>>,
+    /// How many histories are compared: that of the seed, and of the seeds after it.
+    #[arg(long, default_value_t = 10, requires = "compare", value_name = "N",
+          value_parser = clap::value_parser!(u64).range(3..=1_000))]
+    replications: u64,
+    /// What is not as usual: demand, outages, crisis plans on a timetable.
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// How many days, from Monday at midnight.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=3_660))]
-    days: u32,
+    scenario: Option<PathBuf>,
+    /// Recorded calls in place of drawn ones: a CSV with at least the columns `came` and `line`.
+    #[arg(long, value_name = "CDR.csv")]
+    replay: Option<PathBuf>,
+    /// How many days, from Monday at midnight: 7, or those of the recorded calls.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    days: Option<u32>,
     /// What everything is drawn from. The same seed gives the same result.
     #[arg(long, default_value_t = 15)]
     seed: u64,
+    /// Writes a page with plots (index.html) and every call (calls.csv, alone.csv) into this folder.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Shows each line as well.
     #[arg(long)]
     lines: bool,
+    /// The language of what is shown; that of LC_ALL, LC_MESSAGES or LANG when left out.
+    #[arg(long, value_enum)]
+    language: Option<Language>,
 }
 
-/// Runs it and prints how callers were served: with mutual aid as configured, and each centre alone.
+/// Runs it and prints how callers were served: with mutual aid as configured, and each centre alone; or
+/// which of two configurations serves them better.
 #[expect(clippy::print_stdout, reason = "what the command is for")]
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
-    let path = &options.config;
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    // Nobody signs in here: the secrets that the file names are not read.
-    let loaded = config::load_with(path, &text, [0; 4], &|_| Ok(String::new()))?;
-    let Some(planning) = &loaded.planning else {
-        bail!(
-            "{} has no [planning]: nothing is known of callers and rosters",
-            path.display()
-        );
+    let language = options.language.unwrap_or_else(Language::of_environment);
+    let (scenario, replay) = (options.scenario.as_deref(), options.replay.as_deref());
+    let countries = options
+        .config
+        .iter()
+        .chain(options.compare.iter().flatten());
+    let countries = countries
+        .map(|config| Country::load(config, scenario, replay))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let days = options.days.unwrap_or_else(|| countries[0].days());
+    let span = Span {
+        days,
+        seed: options.seed,
     };
-    let directory = &loaded.engine.directory;
-    let alone = Arc::new(directory.without_plans());
-    let (aided, alone) = rayon::join(
-        || history(options, directory, planning),
-        || history(options, &alone, planning),
-    );
+    if let [a, b] = countries.as_slice() {
+        print!(
+            "{}",
+            compare::run([a, b], span, options.replications, language)?
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let country = &countries[0];
+    if let Some(folder) = &options.report {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let (aided, alone) = both(country, span, options)?;
     let page = Page {
-        directory,
-        planning,
+        country,
+        span,
         aided: &aided,
         alone: &alone,
+        language,
     };
-    println!("{} days, seed {}", options.days, options.seed);
     print!("{page}");
     if options.lines {
         print!("{}", page.lines());
     }
+    if let Some(folder) = &options.report {
+        let file = folder.join("index.html");
+        let html = report::page(&page)?;
+        fs::write(&file, html).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    page.tell_times();
     Ok(ExitCode::SUCCESS)
 }
 
-fn history(options: &Options, directory: &Arc<Directory>, planning: &Planning) -> Statistics {
-    let history = History {
-        directory: directory.clone(),
-        settings: Settings {
-            calls_max: usize::MAX,
-            ..Settings::default()
-        },
-        planning,
-        length: Duration::from_secs(86_400) * options.days,
-        warm_up: Duration::ZERO,
-        seed: options.seed,
+/// The same callers with mutual aid as configured, and with each centre alone.
+fn both(country: &Country, span: Span, options: &Options) -> anyhow::Result<(Observed, Observed)> {
+    let aided = country.history(span);
+    let usual = Scenario {
+        crises: Vec::new(),
+        ..country.scenario.clone()
     };
-    simulate(&history, &mut |_| {})
+    let alone = History {
+        directory: Arc::new(country.directory().without_plans()),
+        scenario: &usual,
+        ..aided.clone()
+    };
+    let watch = Watch::new(2, span);
+    let file = |name: &str| Some(options.report.as_ref()?.join(name));
+    let (aided, alone) = rayon::join(
+        || watch.observe(&aided, file("calls.csv").as_deref()),
+        || watch.observe(&alone, file("alone.csv").as_deref()),
+    );
+    Ok((aided?, alone?))
+}
+
+/// So many days.
+const fn days(count: u32) -> Duration {
+    Duration::from_secs(86_400 * count as u64)
 }

@@ -11,18 +11,22 @@
 mod arrivals;
 mod callers;
 mod drive;
+mod journeys;
 mod people;
+mod recording;
 mod statistics;
+mod timetable;
 
 use std::{sync::Arc, time::Duration};
 
-use config::planning::Planning;
+use config::{planning::Planning, scenario::Scenario};
 use engine::acd::{self, Directory};
 use rayon::prelude::*;
 
 use self::drive::Drive;
 pub use self::{
     drive::{Answer, Outcome, Stage},
+    recording::{KnownPatience, RecordedCall, Recording},
     statistics::{Served, Statistics, Waits},
 };
 
@@ -35,6 +39,10 @@ pub struct History<'a> {
     pub settings: acd::Settings,
     /// Callers, and who works when.
     pub planning: &'a Planning,
+    /// What is not as usual.
+    pub scenario: &'a Scenario,
+    /// Calls that came once: they come again, in place of drawn ones.
+    pub recorded: Option<&'a Recording>,
     /// How long it is, from Monday at midnight.
     pub length: Duration,
     /// So much of the beginning is not counted: the first callers find everybody free.

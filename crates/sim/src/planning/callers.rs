@@ -40,6 +40,26 @@ impl Caller {
         patience.mean.map(|mean| mean.mul_f64(patient))
     }
 
+    /// How long this caller waits, who has shown to wait so long at least; `None`: for ever.
+    pub(super) fn patience_beyond(
+        &mut self,
+        patience: &Patience,
+        shown: Duration,
+    ) -> Option<Duration> {
+        // Who is not hasty any more has so much left as at the beginning: an exponential forgets.
+        if shown >= patience.hasty_within {
+            let left: f64 = Exp1.sample(&mut self.random);
+            return patience.mean.map(|mean| shown + mean.mul_f64(left));
+        }
+        for _ in 0..DRAWS_MAX {
+            match self.patience(patience) {
+                Some(drawn) if drawn < shown => {}
+                enough => return enough,
+            }
+        }
+        Some(shown)
+    }
+
     /// How soon a caller who gave up calls again, if ever.
     pub(super) fn calls_again(&mut self, planning: &Planning) -> Option<Duration> {
         let (share, within): (f64, f64) = (self.random.random(), self.random.random());
@@ -77,3 +97,6 @@ impl Caller {
         })
     }
 }
+
+/// How often a patience is drawn that must be longer than what a caller has shown.
+const DRAWS_MAX: u32 = 1_000;

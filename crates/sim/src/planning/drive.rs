@@ -7,16 +7,19 @@ use std::{
 };
 
 use engine::acd::{
-    Acd, AgentId, AgentStateKind, CallId, CallerKey, Event, HandOver, Input, LineId, OfferId,
-    Output, SiteId, Want,
+    Acd, AgentId, AgentStateKind, CallId, CallerKey, Event, Input, LineId, OfferId, Output, SiteId,
+    Want,
 };
 
 use super::{
     History,
     arrivals::Arrivals,
     callers::Caller,
+    journeys::{Journey, Journeys},
     people::{Duty, Occupancy, duties},
+    recording::KnownPatience,
     statistics::Statistics,
+    timetable::{Turn, demand_at},
 };
 use crate::epoch;
 
@@ -25,6 +28,8 @@ use crate::epoch;
 pub struct Stage {
     /// The call.
     pub call: CallId,
+    /// Whose it is: the same for a caller who calls again.
+    pub caller: CallerKey,
     /// The line.
     pub line: LineId,
     /// When it came to the line, since the beginning of the history.
@@ -57,27 +62,22 @@ pub struct Answer {
     pub agent: AgentId,
     /// The agent's site.
     pub site: SiteId,
-}
-
-/// A call under way.
-#[derive(Debug)]
-struct Journey {
-    caller: Caller,
-    key: CallerKey,
-    line: LineId,
-    came: Duration,
-    attempt: u32,
-    stage: u32,
+    /// How long they will talk.
+    pub talk: Duration,
 }
 
 /// What happens at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Happening {
+pub(super) enum Happening {
+    /// Something of the scenario.
+    Turn(Turn),
     Duty(AgentId, Duty),
     /// Who let a phone ring in vain sees that, and takes calls again.
     BackAtDesk(AgentId),
     /// The next call of a line from outside.
     Call(LineId),
+    /// The recorded call of this number.
+    Recorded(usize),
     /// A caller who gave up calls again.
     Again(u64),
     /// Patience is over, if the call is still at this stage.
@@ -89,19 +89,15 @@ enum Happening {
 /// How long it takes a person to see that a phone rang in vain (assumed).
 const BACK_AFTER: Duration = Duration::from_secs(30);
 
-/// Journeys by call number. Numbers ascend and calls end: a window over the numbers.
-#[derive(Debug, Default)]
-struct Journeys {
-    first: u64,
-    window: VecDeque<Option<Journey>>,
-}
+/// The stream from which the callers of recorded calls are drawn: no line's.
+const RECORDED: u64 = u64::MAX - 1;
 
 pub(super) struct Drive<'a> {
-    history: &'a History<'a>,
+    pub(super) history: &'a History<'a>,
     see: &'a mut dyn FnMut(&Stage),
     acd: Acd,
     began: Instant,
-    now: Duration,
+    pub(super) now: Duration,
     sequence: u64,
     happenings: BinaryHeap<Reverse<(Duration, u64, Happening)>>,
     arrivals: Vec<Option<Arrivals>>,
@@ -113,7 +109,11 @@ pub(super) struct Drive<'a> {
     again_first: u64,
     /// By site and flow: the line.
     line_of: Vec<Vec<Option<LineId>>>,
-    at_work: Vec<Duty>,
+    pub(super) at_work: Vec<Duty>,
+    /// By site: outages under way.
+    pub(super) outages: Vec<u32>,
+    /// By line: what its callers are drawn from.
+    streams: Vec<u64>,
     statistics: Statistics,
     occupancy: Occupancy,
 }
@@ -143,6 +143,8 @@ impl<'a> Drive<'a> {
             again_first: 0,
             line_of,
             at_work: vec![Duty::Ends; directory.agents().len()],
+            outages: vec![0; directory.sites().len()],
+            streams: Vec::new(),
             statistics: Statistics::new(directory),
             occupancy: Occupancy::new(directory, history.warm_up),
         };
@@ -162,8 +164,20 @@ impl<'a> Drive<'a> {
         for (at, agent, duty) in duties(history) {
             self.at(at, Happening::Duty(agent, duty));
         }
+        self.prepare_scenario();
+        let lines = history.directory.lines();
+        self.streams = lines.map(|line| self.line_stream(line)).collect();
+        if let Some(recorded) = history.recorded {
+            if let Some(first) = recorded.calls.first() {
+                self.at(first.came, Happening::Recorded(0));
+            }
+            return;
+        }
         for (&line, load) in &history.planning.lines {
-            let mut arrivals = Arrivals::new(history.seed, line, load.calls_per_day);
+            let site = history.directory.line_profile(line).site;
+            let demand = demand_at(history.scenario, site);
+            let stream = self.streams[line.index()];
+            let mut arrivals = Arrivals::new(history.seed, stream, load.calls_per_day, demand);
             if let Some(at) = arrivals.next(history.planning) {
                 self.arrivals[line.index()] = Some(arrivals);
                 self.at(at, Happening::Call(line));
@@ -199,7 +213,7 @@ impl<'a> Drive<'a> {
         self.statistics
     }
 
-    fn at(&mut self, at: Duration, happening: Happening) {
+    pub(super) fn at(&mut self, at: Duration, happening: Happening) {
         self.sequence += 1;
         self.happenings
             .push(Reverse((at, self.sequence, happening)));
@@ -210,18 +224,21 @@ impl<'a> Drive<'a> {
             Happening::Duty(agent, duty) => {
                 self.at_work[agent.index()] = duty;
                 let want = match duty {
-                    Duty::Begins => Want::Ready,
+                    Duty::Begins if self.can_work(agent) => Want::Ready,
+                    Duty::Begins => return,
                     Duty::Ends => Want::LoggedOut,
                 };
                 self.feed(Input::AgentWants { agent, want });
             }
             Happening::BackAtDesk(agent) => {
-                if self.at_work[agent.index()] == Duty::Begins {
+                if self.at_work[agent.index()] == Duty::Begins && self.can_work(agent) {
                     let want = Want::Ready;
                     self.feed(Input::AgentWants { agent, want });
                 }
             }
+            Happening::Turn(turn) => self.take_turn(turn),
             Happening::Call(line) => self.call_comes(line),
+            Happening::Recorded(number) => self.recorded_comes(number),
             Happening::Again(number) => self.calls_again(number),
             Happening::GiveUp(call, stage) => self.gives_up(call, stage),
             Happening::PickUp(offer) => self.feed(Input::OfferAnswered { offer }),
@@ -240,19 +257,47 @@ impl<'a> Drive<'a> {
             self.at(at, Happening::Call(line));
         }
         let key = (line.index() as u64) << 40 | number;
-        self.arrive(Journey {
-            caller: Caller::new(self.history.seed, line.index() as u64, number),
+        let stream = self.streams[line.index()];
+        let journey = Journey {
+            caller: Caller::new(self.history.seed, stream, number),
             key: CallerKey::new(key),
             line,
             came: self.now,
             attempt: 0,
             stage: 0,
-        });
+            talk: None,
+        };
+        self.arrive(journey, KnownPatience::Nothing);
     }
 
-    fn arrive(&mut self, mut journey: Journey) {
-        let planning = self.history.planning;
-        let patience = journey.caller.patience(&planning.patience);
+    fn recorded_comes(&mut self, number: usize) {
+        let Some(recorded) = self.history.recorded else {
+            return;
+        };
+        if let Some(next) = recorded.calls.get(number + 1) {
+            self.at(next.came, Happening::Recorded(number + 1));
+        }
+        let call = recorded.calls[number];
+        let unknown = CallerKey::new(u64::MAX - number as u64);
+        let journey = Journey {
+            caller: Caller::new(self.history.seed, RECORDED, number as u64),
+            key: call.caller.unwrap_or(unknown),
+            line: call.line,
+            came: self.now,
+            attempt: 0,
+            stage: 0,
+            talk: call.talk,
+        };
+        self.arrive(journey, call.patience);
+    }
+
+    fn arrive(&mut self, mut journey: Journey, known: KnownPatience) {
+        let patience = &self.history.planning.patience;
+        let patience = match known {
+            KnownPatience::Nothing => journey.caller.patience(patience),
+            KnownPatience::Exactly(patience) => Some(patience),
+            KnownPatience::AtLeast(shown) => journey.caller.patience_beyond(patience, shown),
+        };
         let (line, caller) = (journey.line, Some(journey.key));
         let call = self.journeys.add(journey);
         if let Some(patience) = patience {
@@ -286,8 +331,9 @@ impl<'a> Drive<'a> {
         let Some(mut journey) = self.journeys.remove(call) else {
             return;
         };
-        // Whoever had spoken to somebody is called back by them.
+        // Whoever had spoken to somebody is called back by them. Who called again is on record.
         if stage == 0
+            && self.history.recorded.is_none()
             && let Some(pause) = journey.caller.calls_again(self.history.planning)
         {
             journey.attempt += 1;
@@ -306,7 +352,7 @@ impl<'a> Drive<'a> {
         }
         if let Some(mut journey) = journey {
             journey.came = self.now;
-            self.arrive(journey);
+            self.arrive(journey, KnownPatience::Nothing);
         }
     }
 
@@ -334,9 +380,8 @@ impl<'a> Drive<'a> {
         journey.came = self.now;
         let stage = journey.stage;
         let patience = journey.caller.patience(&history.planning.patience);
-        // Who is kept company does not give up.
-        let is_alone = history.directory.line_profile(to).hand_over == HandOver::Blind;
-        if let Some(patience) = patience.filter(|_| is_alone) {
+        // Who is kept company does not give up: seen when the time has come.
+        if let Some(patience) = patience {
             self.at(self.now + patience, Happening::GiveUp(call, stage));
         }
         self.feed(Input::CallMoved {
@@ -346,7 +391,7 @@ impl<'a> Drive<'a> {
         });
     }
 
-    fn feed(&mut self, input: Input) {
+    pub(super) fn feed(&mut self, input: Input) {
         self.acd.handle_input(self.began + self.now, input);
         self.drain();
     }
@@ -387,18 +432,16 @@ impl<'a> Drive<'a> {
             Event::Answered {
                 call, agent, site, ..
             } => {
-                self.note(call, Outcome::Answered(Answer { agent, site }));
                 let planning = self.history.planning;
                 let Some(journey) = self.journeys.get_mut(call) else {
                     return;
                 };
                 let load = planning.lines.get(&journey.line);
                 let talk = load.map(|load| planning.flows[load.flow].talk);
-                let talk = talk.map(|talk| journey.caller.takes(&talk));
-                self.at(
-                    self.now + talk.unwrap_or_default(),
-                    Happening::TalkEnds(call),
-                );
+                let drawn = talk.map(|talk| journey.caller.takes(&talk));
+                let talk = journey.talk.take().or(drawn).unwrap_or_default();
+                self.note(call, Outcome::Answered(Answer { agent, site, talk }));
+                self.at(self.now + talk, Happening::TalkEnds(call));
             }
             Event::AgentChanged {
                 agent, site, to, ..
@@ -419,6 +462,7 @@ impl<'a> Drive<'a> {
         };
         let stage = Stage {
             call,
+            caller: journey.key,
             line: journey.line,
             came: journey.came,
             waited: self.now - journey.came,
@@ -431,33 +475,5 @@ impl<'a> Drive<'a> {
             self.statistics.add(&stage, home);
             (self.see)(&stage);
         }
-    }
-}
-
-impl Journeys {
-    fn add(&mut self, journey: Journey) -> CallId {
-        let number = self.first + self.window.len() as u64;
-        self.window.push_back(Some(journey));
-        CallId::new(number)
-    }
-
-    fn get(&self, call: CallId) -> Option<&Journey> {
-        let at = call.value().checked_sub(self.first)?;
-        self.window.get(usize::try_from(at).ok()?)?.as_ref()
-    }
-
-    fn get_mut(&mut self, call: CallId) -> Option<&mut Journey> {
-        let at = call.value().checked_sub(self.first)?;
-        self.window.get_mut(usize::try_from(at).ok()?)?.as_mut()
-    }
-
-    fn remove(&mut self, call: CallId) -> Option<Journey> {
-        let at = call.value().checked_sub(self.first)?;
-        let journey = self.window.get_mut(usize::try_from(at).ok()?)?.take();
-        while self.window.front().is_some_and(Option::is_none) {
-            self.window.pop_front();
-            self.first += 1;
-        }
-        journey
     }
 }

@@ -6,7 +6,7 @@ use engine::acd::{AgentId, AgentStateKind, Directory, SiteId};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-use super::{History, callers::stream};
+use super::{History, callers::stream, timetable::id_stream};
 
 /// An agent comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,8 +23,11 @@ pub(super) fn duties(history: &History<'_>) -> Vec<(Duration, AgentId, Duty)> {
             duties.push((Duration::ZERO, agent, Duty::Begins));
             continue;
         };
-        let mut random =
-            Pcg64Mcg::seed_from_u64(stream(history.seed, u64::MAX, agent.index() as u64));
+        let mut random = Pcg64Mcg::seed_from_u64(stream(
+            history.seed,
+            u64::MAX,
+            id_stream(&history.directory.agent_profile(agent).id),
+        ));
         let shifts = &history.planning.rosters[roster].shifts;
         let weeks = history.length.as_secs().div_ceil(WEEK.as_secs());
         for week in 0..u32::try_from(weeks).unwrap_or(u32::MAX) {

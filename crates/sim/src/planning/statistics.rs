@@ -96,8 +96,15 @@ impl Waits {
     }
 }
 
+impl Default for Served {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Served {
-    pub(super) fn new() -> Self {
+    /// Nobody yet.
+    pub fn new() -> Self {
         Self {
             offered: 0,
             answered: 0,
@@ -109,7 +116,8 @@ impl Served {
         }
     }
 
-    fn add(&mut self, stage: &Stage) {
+    /// Counts a call on a line that was answered or given up.
+    pub fn add(&mut self, stage: &Stage) {
         self.offered += 1;
         self.waited += u64::from(stage.waited > Duration::ZERO);
         match stage.outcome {

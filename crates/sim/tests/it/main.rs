@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
 mod runs;
+mod scenarios;
 mod theory;

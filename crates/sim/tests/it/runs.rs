@@ -2,29 +2,42 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use config::Loaded;
+use config::{Loaded, scenario::Scenario};
 use engine::acd::{CallId, Settings};
 use sim::planning::{History, Outcome, Stage, Statistics, replicate, simulate};
 
+/// Nothing happens.
+static USUAL: std::sync::LazyLock<Scenario> = std::sync::LazyLock::new(Scenario::default);
+
 /// The three centres that are shipped, each with all that a simulation needs.
-fn three_sites() -> Loaded {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/three-sites.toml");
-    let text = std::fs::read_to_string(path).unwrap();
-    config::load(path.as_ref(), &text, [0; 4]).unwrap()
+pub(crate) fn three_sites() -> Loaded {
+    load(&text_of_three_sites())
 }
 
-fn history(loaded: &Loaded, seed: u64) -> History<'_> {
+pub(crate) fn text_of_three_sites() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/three-sites.toml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+pub(crate) fn load(text: &str) -> Loaded {
+    let loaded = config::load("three-sites.toml".as_ref(), text, [0; 4]);
+    loaded.unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+pub(crate) fn history(loaded: &Loaded, seed: u64) -> History<'_> {
     History {
         directory: loaded.engine.directory.clone(),
         settings: Settings::default(),
         planning: loaded.planning.as_ref().unwrap(),
+        scenario: &USUAL,
+        recorded: None,
         length: Duration::from_secs(2 * 86_400),
         warm_up: Duration::ZERO,
         seed,
     }
 }
 
-fn stages(history: &History<'_>) -> (Statistics, Vec<Stage>) {
+pub(crate) fn stages(history: &History<'_>) -> (Statistics, Vec<Stage>) {
     let mut stages = Vec::new();
     let statistics = simulate(history, &mut |stage| stages.push(*stage));
     (statistics, stages)

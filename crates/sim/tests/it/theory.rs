@@ -9,7 +9,10 @@ mod formulas;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use config::planning::{Planning, Shape, Spread};
+use config::{
+    planning::{Planning, Shape, Spread},
+    scenario::Scenario,
+};
 use sim::planning::{History, Served, Statistics, replicate};
 
 use engine::acd::{
@@ -93,6 +96,8 @@ fn histories(
             ..Settings::default()
         },
         planning: &planning,
+        scenario: &Scenario::default(),
+        recorded: None,
         length: counted.mul_f64(1.1),
         warm_up: counted.mul_f64(0.1),
         seed: 15,
