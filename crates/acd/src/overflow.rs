@@ -13,7 +13,8 @@ use crate::{
 
 impl Acd {
     /// Looks at a waiting call's steps in order: each that is met takes effect. A step that brings
-    /// nobody on duty within reach is passed, and the next that waits for time is not waited for.
+    /// nobody on duty within reach is passed, and the next that would bring somebody by time is not
+    /// waited for.
     pub(crate) fn take_steps(&mut self, now: Instant, id: CallId) {
         let directory = self.directory.clone();
         let Some(class) = self.class_of_waiting(id) else {
@@ -36,8 +37,7 @@ impl Acd {
         let class = self.classes.get(self.class_of_waiting(id)?);
         let mut pending = plan.steps.iter().filter(|step| !class.has_taken(step));
         pending.find(|step| {
-            self.is_met(now, id, class, step)
-                || step.waits() && self.follows_one_in_vain(class, plan, step)
+            self.is_met(now, id, class, step) || self.is_not_waited_for(class, plan, step)
         })
     }
 
@@ -131,15 +131,20 @@ impl Acd {
                     .any(|near| on_duty(near.site, with) > on_duty(near.site, without))
     }
 
-    /// Whether a step in effect since the last one that waits for time, or that one itself, helps
-    /// nobody: then what comes next is not waited for.
-    fn follows_one_in_vain(&self, class: &Class, plan: &Plan, step: &Step) -> bool {
+    /// Whether a step that brings agents by time is not waited for: the one before it that does is in
+    /// effect and helps nobody. What does more than bring agents keeps its time, and changes nothing for
+    /// those behind it: nobody is turned away or becomes urgent early because a helper has left.
+    fn is_not_waited_for(&self, class: &Class, plan: &Plan, step: &Step) -> bool {
+        let brings_by_time = |step: &Step| step.waits() && step.only_brings_agents();
+        if !brings_by_time(step) {
+            return false;
+        }
         let before = plan.steps[..usize::from(step.index.value())].iter().rev();
         for earlier in before {
             if class.has_taken(earlier) && !self.helps(class, earlier) {
                 return true;
             }
-            if earlier.waits() {
+            if brings_by_time(earlier) {
                 return false;
             }
         }
@@ -199,7 +204,7 @@ impl Acd {
             };
             let plan = &directory.plans[part.plan.index()];
             let mut pending = plan.steps.iter().filter(|step| !class.has_taken(step));
-            pending.any(|step| step.waits() && self.follows_one_in_vain(class, plan, step))
+            pending.any(|step| self.is_not_waited_for(class, plan, step))
         };
         let in_vain: Vec<_> = self
             .classes

@@ -103,6 +103,7 @@ impl Step {
     /// Whether it does nothing but bring agents within reach: where it brings nobody, it is in vain.
     pub(crate) fn only_brings_agents(&self) -> bool {
         let brings = self.relax.is_some() || self.widens;
-        brings && self.raise == 0 && self.last_resort.is_none()
+        let does_more = self.raise > 0 || self.announce.is_some() || self.last_resort.is_some();
+        brings && !does_more
     }
 }

@@ -95,7 +95,7 @@ impl Books {
         })
     }
 
-    /// A step is taken when it is met, or when it waits for time and one before it helps nobody.
+    /// A step is taken when it is met, or when it brings agents by time and one before it helps nobody.
     pub(crate) fn check_step(&self, now: Instant, acd: &Acd, id: CallId, step: usize) {
         let call = &self.calls[&id];
         let part = call.parts.last().expect("a step has a plan");
@@ -107,31 +107,32 @@ impl Books {
         assert!(
             was_estimated
                 || self.is_met(now, acd, id, &plan.steps[step])
-                || waits_for_time(&plan.steps[step]) && self.follows_one_in_vain(call, step),
+                || self.is_not_waited_for(call, step),
             "{id:?} took step {step} without a reason"
         );
     }
 
-    fn follows_one_in_vain(&self, call: &BookedCall, step: usize) -> bool {
+    fn is_not_waited_for(&self, call: &BookedCall, step: usize) -> bool {
         let part = call.parts.last().expect("a step has a plan");
         let plan = self.country.plan(&part.plan);
-        for earlier in (0..step).rev() {
-            if part.steps.contains(&earlier) && !self.helps(call, earlier) {
-                return true;
-            }
-            if waits_for_time(&plan.steps[earlier]) {
-                return false;
-            }
+        let brings_by_time = |step: usize| {
+            let step = &plan.steps[step];
+            waits_for_time(step) && brings_only(step)
+        };
+        if !brings_by_time(step) {
+            return false;
         }
-        false
+        // Back to the step before it that also brings agents by time, that one included.
+        let last = (0..step).rev().find(|&earlier| brings_by_time(earlier));
+        let mut between = last.unwrap_or(0)..step;
+        between.any(|earlier| part.steps.contains(&earlier) && !self.helps(call, earlier))
     }
 
     /// Whether a step brings anybody on duty to a call, or does anything else.
     pub(crate) fn helps(&self, call: &BookedCall, step: usize) -> bool {
         let part = call.parts.last().expect("a step has a plan");
         let spec = &self.country.plan(&part.plan).steps[step];
-        let brings = !spec.widen.is_empty() || spec.relax.is_some();
-        if !brings || spec.raise > 0 || spec.last_resort.is_some() {
+        if !brings_only(spec) {
             return true;
         }
         let mut without = call.clone();
@@ -164,7 +165,7 @@ impl Books {
                 continue;
             }
             assert!(
-                !waits_for_time(step) || !self.follows_one_in_vain(call, index),
+                !self.is_not_waited_for(call, index),
                 "{id:?} waits for step {index} behind one that helps nobody"
             );
             let only_estimated = |when: &Condition| matches!(when, Condition::EstimatedWaitOver(_));
@@ -188,4 +189,10 @@ fn known_at_once(step: &StepSpec) -> StepSpec {
 fn waits_for_time(step: &StepSpec) -> bool {
     let mut when = step.when.iter();
     when.any(|when| matches!(when, Condition::After(_)))
+}
+
+/// Whether a step brings agents and does nothing else.
+fn brings_only(step: &StepSpec) -> bool {
+    let brings = !step.widen.is_empty() || step.relax.is_some();
+    brings && step.raise == 0 && step.announce.is_none() && step.last_resort.is_none()
 }

@@ -76,16 +76,19 @@ fn step() -> impl Strategy<Value = StepSpec> {
         prop::collection::vec(reach, 0..=2),
         prop::option::weighted(0.3, relax),
         prop_oneof![4 => Just(0), 1 => 1..3_u8],
+        prop::option::weighted(0.1, Just("wait".to_owned())),
         prop::option::weighted(0.1, last_resort),
     )
-        .prop_map(|(when, widen, relax, raise, last_resort)| StepSpec {
-            when,
-            widen,
-            relax,
-            raise,
-            announce: None,
-            last_resort,
-        })
+        .prop_map(
+            |(when, widen, relax, raise, announce, last_resort)| StepSpec {
+                when,
+                widen,
+                relax,
+                raise,
+                announce,
+                last_resort,
+            },
+        )
 }
 
 fn plans() -> impl Strategy<Value = Vec<PlanSpec>> {
