@@ -151,6 +151,7 @@ impl Nation {
             line,
             priority: None,
             caller: None,
+            arrival: None,
         };
         self.feed(input)
     }

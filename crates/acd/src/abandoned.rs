@@ -206,6 +206,13 @@ impl Acd {
                 list.came_back.remove(&before);
             }
             list.came_back.insert(call, id);
+            let attempts = entry.attempts;
+            self.emit(Event::CameBack {
+                call,
+                line,
+                entry: id,
+                attempts,
+            });
         }
     }
 

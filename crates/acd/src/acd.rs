@@ -9,13 +9,13 @@ use std::{
 use crate::{
     abandoned::AbandonedList,
     agent::{AgentState, AgentStateKind, Want},
-    call::Call,
+    call::{Call, Coming},
     callers::Callers,
     classes::{ClassId, Classes},
-    crisis::{ActiveCrisis, SiteNow},
+    crisis::{CrisisOrderId, CrisisOrders, SiteNow},
     directory::Directory,
     event::{Event, Ignored},
-    ids::{AgentId, CallId, CrisisId, LineId, OfferId, PauseReason, SiteId},
+    ids::{AgentId, CallId, LineId, OfferId, PauseReason, SiteId},
     input::Input,
     offers::LiveOffer,
     order::{OrderKey, RankedSet},
@@ -42,7 +42,7 @@ pub struct Acd {
     pub(crate) personal: BTreeMap<AgentId, BTreeSet<OrderKey>>,
     /// Calls that ring fewer agents than their lines want.
     pub(crate) thin: BTreeSet<OrderKey>,
-    pub(crate) crises: BTreeMap<CrisisId, ActiveCrisis>,
+    pub(crate) crises: CrisisOrders,
     pub(crate) callers: Callers,
     pub(crate) abandoned: AbandonedList,
     /// Agents of each home site by kind of state.
@@ -105,7 +105,7 @@ pub(crate) enum Deadline {
     /// A line's calls have waited so long that others of them are concerned.
     Line(LineId),
     /// The end of a crisis plan.
-    Crisis(CrisisId),
+    Crisis(CrisisOrderId),
 }
 
 /// Something whose change may make a match possible.
@@ -147,7 +147,7 @@ impl Acd {
             sites: directory.sites().map(|_| SiteNow::default()).collect(),
             personal: BTreeMap::new(),
             thin: BTreeSet::new(),
-            crises: BTreeMap::new(),
+            crises: CrisisOrders::default(),
             callers: Callers::default(),
             abandoned: AbandonedList::default(),
             counts: vec![[0; AgentStateKind::ALL.len()]; sites],
@@ -208,7 +208,17 @@ impl Acd {
                 line,
                 priority,
                 caller,
-            } => self.arrive(now, call, line, priority, caller),
+                arrival,
+            } => self.arrive(
+                now,
+                call,
+                line,
+                Coming {
+                    priority,
+                    caller,
+                    arrival,
+                },
+            ),
             Input::CallEnded { call } => self.end_call(now, call),
             Input::CallMoved { call, to, priority } => self.move_call(now, call, to, priority),
             Input::CallKept { call } => self.keep_call(now, call),
@@ -252,7 +262,7 @@ impl Acd {
                 Deadline::Agent(agent) => self.agent_due(now, agent),
                 Deadline::Awaited(call) => self.stop_awaiting(now, call),
                 Deadline::Line(line) => self.line_due(now, line),
-                Deadline::Crisis(crisis) => self.crisis_due(now, crisis),
+                Deadline::Crisis(order) => self.crisis_due(now, order),
             }
             self.settle_all(now);
         }

@@ -6,7 +6,7 @@ use crate::{
     acd::{Acd, Changed, Deadline},
     classes::ClassId,
     event::{CallOutcome, Event, Ignored, RefuseReason, WhileOffered},
-    ids::{AgentId, CallId, CallerKey, LineId, OfferId, Priority},
+    ids::{AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, Priority, StepRef},
     order::OrderKey,
     output::{Output, WithdrawReason},
 };
@@ -78,7 +78,16 @@ pub(crate) enum Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Diverting {
     No,
-    Yes,
+    /// Since this step is in effect, of the line's plan or of a crisis.
+    By(StepRef, Option<CrisisId>),
+}
+
+/// What is known of a call that comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Coming {
+    pub(crate) priority: Option<Priority>,
+    pub(crate) caller: Option<CallerKey>,
+    pub(crate) arrival: Option<Instant>,
 }
 
 impl Call {
@@ -96,15 +105,14 @@ impl Call {
 }
 
 impl Acd {
-    pub(crate) fn arrive(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        dialled: LineId,
-        priority: Option<Priority>,
-        caller: Option<CallerKey>,
-    ) {
-        let line = self.line_in_crisis(dialled);
+    pub(crate) fn arrive(&mut self, now: Instant, id: CallId, dialled: LineId, coming: Coming) {
+        let Coming {
+            priority, caller, ..
+        } = coming;
+        let line = match coming.arrival {
+            None => self.line_in_crisis(dialled),
+            Some(_) => dialled,
+        };
         let reason = if self.calls.contains_key(&id) {
             Some(RefuseReason::Duplicate)
         } else if self.calls.len() >= self.settings.calls_max {
@@ -122,9 +130,8 @@ impl Acd {
         let profile = self.directory.line_profile(line);
         let (site, resume_within) = (profile.site, profile.resume_within);
         let priority = priority.unwrap_or(profile.priority);
-        let arrival = caller
-            .and_then(|caller| self.callers.gave_up(caller, site, now, resume_within))
-            .unwrap_or(now);
+        let gave_up = || self.callers.gave_up(caller?, site, now, resume_within);
+        let arrival = coming.arrival.or_else(gave_up).unwrap_or(now);
         let class = self.entry_class(line);
         let call = Call {
             line,
@@ -144,7 +151,7 @@ impl Acd {
         self.calls.insert(id, call);
         self.link_to_abandoned(id, caller, now);
         self.begin_to_wait(now, id);
-        self.announce_crisis(id, site);
+        self.announce_crisis(now, id, site);
     }
 
     /// Puts a call that is new on its line at its place, tells so, and looks at its plan.
@@ -161,6 +168,12 @@ impl Acd {
             priority: call.key.priority,
             place: self.place(id).expect("it has just been queued"),
             waited: now - call.key.arrival,
+            plan: self
+                .classes
+                .get(class)
+                .course
+                .governing()
+                .map(|part| part.plan),
             candidates: self.candidates(class),
         });
         self.tell_awaited(id);
@@ -319,7 +332,7 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        if std::mem::replace(&mut call.diverting, Diverting::No) == Diverting::Yes {
+        if std::mem::replace(&mut call.diverting, Diverting::No) != Diverting::No {
             self.outputs.push_back(Output::DivertWithdrawn { call: id });
         }
     }

@@ -80,6 +80,16 @@ impl Course {
         self.crises.last().map(|&(_, part)| part).or(self.base)
     }
 
+    /// The crisis whose plan's steps count now; `None` for the plan of the line.
+    pub(crate) fn governing_crisis(&self) -> Option<CrisisId> {
+        self.crises.last().map(|&(crisis, _)| crisis)
+    }
+
+    /// Whether the plan of a crisis is among those that were met and are on.
+    pub(crate) fn is_under(&self, crisis: CrisisId) -> bool {
+        self.crises.iter().any(|&(one, _)| one == crisis)
+    }
+
     /// The same with other steps of the governing part in effect.
     #[must_use]
     pub(crate) fn with_steps(mut self, steps: StepSet) -> Self {

@@ -1,7 +1,7 @@
 //! Crisis plans, and how a site works: what is different somewhere for a time.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,13 +28,16 @@ pub(crate) struct SiteNow {
     crises: Vec<CrisisId>,
 }
 
-/// A crisis plan that is on.
+/// A crisis plan that is on at some sites, as somebody ordered it. A site is in one order of a plan: the
+/// latest that named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActiveCrisis {
+    /// The plan.
+    pub crisis: CrisisId,
     /// Where.
     pub sites: BTreeSet<SiteId>,
-    /// Since when.
+    /// When it was ordered.
     pub since: Instant,
     /// When it ends by itself.
     pub until: Option<Instant>,
@@ -42,6 +45,48 @@ pub struct ActiveCrisis {
     pub author: String,
     /// Why.
     pub reason: String,
+}
+
+/// An order of a crisis plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct CrisisOrderId(u64);
+
+/// The orders that are in force, in the order in which they were given.
+#[derive(Debug, Default)]
+pub(crate) struct CrisisOrders {
+    orders: BTreeMap<CrisisOrderId, ActiveCrisis>,
+    given: u64,
+}
+
+impl CrisisOrders {
+    fn add(&mut self, order: ActiveCrisis) -> CrisisOrderId {
+        self.given += 1;
+        let id = CrisisOrderId(self.given);
+        self.orders.insert(id, order);
+        id
+    }
+
+    /// Takes sites out of the orders of a plan: those of them that it was on at, and the ends of the
+    /// orders that have no site left.
+    fn take(
+        &mut self,
+        crisis: CrisisId,
+        is_meant: impl Fn(SiteId) -> bool,
+    ) -> (Vec<SiteId>, Vec<(Instant, CrisisOrderId)>) {
+        let (mut taken, mut ends) = (BTreeSet::new(), Vec::new());
+        self.orders.retain(|&id, order| {
+            if order.crisis != crisis {
+                return true;
+            }
+            taken.extend(order.sites.extract_if(.., |&site| is_meant(site)));
+            let is_over = order.sites.is_empty();
+            if is_over {
+                ends.extend(order.until.map(|at| (at, id)));
+            }
+            !is_over
+        });
+        (taken.into_iter().collect(), ends)
+    }
 }
 
 impl Acd {
@@ -53,27 +98,24 @@ impl Acd {
         if !is_possible || order.sites.iter().any(|site| site.index() >= sites) {
             return self.ignore(Ignored::Crisis(id));
         }
-        let active = self.crises.entry(id).or_insert_with(|| ActiveCrisis {
-            sites: BTreeSet::new(),
-            since: now,
-            until: None,
-            author: String::new(),
-            reason: String::new(),
-        });
-        let before = std::mem::replace(&mut active.until, order.until);
-        active.author.clone_from(&order.author);
-        active.reason.clone_from(&order.reason);
-        let added: Vec<_> = order
-            .sites
+        let meant: BTreeSet<_> = order.sites.iter().copied().collect();
+        let (before, ends) = self.crises.take(id, |site| meant.contains(&site));
+        self.forget_ends(ends);
+        let added: Vec<_> = meant
             .iter()
             .copied()
-            .filter(|&site| active.sites.insert(site))
+            .filter(|site| !before.contains(site))
             .collect();
-        if let Some(at) = before {
-            self.deadlines.remove(&(at, Deadline::Crisis(id)));
-        }
+        let active = self.crises.add(ActiveCrisis {
+            crisis: id,
+            sites: meant,
+            since: now,
+            until: order.until,
+            author: order.author.clone(),
+            reason: order.reason.clone(),
+        });
         if let Some(at) = order.until {
-            self.deadlines.insert((at, Deadline::Crisis(id)));
+            self.deadlines.insert((at, Deadline::Crisis(active)));
         }
         for &site in &added {
             self.sites[site.index()].crises.push(id);
@@ -84,12 +126,21 @@ impl Acd {
             change: CrisisChange::On {
                 author: order.author,
                 reason: order.reason,
-                until: order.until,
+                lasts: order
+                    .until
+                    .map(|until| until.saturating_duration_since(now)),
             },
         });
         self.crises_changed(now, &added);
     }
 
+    fn forget_ends(&mut self, ends: Vec<(Instant, CrisisOrderId)>) {
+        for (at, order) in ends {
+            self.deadlines.remove(&(at, Deadline::Crisis(order)));
+        }
+    }
+
+    /// Switches a plan off at some sites; everywhere where none is named.
     pub(crate) fn crisis_off(
         &mut self,
         now: Instant,
@@ -97,42 +148,39 @@ impl Acd {
         sites: &[SiteId],
         author: String,
     ) {
-        self.end_crisis(now, id, sites, CrisisChange::Off { author });
-    }
-
-    pub(crate) fn crisis_due(&mut self, now: Instant, id: CrisisId) {
-        self.end_crisis(now, id, &[], CrisisChange::Expired);
-    }
-
-    fn end_crisis(&mut self, now: Instant, id: CrisisId, sites: &[SiteId], change: CrisisChange) {
-        let Some(active) = self.crises.get_mut(&id) else {
+        let is_meant = |site: SiteId| sites.is_empty() || sites.contains(&site);
+        let (ended, ends) = self.crises.take(id, is_meant);
+        if ended.is_empty() {
             return self.ignore(Ignored::Crisis(id));
-        };
-        let ended: Vec<_> = match sites {
-            [] => active.sites.iter().copied().collect(),
-            some => some
-                .iter()
-                .copied()
-                .filter(|site| active.sites.contains(site))
-                .collect(),
-        };
-        active.sites.retain(|site| !ended.contains(site));
-        if active.sites.is_empty() {
-            let until = active.until;
-            self.crises.remove(&id);
-            if let Some(at) = until {
-                self.deadlines.remove(&(at, Deadline::Crisis(id)));
-            }
         }
+        self.forget_ends(ends);
+        self.crisis_ended(now, id, ended, CrisisChange::Off { author });
+    }
+
+    /// The time of an order is over.
+    pub(crate) fn crisis_due(&mut self, now: Instant, order: CrisisOrderId) {
+        if let Some(order) = self.crises.orders.remove(&order) {
+            let sites = order.sites.into_iter().collect();
+            self.crisis_ended(now, order.crisis, sites, CrisisChange::Expired);
+        }
+    }
+
+    fn crisis_ended(
+        &mut self,
+        now: Instant,
+        id: CrisisId,
+        ended: Vec<SiteId>,
+        change: CrisisChange,
+    ) {
         for site in &ended {
             self.sites[site.index()].crises.retain(|one| *one != id);
         }
+        self.crises_changed(now, &ended);
         self.emit(Event::CrisisChanged {
             crisis: id,
-            sites: ended.clone(),
+            sites: ended,
             change,
         });
-        self.crises_changed(now, &ended);
     }
 
     /// Lets everything at some sites follow the crisis plans that are on now.
@@ -182,6 +230,7 @@ impl Acd {
                 });
             }
             self.place_anew(id, class, priority);
+            self.end_needless_diversion(id);
         }
         self.take_steps(now, id);
     }
@@ -228,15 +277,19 @@ impl Acd {
             .unwrap_or(dialled)
     }
 
-    pub(crate) fn announce_crisis(&mut self, id: CallId, site: SiteId) {
+    pub(crate) fn announce_crisis(&mut self, now: Instant, id: CallId, site: SiteId) {
         if let Some(name) = self.in_crisis(site, |crisis| crisis.announcement.clone()) {
-            self.announce(id, name);
+            self.announce(now, id, name);
         }
     }
 
-    pub(crate) fn announce(&mut self, call: CallId, announcement: Arc<str>) {
-        self.outputs
-            .push_back(Output::Announce { call, announcement });
+    pub(crate) fn announce(&mut self, now: Instant, call: CallId, announcement: Arc<str>) {
+        self.outputs.push_back(Output::Announce {
+            call,
+            announcement,
+            place: self.place(call),
+            expected_wait: self.expected_wait(now, call),
+        });
     }
 
     pub(crate) fn set_site_state(&mut self, site: SiteId, state: Option<SiteState>) {
@@ -269,9 +322,9 @@ impl Acd {
         }
     }
 
-    /// The crisis plans that are on, by their handles.
-    pub fn active_crises(&self) -> impl Iterator<Item = (CrisisId, &ActiveCrisis)> {
-        self.crises.iter().map(|(&id, active)| (id, active))
+    /// The crisis plans that are on, in the order in which they were ordered.
+    pub fn active_crises(&self) -> impl Iterator<Item = &ActiveCrisis> {
+        self.crises.orders.values()
     }
 
     /// The crisis plans that are on at a site, the one that counts most last.

@@ -29,8 +29,21 @@ pub enum Event {
         /// How long the caller had waited before: the time since a call that was given up
         /// ([`crate::Line::resume_within`]), or since the first arrival of a call that was sent on.
         waited: Duration,
+        /// The overflow plan that it follows, of its line or of a crisis; `None`: none.
+        plan: Option<PlanId>,
         /// The agents within reach at the time.
         candidates: Candidates,
+    },
+    /// The caller of a call is in the list of those who gave up: this call counts as the same demand.
+    CameBack {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: LineId,
+        /// The entry of the list.
+        entry: AbandonedId,
+        /// How often the caller has given up.
+        attempts: u32,
     },
     /// A call waits a moment for the agent who had the same caller last.
     AgentAwaited {
@@ -81,6 +94,8 @@ pub enum Event {
         step: StepRef,
         /// How long the call had waited.
         waited: Duration,
+        /// The agents within reach, as before.
+        candidates: Candidates,
     },
     /// A call has another priority.
     PriorityChanged {
@@ -270,6 +285,7 @@ impl Event {
     pub const fn call(&self) -> Option<CallId> {
         match *self {
             Self::Queued { call, .. }
+            | Self::CameBack { call, .. }
             | Self::AgentAwaited { call, .. }
             | Self::AwaitEnded { call, .. }
             | Self::Refused { call, .. }
@@ -394,8 +410,8 @@ pub enum CrisisChange {
         author: String,
         /// Why.
         reason: String,
-        /// When it ends by itself.
-        until: Option<Instant>,
+        /// After how long it ends by itself.
+        lasts: Option<Duration>,
     },
     /// It was switched off.
     Off {

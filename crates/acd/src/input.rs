@@ -25,6 +25,9 @@ pub enum Input {
         priority: Option<Priority>,
         /// Whose it is, if that is known.
         caller: Option<CallerKey>,
+        /// When it came, where it had been away: its place is that of then, and it stays on this line
+        /// whatever crisis is on. Now, when `None`.
+        arrival: Option<Instant>,
     },
     /// The caller gave up, or the conversation is over.
     CallEnded {

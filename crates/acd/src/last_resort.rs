@@ -6,22 +6,29 @@ use crate::{
     acd::Acd,
     call::{Call, Diverting},
     event::{CallOutcome, Event, Ignored},
-    ids::CallId,
+    ids::{CallId, StepRef},
     output::{Output, WithdrawReason},
     spec::LastResort,
 };
 
 impl Acd {
     /// A step has taken effect that tries something outside.
-    pub(crate) fn try_outside(&mut self, now: Instant, id: CallId, what: &LastResort) {
+    pub(crate) fn try_outside(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        step: StepRef,
+        what: &LastResort,
+    ) {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
         let line = call.line;
+        let crisis = self.classes.get(call.class).course.governing_crisis();
         match what {
-            LastResort::Divert(_) if call.diverting == Diverting::Yes => {}
+            LastResort::Divert(_) if call.diverting != Diverting::No => {}
             LastResort::Divert(to) => {
-                call.diverting = Diverting::Yes;
+                call.diverting = Diverting::By(step, crisis);
                 let to = to.clone();
                 self.emit(Event::Diverting { call: id, line });
                 self.outputs.push_back(Output::Divert { call: id, to });
@@ -37,9 +44,26 @@ impl Acd {
         }
     }
 
+    /// Stops ringing somebody outside when the crisis plan by which it was done is off.
+    pub(crate) fn end_needless_diversion(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
+        let Diverting::By(_, Some(crisis)) = call.diverting else {
+            return;
+        };
+        if self.classes.get(call.class).course.is_under(crisis) {
+            return;
+        }
+        call.diverting = Diverting::No;
+        let line = call.line;
+        self.outputs.push_back(Output::DivertWithdrawn { call: id });
+        self.emit(Event::DivertEnded { call: id, line });
+    }
+
     /// Somebody outside took a call.
     pub(crate) fn divert_answered(&mut self, now: Instant, id: CallId) {
-        let is_diverting = |call: &&mut Call| call.diverting == Diverting::Yes;
+        let is_diverting = |call: &&mut Call| call.diverting != Diverting::No;
         let Some(call) = self.calls.get_mut(&id).filter(is_diverting) else {
             return self.ignore(Ignored::Call(id));
         };
@@ -55,7 +79,7 @@ impl Acd {
 
     /// Nobody outside takes a call, which has kept its place.
     pub(crate) fn divert_failed(&mut self, id: CallId) {
-        let is_diverting = |call: &&mut Call| call.diverting == Diverting::Yes;
+        let is_diverting = |call: &&mut Call| call.diverting != Diverting::No;
         let Some(call) = self.calls.get_mut(&id).filter(is_diverting) else {
             return self.ignore(Ignored::Call(id));
         };

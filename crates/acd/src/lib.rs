@@ -51,7 +51,8 @@
 //! let now = Instant::now();
 //! let mut acd = Acd::new(now, Arc::new(directory), Settings::default());
 //!
-//! acd.handle_input(now, Input::CallArrived { call: CallId::new(1), line, priority: None, caller: None });
+//! acd.handle_input(now, Input::CallArrived { call: CallId::new(1), line, priority: None, caller: None,
+//!     arrival: None });
 //! let outputs: Vec<_> = std::iter::from_fn(|| acd.poll_output()).collect();
 //! assert!(outputs.iter().any(|output| matches!(output, Output::Offer(offer)
 //!     if offer.call == CallId::new(1))));

@@ -1,6 +1,9 @@
 //! What the distributor wants done.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
     event::Event,
@@ -34,6 +37,10 @@ pub enum Output {
         call: CallId,
         /// Its name.
         announcement: Arc<str>,
+        /// The call's place in the queue now, 1 being next; `None` where it does not wait.
+        place: Option<usize>,
+        /// What it can expect still to wait ([`crate::Acd::expected_wait`]).
+        expected_wait: Option<Duration>,
     },
     /// Ring somebody outside for this call as well. It keeps its place until they answer.
     Divert {

@@ -76,14 +76,15 @@ impl Acd {
                 line,
                 step: step_ref,
                 waited,
+                candidates: self.candidates(class),
             }
         });
         self.place_anew(id, class, priority);
         if let Some(announcement) = &step.announce {
-            self.announce(id, announcement.clone());
+            self.announce(now, id, announcement.clone());
         }
         if let Some(what) = &step.last_resort {
-            self.try_outside(now, id, what);
+            self.try_outside(now, id, step_ref, what);
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Instant;
 use crate::{
     acd::Acd,
     agent::{AgentState, AgentStateKind, Want},
-    call::Seeking,
+    call::{Diverting, Seeking},
     directory::Directory,
-    ids::{AgentId, CallId, LineId, OfferId, Priority, SiteId, StepRef},
+    ids::{AgentId, CallId, CallerKey, LineId, OfferId, Priority, SiteId, StepRef},
 };
 
 /// A call, for an API.
@@ -18,12 +18,18 @@ pub struct CallView {
     pub line: LineId,
     /// Its priority.
     pub priority: Priority,
+    /// Its priority before what the steps in effect raise it by.
+    pub priority_unraised: Priority,
+    /// Whose it is, if that is known.
+    pub caller: Option<CallerKey>,
     /// When it arrived, as its place in the queue counts it.
     pub arrival: Instant,
     /// Where it stands.
     pub phase: CallPhase,
     /// The overflow steps in effect.
     pub steps: Vec<StepRef>,
+    /// The step by which somebody outside is being rung as well.
+    pub diverted_by: Option<StepRef>,
 }
 
 /// Where a call stands.
@@ -111,6 +117,15 @@ impl Acd {
             .map(|&(arrival, _)| arrival)
     }
 
+    /// Whether an agent has the skills that a call asks for now, wherever the agent is.
+    pub fn is_able(&self, agent: AgentId, call: CallId) -> bool {
+        let profile = self.directory.agent_profile(agent).profile;
+        self.calls.get(&call).is_some_and(|call| {
+            let requirement = self.classes.get(call.class).requirement;
+            self.staff.meets(profile, requirement)
+        })
+    }
+
     /// The call at a place among those that wait on the lines of a site and that an agent is able to
     /// take, 1 being next.
     pub fn waiting_for(&self, agent: AgentId, place: usize) -> Option<CallId> {
@@ -147,9 +162,15 @@ impl Acd {
         Some(CallView {
             line: call.line,
             priority: call.key.priority,
+            priority_unraised: call.priority,
+            caller: call.caller,
             arrival: call.key.arrival,
             phase,
             steps: self.classes.get(call.class).course.steps().collect(),
+            diverted_by: match call.diverting {
+                Diverting::By(step, _) => Some(step),
+                Diverting::No => None,
+            },
         })
     }
 

@@ -107,12 +107,22 @@ impl Engine {
             acd::Output::Probe { agent } => self.probe(now, agent),
             acd::Output::Divert { call, to } => self.divert(now, call, &to),
             acd::Output::DivertWithdrawn { call } => self.divert_withdrawn(now, call),
-            acd::Output::Announce { call, announcement } => {
+            acd::Output::Announce {
+                call,
+                announcement,
+                place,
+                expected_wait,
+            } => {
                 if let Some(number) = self.records.by_acd(call)
                     && let Some(record) = self.records.get(number)
                 {
                     let call = record.id.clone();
-                    self.emit(Event::AnnouncementDue { call, announcement });
+                    self.emit(Event::AnnouncementDue {
+                        call,
+                        announcement,
+                        place,
+                        expected_wait,
+                    });
                 }
             }
             acd::Output::Reject { call } => {
@@ -335,7 +345,7 @@ impl Engine {
         }
         let diverted_at = match record.place {
             Place::Diverted(at) => Some(at),
-            Place::InDistributor | Place::Left => None,
+            Place::InDistributor | Place::Left(_) => None,
         };
         let answered_at = record.answered.map(|answered| answered.at);
         let answered_at = answered_at.or(diverted_at).unwrap_or(now);

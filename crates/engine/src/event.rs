@@ -96,6 +96,10 @@ pub enum Event {
         call: CallId,
         /// Its name in the configuration.
         announcement: Arc<str>,
+        /// The call's place in its queue, 1 being next; `None` where it does not wait.
+        place: Option<usize>,
+        /// What it can expect still to wait.
+        expected_wait: Option<Duration>,
     },
     /// What the distributor did.
     Distribution {

@@ -49,6 +49,6 @@ pub use gate::Class;
 pub use orders::{Order, OrderError, Picked};
 pub use routing::{Dialled, DialledError};
 pub use view::{
-    AbandonedView, AgentView, CallView, CrisisView, GaugesView, LineView, SiteView, StatusView,
-    StoryView, TrunkView,
+    AbandonedView, AgentView, CallView, CrisisOrderView, CrisisView, GaugesView, LineView,
+    SiteView, StatusView, StoryView, TrunkView,
 };

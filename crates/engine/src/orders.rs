@@ -123,6 +123,9 @@ pub enum OrderError {
     /// The call waits no longer: somebody is being rung, or has it.
     #[error("the call does not wait")]
     NotWaiting,
+    /// The agent lacks what the call asks for now.
+    #[error("the agent has not the skills that the call asks for")]
+    NotQualified,
     /// So many calls do not wait.
     #[error("no call waits at this place")]
     NoCallAtPlace,
@@ -276,7 +279,13 @@ impl Engine {
         picked: &Picked,
     ) -> Result<acd::CallId, OrderError> {
         let call = match picked {
-            Picked::Call(id) => self.waiting_call(id)?,
+            Picked::Call(id) => {
+                let call = self.waiting_call(id)?;
+                if !self.acd.is_able(agent, call) {
+                    return Err(OrderError::NotQualified);
+                }
+                call
+            }
             Picked::Place(place) => {
                 let call = self.acd.waiting_for(agent, *place);
                 call.ok_or(OrderError::NoCallAtPlace)?
@@ -298,9 +307,9 @@ impl Engine {
         author: String,
     ) -> Result<acd::Input, OrderError> {
         let mut active = self.acd.active_crises();
-        let active = active.find(|&(id, _)| id == crisis);
-        let is_on = active.is_some_and(|(_, active)| {
-            sites.is_empty() || sites.iter().any(|site| active.sites.contains(site))
+        let is_on = active.any(|order| {
+            let is_meant = sites.is_empty() || sites.iter().any(|site| order.sites.contains(site));
+            order.crisis == crisis && is_meant
         });
         if !is_on {
             return Err(OrderError::CrisisNotOn);

@@ -235,6 +235,7 @@ impl Engine {
             line,
             priority,
             caller,
+            arrival: None,
         };
         self.acd.handle_input(now, arrived);
     }

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use acd::{AgentId, LineId, OfferId};
+use acd::{AgentId, CallerKey, LineId, OfferId, Priority};
 use call::{AttemptId, CallId, CallNumber};
 use sip::Pii;
 use sip_proxy::TrunkId;
@@ -46,10 +46,18 @@ pub(crate) struct TakeOver {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     InDistributor,
-    /// It has been sent on to somebody outside.
-    Left,
+    /// It has been sent on to somebody outside, or is with an agent for good: how it stood before.
+    Left(Option<Standing>),
     /// Somebody outside took it, to whom an overflow plan had diverted it.
     Diverted(Instant),
+}
+
+/// How a call stood that the distributor let go, so that it has its place again if it must wait once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) priority: Priority,
+    pub(crate) arrival: Instant,
+    pub(crate) caller: Option<CallerKey>,
 }
 
 /// Where an agent has sent a call who stays until somebody there has answered.

@@ -1,13 +1,10 @@
 //! Answers to queries: snapshots of the machines inside.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use acd::{
-    Abandoned, AbandonedId, AgentId, AgentState, AgentStateKind, CallPhase, LineId, NotReadyReason,
-    SiteId,
+    Abandoned, AbandonedId, ActiveCrisis, AgentId, AgentState, AgentStateKind, CallPhase, LineId,
+    NotReadyReason, SiteId,
 };
 use call::{CallNumber, StageView};
 use sip_proxy::Health;
@@ -17,8 +14,8 @@ use crate::{
     receive::aor_of,
     record::{Record, acd_id},
     view::{
-        AbandonedView, AgentView, CallView, CrisisView, GaugesView, LineView, SiteView, StatusView,
-        StoryView, TrunkView,
+        AbandonedView, AgentView, CallView, CrisisOrderView, CrisisView, GaugesView, LineView,
+        SiteView, StatusView, StoryView, TrunkView,
     },
 };
 
@@ -198,19 +195,24 @@ impl Engine {
 impl Engine {
     /// All crisis plans in the order of the configuration, with where they are on.
     pub fn crises(&self, now: Instant) -> Vec<CrisisView> {
-        let active: BTreeMap<_, _> = self.acd.active_crises().collect();
-        let crises = self.directory().crises().map(|id| {
-            let active = active.get(&id);
-            CrisisView {
-                id,
-                sites: active.map_or_else(Vec::new, |one| one.sites.iter().copied().collect()),
-                since: active.map(|one| now - one.since),
-                until: active
-                    .and_then(|one| one.until)
-                    .map(|until| until.saturating_duration_since(now)),
-                author: active.map(|one| one.author.clone()),
-                reason: active.map(|one| one.reason.clone()),
-            }
+        let view = |order: &ActiveCrisis| CrisisOrderView {
+            sites: order.sites.iter().copied().collect(),
+            since: now - order.since,
+            until: order
+                .until
+                .map(|until| until.saturating_duration_since(now)),
+            author: order.author.clone(),
+            reason: order.reason.clone(),
+        };
+        let orders_of = |id| {
+            let orders = self.acd.active_crises();
+            let orders = orders.filter(move |order| order.crisis == id);
+            orders.map(view).collect()
+        };
+        let crises = self.directory().crises();
+        let crises = crises.map(|id| CrisisView {
+            id,
+            orders: orders_of(id),
         });
         crises.collect()
     }

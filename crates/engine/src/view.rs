@@ -144,16 +144,23 @@ pub struct TrunkView {
 pub struct CrisisView {
     /// The plan.
     pub id: CrisisId,
-    /// Where it is on; nowhere when it is off.
+    /// The orders in force, in the order in which they were given; none when it is off.
+    pub orders: Vec<CrisisOrderView>,
+}
+
+/// An order of a crisis plan that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrisisOrderView {
+    /// Where.
     pub sites: Vec<SiteId>,
-    /// How long it has been on.
-    pub since: Option<Duration>,
+    /// How long ago it was given.
+    pub since: Duration,
     /// In how long it ends by itself.
     pub until: Option<Duration>,
-    /// Who switched it on.
-    pub author: Option<String>,
+    /// Who gave it.
+    pub author: String,
     /// Why.
-    pub reason: Option<String>,
+    pub reason: String,
 }
 
 /// A caller who gave up.

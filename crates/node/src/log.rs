@@ -2,7 +2,7 @@
 
 use engine::{
     Event, Transferred,
-    acd::{self, AgentId, Directory},
+    acd::{self, AgentId, CrisisChange, Directory},
     call::CallId,
     sip::headers::Attestation,
     sip_proxy::Health,
@@ -93,7 +93,42 @@ fn node_event(directory: &Directory, event: &Event) {
                 "answered"
             );
         }
+        Event::Distribution {
+            what:
+                acd::Event::CrisisChanged {
+                    crisis,
+                    sites,
+                    change,
+                },
+            ..
+        } => crisis_changed(directory, *crisis, sites, change),
         _ => {}
+    }
+}
+
+/// Who switched what on or off where, and why: the record that outlives the order.
+fn crisis_changed(
+    directory: &Directory,
+    crisis: acd::CrisisId,
+    sites: &[acd::SiteId],
+    change: &CrisisChange,
+) {
+    let crisis = &directory.crisis_profile(crisis).name;
+    let ids = sites
+        .iter()
+        .map(|&site| directory.site_profile(site).id.as_str());
+    let sites = ids.collect::<Vec<_>>().join(",");
+    match change {
+        CrisisChange::On {
+            author,
+            reason,
+            lasts,
+        } => {
+            let seconds = lasts.map(|lasts| lasts.as_secs());
+            warn!(crisis, sites, author, reason, seconds, "crisis plan on");
+        }
+        CrisisChange::Off { author } => warn!(crisis, sites, author, "crisis plan off"),
+        CrisisChange::Expired => warn!(crisis, sites, "crisis plan has expired"),
     }
 }
 

@@ -88,7 +88,7 @@ fn line(language: Language, entry: &Value) -> String {
             near(language, entry),
         ),
         "overflow-step-passed" => format!(
-            "{} {} {}: {}",
+            "{} {} {}: {}{}",
             of("step", "étape"),
             entry["overflow_step"],
             of_plan(language, entry),
@@ -96,6 +96,7 @@ fn line(language: Language, entry: &Value) -> String {
                 "nobody is on duty there, passed",
                 "personne n'y est en poste, passée"
             ),
+            near(language, entry),
         ),
         "call-offered" => {
             let step = match entry["overflow_step"].as_u64() {
@@ -130,6 +131,15 @@ fn other(language: Language, entry: &Value) -> String {
             "{} {}",
             of("waits a moment for", "attend un instant"),
             word("agent"),
+        ),
+        "caller-came-back" => format!(
+            "{} {} (n° {})",
+            of(
+                "the caller has given up before, times:",
+                "l'appelant a déjà renoncé, fois :"
+            ),
+            entry["attempts"],
+            entry["entry"],
         ),
         "await-ended" => format!(
             "{} {}",
@@ -230,6 +240,7 @@ fn outcome(language: Language, outcome: &str) -> &str {
         "abandoned" => "abandonné",
         "failed" => "échoué",
         "diverted" => "dévié",
+        "rejected" => "éconduit",
         other => other,
     };
     match language {

@@ -118,9 +118,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Action::List { node } => Client::new(node).get("/v1/crises")?,
     };
     let language = options.language.unwrap_or_else(Language::of_environment);
-    let rows = crises.as_array().into_iter().flatten();
-    for crisis in rows {
-        say(&row(language, crisis));
+    for crisis in crises.as_array().into_iter().flatten() {
+        for row in rows(language, crisis) {
+            say(&row);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -145,14 +146,21 @@ fn resolve(client: &Client, words: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(meant.into_iter().collect())
 }
 
-fn row(language: Language, crisis: &Value) -> String {
+/// A line for each order in force, or that there is none.
+fn rows(language: Language, crisis: &Value) -> Vec<String> {
     let name = crisis["name"].as_str().unwrap_or_default();
-    if crisis["on"] != true {
-        return format!("{name}: {}", language.of("off", "inactif"));
+    let orders = crisis["orders"].as_array().into_iter().flatten();
+    let rows: Vec<_> = orders.map(|order| row(language, name, order)).collect();
+    match rows.is_empty() {
+        true => vec![format!("{name}: {}", language.of("off", "inactif"))],
+        false => rows,
     }
-    let sites = crisis["sites"].as_array().into_iter().flatten();
+}
+
+fn row(language: Language, name: &str, order: &Value) -> String {
+    let sites = order["sites"].as_array().into_iter().flatten();
     let sites: Vec<_> = sites.filter_map(Value::as_str).collect();
-    let end = match crisis["until_seconds"].as_f64() {
+    let end = match order["until_seconds"].as_f64() {
         Some(seconds) => {
             let word = language.of("for another", "encore");
             format!(", {word} {}", in_words(seconds))
@@ -164,8 +172,8 @@ fn row(language: Language, crisis: &Value) -> String {
     format!(
         "{name}: {on} {}{end}, {by} {}: {}",
         sites.join(", "),
-        crisis["author"].as_str().unwrap_or("?"),
-        crisis["reason"].as_str().unwrap_or("?"),
+        order["author"].as_str().unwrap_or("?"),
+        order["reason"].as_str().unwrap_or("?"),
     )
 }
 

@@ -30,6 +30,8 @@ fn bench_in(seed: u64, weather: Weather) -> Bench {
         + "[[overflow]]\nname = \"at-once\"\n[[overflow.step]]\nafter = \"0s\"\n\
            widen = [\"neighbours\"]\n\
            [[crisis]]\nname = \"plan-blanc\"\noverflow = \"at-once\"\nreserve = 0\n\
+           [[agent]]\nid = \"clerk\"\nsite = \"FR670\"\n\
+           contact = \"sip:clerk@203.0.113.20\"\nstart = \"ready\"\n\
            [desk]\npause_reasons = [\"lunch\", \"training\"]\ndispositions = [\"medical\"]\n";
     Bench::new(&text, seed, weather)
 }
@@ -179,6 +181,12 @@ fn an_agent_picks_a_waiting_call_at_the_desk() {
     bench.manner("arm-2", Manner::answers_after(seconds(1.0)));
     let calls = bench.world.node(bench.node).calls(bench.world.now());
     let by_id = Picked::Call(calls[0].id.to_string());
+    // Chosen by its id, a call is still only for who can take it.
+    let clerk = bench.agent("clerk");
+    assert_eq!(
+        bench.world.order(bench.node, pick(clerk, by_id.clone())),
+        Err(OrderError::NotQualified)
+    );
     assert_eq!(
         bench.world.order(bench.node, pick(second, by_id.clone())),
         Ok(())
@@ -254,11 +262,11 @@ fn a_crisis_plan_is_in_force_for_who_waits_already_and_ends_by_itself() {
     bench.world.run_for(seconds(5.0));
     assert_eq!(bench.state("arm-68-1"), "talking");
     let crises = bench.world.node(bench.node).crises(bench.world.now());
-    assert_eq!(crises[0].sites.len(), 2);
-    assert_eq!(crises[0].until, Some(seconds(55.0)));
+    assert_eq!(crises[0].orders[0].sites.len(), 2);
+    assert_eq!(crises[0].orders[0].until, Some(seconds(55.0)));
     bench.world.run_for(seconds(60.0));
     let crises = bench.world.node(bench.node).crises(bench.world.now());
-    assert_eq!((crises[0].sites.len(), &crises[0].author), (0, &None));
+    assert_eq!(crises[0].orders, []);
     // The plan is over: the neighbour keeps its agent again.
     assert_eq!(bench.state("arm-68-1"), "ready");
     bench.call(CallPlan::to(DIALLED).patience(seconds(30.0)));

@@ -448,11 +448,21 @@ fn without_the_agent_a_call_that_nobody_outside_takes_waits_on_its_line_again() 
     bench.world.set_manner(outside, "+33388112233", declines);
     bench.manner("arm-1", sends_on(OUTSIDE).talks(seconds(3.5)));
     bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
-    bench.world.run_for(seconds(5.0));
+    bench.world.run_for(seconds(1.0));
+    // Who came meanwhile waits behind: the first has its place again.
+    bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
+    bench.world.run_for(seconds(4.0));
     assert_eq!(bench.state("arm-1"), "wrap-up");
     bench.manner("arm-1", Manner::answers_after(seconds(1.0)));
-    bench.world.run_for(seconds(8.0));
+    bench.world.run_for(seconds(3.0));
+    let places = |bench: &Bench| {
+        let calls = bench.world.node(bench.node).calls(bench.world.now());
+        calls.iter().map(|call| call.place).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&bench), [None, Some(1)]);
+    bench.world.run_for(seconds(5.0));
     assert_eq!(bench.state("arm-1"), "talking");
+    assert_eq!(places(&bench), [None, Some(1)]);
     finish(&mut bench);
-    assert_eq!(bench.outcomes(), ["answered"]);
+    assert_eq!(bench.outcomes(), ["answered", "answered"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acd::{
     AgentStateKind as Kind, CallId, Condition, CrisisChange, CrisisFlow, CrisisOrder, CrisisSpec,
-    Event, Input, Output, Reach, StepSpec, Want,
+    Event, Input, LastResort, Output, Reach, StepSpec, Want,
 };
 
 use crate::{
@@ -83,13 +83,13 @@ fn calls_that_wait_and_calls_that_come_follow_the_crisis_plan() {
         _ => None,
     });
     let (author, reason) = ("samu 67".to_owned(), "the river".to_owned());
-    let until = None;
+    let lasts = None;
     assert_eq!(
         changed,
         Some(CrisisChange::On {
             author,
             reason,
-            until
+            lasts
         })
     );
 }
@@ -123,7 +123,7 @@ fn a_crisis_ends_by_itself_and_can_be_prolonged() {
     let sites = |desk: &Desk| {
         desk.acd
             .active_crises()
-            .map(|(_, on)| on.sites.len())
+            .map(|on| on.sites.len())
             .sum::<usize>()
     };
     assert_eq!(sites(&desk), 2);
@@ -206,7 +206,9 @@ fn the_crisis_flow_takes_new_calls_while_it_is_open_and_says_so() {
     let (ordinary, open) = (desk.line("A-15"), desk.line("A-Crise"));
     assert_eq!(lines, [ordinary, open, ordinary]);
     let announced = desk.log.iter().filter_map(|(_, output)| match output {
-        Output::Announce { call, announcement } => Some((*call, &**announcement)),
+        Output::Announce {
+            call, announcement, ..
+        } => Some((*call, &**announcement)),
         _ => None,
     });
     assert_eq!(announced.collect::<Vec<_>>(), [(in_crisis, "crisis")]);
@@ -227,6 +229,7 @@ fn many_calls_follow_in_several_turns() {
             line,
             priority: None,
             caller: None,
+            arrival: None,
         });
     }
     let directory = desk.acd.directory();
@@ -249,4 +252,82 @@ fn many_calls_follow_in_several_turns() {
     assert!((30..=100).contains(&turns), "{turns} turns");
     let followed = |call: &CallId| desk.acd.call(*call).unwrap().steps.len() == 1;
     assert_eq!(desk.acd.calls().filter(followed).count(), 10_000);
+}
+
+/// What the crisis plan had rung outside stops ringing when it is off; the usual plan does the same in
+/// its own time.
+#[test]
+fn a_diversion_ends_with_the_crisis_plan_that_began_it() {
+    let divert = |after| StepSpec {
+        when: vec![Condition::After(after)],
+        last_resort: Some(LastResort::Divert("sip:116117@example.org".to_owned())),
+        ..StepSpec::default()
+    };
+    let mut country = Country::two_sites(Duration::ZERO, vec![divert(seconds(60))]);
+    let elsewhere = plan("elsewhere", Duration::ZERO, vec![divert(Duration::ZERO)]);
+    country.plans.push(elsewhere);
+    country.crises.push(CrisisSpec {
+        overflow: Some("elsewhere".to_owned()),
+        ..crisis("full")
+    });
+    let mut desk = Desk::new(&country.with_agents("A", &["a"]));
+    desk.want("a", Want::LoggedOut);
+    let call = desk.call("A-15");
+    let before = desk.acd.call(call);
+    let diverted = |desk: &Desk| desk.acd.call(call).unwrap().diverted_by.is_some();
+    switch_on(&mut desk, "full", &["A"], None);
+    assert!(diverted(&desk));
+    switch_off(&mut desk, "full");
+    assert_eq!(desk.acd.call(call), before);
+    let withdrawn = |output: &Output| matches!(output, Output::DivertWithdrawn { .. });
+    assert_eq!(
+        desk.log
+            .iter()
+            .filter(|(_, output)| withdrawn(output))
+            .count(),
+        1
+    );
+    desk.wait(seconds(60));
+    assert!(diverted(&desk), "by the usual plan");
+    // Which goes on when a crisis comes and goes.
+    switch_on(&mut desk, "full", &["A"], None);
+    switch_off(&mut desk, "full");
+    assert!(diverted(&desk));
+    assert_eq!(
+        desk.log
+            .iter()
+            .filter(|(_, output)| withdrawn(output))
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn each_order_of_a_plan_has_its_own_end() {
+    let mut desk = Desk::new(&country());
+    switch_on(&mut desk, "flood", &["A"], Some(seconds(60)));
+    switch_on(&mut desk, "flood", &["B"], None);
+    let on = |desk: &Desk| {
+        let directory = desk.acd.directory();
+        let names = desk
+            .acd
+            .active_crises()
+            .flat_map(|order| order.sites.clone());
+        let names = names.map(|site| directory.site_profile(site).id.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(on(&desk), ["A", "B"]);
+    desk.wait(seconds(60));
+    assert_eq!(on(&desk), ["B"], "nobody said an end for B");
+    // A site that is ordered again has the end of the later order alone.
+    switch_on(&mut desk, "flood", &["A", "B"], Some(seconds(30)));
+    switch_on(&mut desk, "flood", &["B"], Some(seconds(90)));
+    desk.wait(seconds(30));
+    assert_eq!(on(&desk), ["B"]);
+    desk.wait(seconds(60));
+    assert_eq!(on(&desk), Vec::<String>::new());
+    assert_eq!(
+        desk.acd.crises_at(desk.acd.directory().site("B").unwrap()),
+        []
+    );
 }

@@ -126,6 +126,7 @@ impl Desk {
             line,
             priority,
             caller: caller.map(CallerKey::new),
+            arrival: None,
         });
         call
     }

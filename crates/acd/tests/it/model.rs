@@ -109,7 +109,7 @@ proptest! {
         let mut desk = play(&without_estimates(country), &deeds);
         let crises: Vec<_> = desk.acd.directory().crises().collect();
         let crisis = *which.get(&crises);
-        prop_assume!(desk.acd.active_crises().all(|(on, _)| on != crisis));
+        prop_assume!(desk.acd.active_crises().all(|on| on.crisis != crisis));
         let standing = |desk: &Desk| -> Vec<_> {
             let calls = desk.acd.calls();
             calls.map(|call| (call, desk.acd.call(call), desk.acd.place(call))).collect()

@@ -335,6 +335,7 @@ fn a_full_house_and_a_number_used_twice_are_refused() {
         line,
         priority: None,
         caller: None,
+        arrival: None,
     };
     desk.input(repeat);
     desk.call("A-15");

@@ -70,6 +70,7 @@ fn every_call_of_a_country_is_served_once_and_in_the_order_of_its_line() {
                 line: lines[at],
                 priority: None,
                 caller: None,
+                arrival: None,
             },
         );
     }

@@ -1,6 +1,6 @@
 //! What desks and operations teams work with: crisis plans, callers who gave up, the story of a call.
 
-use engine::{AbandonedView, CrisisView, StoryView, acd::Directory};
+use engine::{AbandonedView, CrisisOrderView, CrisisView, StoryView, acd::Directory};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -27,25 +27,35 @@ impl<'a> Desk<'a> {
 pub(crate) struct Crisis<'a> {
     name: &'a str,
     on: bool,
+    orders: Vec<CrisisOrder<'a>>,
+}
+
+#[derive(Serialize)]
+struct CrisisOrder<'a> {
     sites: Vec<&'a str>,
-    since_seconds: Option<f64>,
+    since_seconds: f64,
     until_seconds: Option<f64>,
-    author: Option<String>,
-    reason: Option<String>,
+    author: String,
+    reason: String,
 }
 
 impl<'a> Crisis<'a> {
     pub(crate) fn new(directory: &'a Directory, view: CrisisView) -> Self {
-        let sites = view.sites.iter();
-        let sites = sites.map(|&site| directory.site_profile(site).id.as_str());
+        let order = |order: CrisisOrderView| {
+            let sites = order.sites.iter();
+            let sites = sites.map(|&site| directory.site_profile(site).id.as_str());
+            CrisisOrder {
+                sites: sites.collect(),
+                since_seconds: order.since.as_secs_f64(),
+                until_seconds: seconds(order.until),
+                author: order.author,
+                reason: order.reason,
+            }
+        };
         Self {
             name: &directory.crisis_profile(view.id).name,
-            on: !view.sites.is_empty(),
-            sites: sites.collect(),
-            since_seconds: seconds(view.since),
-            until_seconds: seconds(view.until),
-            author: view.author,
-            reason: view.reason,
+            on: !view.orders.is_empty(),
+            orders: view.orders.into_iter().map(order).collect(),
         }
     }
 }

@@ -61,10 +61,6 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
             ("phone-unregistered", json!({ "agent": agent_id(*agent) }))
         }
         Event::Draining => ("draining", json!({})),
-        Event::AnnouncementDue { call, announcement } => (
-            "announcement-due",
-            json!({ "call": call.as_str(), "announcement": &**announcement }),
-        ),
         Event::Distribution { call, what } => {
             let (name, mut data) = distribution(directory, what)?;
             if let (Some(call), Some(data)) = (call, data.as_object_mut()) {
@@ -72,8 +68,28 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
             }
             (name, data)
         }
-        _ => return None,
+        _ => return announcing(event),
     })
+}
+
+fn announcing(event: &Event) -> Option<(&'static str, Value)> {
+    match event {
+        Event::AnnouncementDue {
+            call,
+            announcement,
+            place,
+            expected_wait,
+        } => Some((
+            "announcement-due",
+            json!({
+                "call": call.as_str(),
+                "announcement": &**announcement,
+                "place": place,
+                "expected_wait_seconds": expected_wait.map(|wait| wait.as_secs_f64()),
+            }),
+        )),
+        _ => None,
+    }
 }
 
 fn transferred(
@@ -150,9 +166,19 @@ fn crisis_changed(
     let ids = sites.iter().map(|&site| &directory.site_profile(site).id);
     let sites: Vec<_> = ids.collect();
     match change {
-        CrisisChange::On { author, reason, .. } => (
+        CrisisChange::On {
+            author,
+            reason,
+            lasts,
+        } => (
             "crisis-on",
-            json!({ "crisis": name, "sites": sites, "author": author, "reason": reason }),
+            json!({
+                "crisis": name,
+                "sites": sites,
+                "author": author,
+                "reason": reason,
+                "lasts_seconds": lasts.map(|lasts| lasts.as_secs_f64()),
+            }),
         ),
         CrisisChange::Off { author } => (
             "crisis-off",
@@ -166,28 +192,52 @@ fn crisis_changed(
 fn queueing(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)> {
     let line_id = |line| directory.line_profile(line).id.as_str();
     let agent_id = |agent| directory.agent_profile(agent).id.as_str();
-    let number = |step: &StepRef| step.step.value() + 1;
     Some(match event {
         Acd::Queued {
             line,
             place,
             priority,
             waited,
+            plan,
             candidates: near,
             ..
         } => (
             "call-queued",
             json!({
                 "line": line_id(*line),
-                "plan": directory.line_profile(*line).plan.map(|plan| directory.plan_name(plan)),
+                "plan": plan.map(|plan| directory.plan_name(plan)),
                 "place": place,
                 "priority": priority.value(),
                 "waited_seconds": waited.as_secs_f64(),
                 "candidates": candidates(near),
             }),
         ),
+        Acd::CameBack {
+            line,
+            entry,
+            attempts,
+            ..
+        } => (
+            "caller-came-back",
+            json!({ "line": line_id(*line), "entry": entry.value(), "attempts": attempts }),
+        ),
         Acd::AgentAwaited { agent, .. } => ("agent-awaited", json!({ "agent": agent_id(*agent) })),
         Acd::AwaitEnded { agent, .. } => ("await-ended", json!({ "agent": agent_id(*agent) })),
+        Acd::Diverting { line, .. } => ("call-diverting", json!({ "line": line_id(*line) })),
+        Acd::DivertEnded { line, .. } => ("divert-failed", json!({ "line": line_id(*line) })),
+        Acd::Returned { line, place, .. } => (
+            "call-returned",
+            json!({ "line": line_id(*line), "place": place }),
+        ),
+        _ => return overflowing(directory, event),
+    })
+}
+
+/// A waiting call and its plan.
+fn overflowing(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)> {
+    let line_id = |line| directory.line_profile(line).id.as_str();
+    let number = |step: &StepRef| step.step.value() + 1;
+    Some(match event {
         Acd::StepTaken {
             line,
             step,
@@ -205,7 +255,11 @@ fn queueing(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)>
             }),
         ),
         Acd::StepPassed {
-            line, step, waited, ..
+            line,
+            step,
+            waited,
+            candidates: near,
+            ..
         } => (
             "overflow-step-passed",
             json!({
@@ -213,6 +267,7 @@ fn queueing(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)>
                 "plan": directory.plan_name(step.plan),
                 "overflow_step": number(step),
                 "waited_seconds": waited.as_secs_f64(),
+                "candidates": candidates(near),
             }),
         ),
         Acd::PriorityChanged { line, priority, .. } => (
@@ -225,12 +280,6 @@ fn queueing(directory: &Directory, event: &Acd) -> Option<(&'static str, Value)>
                 "line": line_id(*line),
                 "plan": plan.map(|plan| directory.plan_name(plan)),
             }),
-        ),
-        Acd::Diverting { line, .. } => ("call-diverting", json!({ "line": line_id(*line) })),
-        Acd::DivertEnded { line, .. } => ("divert-failed", json!({ "line": line_id(*line) })),
-        Acd::Returned { line, place, .. } => (
-            "call-returned",
-            json!({ "line": line_id(*line), "place": place }),
         ),
         _ => return None,
     })

@@ -15,11 +15,14 @@ async fn a_crisis_plan_is_switched_on_and_off_with_author_reason_and_end() {
     assert_eq!(sites[0]["crises"][0], "plan-blanc");
     let off = "/v1/crises/plan-blanc/off";
     let one = desk.post(off, r#"{"sites":["FR680"],"author":"b"}"#).await;
-    assert_eq!(one.json()[0]["sites"], serde_json::json!(["FR670"]));
+    assert_eq!(
+        one.json()[0]["orders"][0]["sites"],
+        serde_json::json!(["FR670"])
+    );
     let all = desk.post(off, r#"{"author":"b"}"#).await.json();
     assert_eq!(
-        (&all[0]["on"], &all[0]["author"]),
-        (&false.into(), &().into())
+        (&all[0]["on"], &all[0]["orders"]),
+        (&false.into(), &serde_json::json!([]))
     );
     let again = desk.post(off, r#"{"author":"b"}"#).await.problem(409);
     assert!(again.contains("not on there"), "{again}");

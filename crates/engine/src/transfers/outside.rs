@@ -16,7 +16,7 @@ use crate::{
     engine::Engine,
     event::{Event, TransferOutcome, Transferred},
     outgoing::asks_for_privacy,
-    record::{Answered, LiveOutside, Place, Record, WhyOutside, acd_id},
+    record::{Answered, LiveOutside, Place, Record, Standing, WhyOutside, acd_id},
 };
 
 /// How long a telephone outside may ring.
@@ -217,19 +217,25 @@ impl Engine {
 
     /// The distributor has nothing more to do with a call that goes on.
     pub(super) fn leave_distributor(&mut self, now: Instant, call: CallNumber) {
+        let standing = self.acd.call(acd_id(call)).map(|view| Standing {
+            priority: view.priority_unraised,
+            arrival: view.arrival,
+            caller: view.caller,
+        });
         if let Some(record) = self.records.get_mut(call)
             && record.place == Place::InDistributor
         {
-            record.place = Place::Left;
+            record.place = Place::Left(standing);
             self.acd
                 .handle_input(now, acd::Input::CallEnded { call: acd_id(call) });
         }
     }
 
-    /// A call whose agent hung up while somebody outside was rung, in vain: it waits on its line again.
+    /// A call whose agent hung up while somebody outside was rung, in vain: it waits on its line again, at
+    /// its place.
     fn return_to_distributor(&mut self, now: Instant, call: CallNumber) {
         if let Some(record) = self.records.get_mut(call)
-            && record.place == Place::Left
+            && let Place::Left(standing) = record.place
         {
             record.place = Place::InDistributor;
             let line = record.line;
@@ -238,8 +244,9 @@ impl Engine {
                 acd::Input::CallArrived {
                     call: acd_id(call),
                     line,
-                    priority: None,
-                    caller: None,
+                    priority: standing.map(|standing| standing.priority),
+                    caller: standing.and_then(|standing| standing.caller),
+                    arrival: standing.map(|standing| standing.arrival),
                 },
             );
         }

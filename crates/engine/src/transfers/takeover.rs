@@ -35,7 +35,7 @@ impl Engine {
         }
         // The distributor hears of the other call when it is known who has this one.
         if let Some(other) = self.records.get_mut(by_agent_of) {
-            other.place = Place::Left;
+            other.place = Place::Left(None);
         }
     }
 

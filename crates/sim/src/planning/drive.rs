@@ -308,6 +308,7 @@ impl<'a> Drive<'a> {
             line,
             priority: None,
             caller,
+            arrival: None,
         });
     }
 
