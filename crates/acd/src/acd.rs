@@ -21,9 +21,11 @@ use crate::{
     order::{OrderKey, RankedSet},
     output::Output,
     pace::Pace,
+    parallel::Thin,
     settings::Settings,
     spec::StartState,
     staff::Staff,
+    table::Table,
 };
 
 /// The distributor of a node. See the [crate] for how it is driven.
@@ -31,9 +33,9 @@ use crate::{
 pub struct Acd {
     pub(crate) directory: Arc<Directory>,
     pub(crate) settings: Settings,
-    pub(crate) calls: BTreeMap<CallId, Call>,
+    pub(crate) calls: Table<CallId, Call>,
     pub(crate) agents: Vec<Agent>,
-    pub(crate) offers: BTreeMap<OfferId, LiveOffer>,
+    pub(crate) offers: Table<OfferId, LiveOffer>,
     pub(crate) staff: Staff,
     pub(crate) classes: Classes,
     pub(crate) queues: Vec<Queue>,
@@ -41,7 +43,7 @@ pub struct Acd {
     /// Calls that wait for one agent, by that agent.
     pub(crate) personal: BTreeMap<AgentId, BTreeSet<OrderKey>>,
     /// Calls that ring fewer agents than their lines want.
-    pub(crate) thin: BTreeSet<OrderKey>,
+    pub(crate) thin: Thin,
     pub(crate) crises: CrisisOrders,
     pub(crate) callers: Callers,
     pub(crate) abandoned: AbandonedList,
@@ -138,15 +140,15 @@ impl Acd {
         let sites = directory.sites().len();
         let mut acd = Self {
             settings: settings.within_reason(),
-            calls: BTreeMap::new(),
+            calls: Table::default(),
             agents: Vec::new(),
-            offers: BTreeMap::new(),
+            offers: Table::default(),
             staff: Staff::new(&directory),
             classes: Classes::new(&directory),
             queues: directory.lines().map(|_| Queue::default()).collect(),
             sites: directory.sites().map(|_| SiteNow::default()).collect(),
             personal: BTreeMap::new(),
-            thin: BTreeSet::new(),
+            thin: Thin::default(),
             crises: CrisisOrders::default(),
             callers: Callers::default(),
             abandoned: AbandonedList::default(),

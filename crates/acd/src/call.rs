@@ -266,9 +266,7 @@ impl Acd {
             }
             self.changed.push_back(Changed::Call(id));
         }
-        if self.thin.remove(&before) {
-            self.thin.insert(key);
-        }
+        self.thin.place_anew((class_before, before), (class, key));
         if let Some(call) = self.calls.get_mut(&id) {
             call.class = class;
             call.priority = priority;

@@ -1,7 +1,7 @@
 //! Callers who have called before: who had them last, and whether they gave up.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
@@ -9,13 +9,16 @@ use crate::{
     acd::Acd,
     ids::{AgentId, CallId, CallerKey, LineId, SiteId},
     settings::Settings,
+    table::Table,
 };
 
 /// Callers that are remembered; the one who was heard of longest ago goes first.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
-    known: BTreeMap<CallerKey, Known>,
-    by_time: BTreeSet<(Instant, CallerKey)>,
+    known: Table<CallerKey, Known>,
+    /// When callers were heard of. Only the last time of each counts; the others are left in it until
+    /// they are the first, or the most of it.
+    heard: VecDeque<(Instant, CallerKey)>,
 }
 
 #[derive(Debug)]
@@ -54,23 +57,39 @@ impl Callers {
     }
 
     fn heard(&mut self, now: Instant, caller: CallerKey, settings: &Settings) -> &mut Known {
-        if let Some(known) = self.known.get(&caller) {
-            self.by_time.remove(&(known.heard, caller));
+        while let Some(&(at, oldest)) = self.heard.front() {
+            let counts = self.counts((at, oldest));
+            let is_full = self.known.len() >= settings.callers_max;
+            if counts && at + settings.caller_kept > now && !is_full {
+                break;
+            }
+            self.heard.pop_front();
+            if counts {
+                self.known.remove(&oldest);
+            }
         }
-        while let Some(&(at, oldest)) = self.by_time.first()
-            && (at + settings.caller_kept <= now || self.by_time.len() >= settings.callers_max)
-        {
-            self.by_time.pop_first();
-            self.known.remove(&oldest);
+        if self.heard.len() > 2 * self.known.len() + 1 {
+            let heard = std::mem::take(&mut self.heard);
+            self.heard = heard.into_iter().filter(|&one| self.counts(one)).collect();
         }
-        self.by_time.insert((now, caller));
-        let known = self.known.entry(caller).or_insert(Known {
-            heard: now,
-            last_agent: None,
-            gave_up: None,
-        });
+        self.heard.push_back((now, caller));
+        let known = self.known.or_insert(
+            caller,
+            Known {
+                heard: now,
+                last_agent: None,
+                gave_up: None,
+            },
+        );
         known.heard = now;
         known
+    }
+
+    /// Whether a caller has not been heard of since.
+    fn counts(&self, (at, caller): (Instant, CallerKey)) -> bool {
+        self.known
+            .get(&caller)
+            .is_some_and(|known| known.heard == at)
     }
 }
 

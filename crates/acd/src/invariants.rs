@@ -26,7 +26,10 @@ impl Acd {
     }
 
     fn check_calls(&self) {
-        for (&id, call) in &self.calls {
+        let mut seek = 0;
+        for id in self.calls.keys() {
+            let call = self.calls.get(&id).expect("its key is there");
+            seek += usize::from(call.waits());
             let rank = self.queues[call.line.index()].order.rank(&call.key);
             assert_eq!(
                 rank.is_some(),
@@ -43,7 +46,6 @@ impl Acd {
             }
         }
         let waiting: usize = self.queues.iter().map(|queue| queue.order.len()).sum();
-        let seek = self.calls.values().filter(|call| call.waits()).count();
         assert_eq!(waiting, seek, "every waiting call is in one queue");
     }
 

@@ -90,6 +90,7 @@ mod review;
 mod settings;
 mod spec;
 mod staff;
+mod table;
 mod view;
 
 pub use abandoned::{Abandoned, AbandonedState};

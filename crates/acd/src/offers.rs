@@ -157,7 +157,7 @@ impl Acd {
         let Some(call) = self.calls.get(&call) else {
             return;
         };
-        self.thin.remove(&call.key);
+        self.thin.remove(call.class, call.key);
         let offers = call.offers().to_vec();
         for other in offers.into_iter().filter(|&other| other != id) {
             self.take_back(now, other, WithdrawReason::AnsweredElsewhere);
@@ -261,7 +261,7 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        self.thin.remove(&call.key);
+        self.thin.remove(call.class, call.key);
         let before = std::mem::replace(&mut call.seeking, Seeking::Nobody);
         if let Seeking::Offered { offers, .. } = before {
             for offer in offers {
@@ -380,7 +380,7 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        self.thin.remove(&call.key);
+        self.thin.remove(call.class, call.key);
         let stays = matches!(
             call.seeking,
             Seeking::Offered {

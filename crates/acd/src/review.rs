@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     acd::{Acd, Deadline},
+    classes::Class,
     directory::Plan,
     ids::{CallId, LineId},
     spec::Condition,
@@ -37,13 +38,34 @@ impl Acd {
                 self.reviews.insert(id, None);
             }
         }
-        // Calls that wait for one agent are in no class; there are few.
+        self.review_awaiting(line);
+    }
+
+    /// The calls of a line have to be looked at that may have a step before them which concerns all of
+    /// them together. Those for which it is in effect already are not: they may be very many.
+    fn review_those_before(&mut self, line: LineId, concerns_all: impl Fn(&Condition) -> bool) {
+        let directory = self.directory.clone();
+        let is_before = |class: &Class| {
+            let Some(part) = class.course.governing() else {
+                return false;
+            };
+            let steps = directory.plans[part.plan.index()].steps.iter();
+            let mut pending = steps.filter(|step| !class.has_taken(step));
+            pending.any(|step| step.when.iter().any(&concerns_all))
+        };
+        for (id, class) in self.classes.of_line(line) {
+            if class.first().is_some() && is_before(class) {
+                self.reviews.insert(id, None);
+            }
+        }
+        self.review_awaiting(line);
+    }
+
+    /// Calls that wait for one agent are in no class; there are few.
+    fn review_awaiting(&mut self, line: LineId) {
         for key in self.personal.values().flatten() {
-            if self
-                .calls
-                .get(&key.call)
-                .is_some_and(|call| call.line == line)
-            {
+            let call = self.calls.get(&key.call);
+            if call.is_some_and(|call| call.line == line) {
                 self.awaiting_reviews.insert(key.call);
             }
         }
@@ -64,7 +86,7 @@ impl Acd {
             let mut conditions = plan.steps.iter().flat_map(|step| &step.when);
             conditions.any(concerns_others)
         }) {
-            self.review_line(line);
+            self.review_those_before(line, concerns_others);
         }
         self.arm_line(now, line);
     }
@@ -100,7 +122,12 @@ impl Acd {
 
     pub(crate) fn line_due(&mut self, now: Instant, line: LineId) {
         self.queues[line.index()].review_at = None;
-        self.review_line(line);
+        self.review_those_before(line, |when| {
+            matches!(
+                when,
+                Condition::OldestWaitOver(_) | Condition::EstimatedWaitOver(_)
+            )
+        });
         self.arm_line(now, line);
     }
 

@@ -176,7 +176,7 @@ impl Acd {
 
     /// All calls in the order of their numbers.
     pub fn calls(&self) -> impl Iterator<Item = CallId> + '_ {
-        self.calls.keys().copied()
+        self.calls.keys().into_iter()
     }
 
     /// Whether there is no call and no offer.

@@ -69,7 +69,10 @@ impl Watch {
             if let Some(writer) = &mut writer {
                 writer.write(stage);
             }
-            self.bar.inc(progress.reach(stage.came + stage.waited));
+            match progress.reach(stage.came + stage.waited) {
+                0 => {}
+                more => self.bar.inc(more),
+            }
         });
         let took = began.elapsed();
         self.bar.inc(progress.reach(self.length));

@@ -229,7 +229,7 @@ fn a_replayed_caller_is_as_patient_as_the_record_shows() {
             .partition_point(|call| call.came < stage.came);
         match (stage.outcome, recording.calls[at].patience) {
             (Outcome::Abandoned, KnownPatience::Exactly(patience)) => {
-                assert_eq!(stage.waited, patience)
+                assert_eq!(stage.waited, patience);
             }
             (Outcome::Abandoned, KnownPatience::AtLeast(shown)) => {
                 assert!(stage.waited >= shown, "{stage:?}");

@@ -1,0 +1,88 @@
+//! Calls and offers by number: found in one step, however many there are.
+//!
+//! The numbers are our own and count upwards, so no key can be chosen to make the table slow, and a
+//! multiplication spreads them. Whoever wants all of them gets them in the order of their numbers:
+//! the order of the table means nothing.
+
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use hashbrown::HashMap;
+
+/// Values by number.
+#[derive(Debug)]
+pub(crate) struct Table<K, V> {
+    entries: HashMap<K, V, BuildHasherDefault<Spread>>,
+}
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::default(),
+        }
+    }
+}
+
+impl<K: Copy + Ord + Hash, V> Table<K, V> {
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.entries.insert(key, value)
+    }
+
+    /// The value of a key: the one that is there, or this one from now on.
+    pub(crate) fn or_insert(&mut self, key: K, value: V) -> &mut V {
+        self.entries.entry(key).or_insert(value)
+    }
+
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.entries.remove(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.entries.get(key)
+    }
+
+    pub(crate) fn contains_key(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All keys, ascending.
+    pub(crate) fn keys(&self) -> Vec<K> {
+        let mut keys: Vec<_> = self.entries.keys().copied().collect();
+        keys.sort_unstable();
+        keys
+    }
+}
+
+/// Spreads a number over all bits (Fibonacci hashing).
+#[derive(Debug, Default)]
+pub(crate) struct Spread {
+    bits: u64,
+}
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(u64::from(byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        let mixed = (self.bits ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.bits = mixed.rotate_left(26);
+    }
+
+    fn finish(&self) -> u64 {
+        self.bits
+    }
+}
