@@ -12,8 +12,9 @@ use std::{
 };
 
 use acd::{
-    Acd, AgentSpec, CallId, Condition, Directory, DirectorySpec, Input, Level, LineId, LineSpec,
-    Output, PlanSpec, Priority, Reach, Requirement, Settings, SiteSpec, StartState, StepSpec,
+    Acd, AgentSpec, CallId, Condition, CrisisFlow, CrisisOrder, CrisisSpec, Directory,
+    DirectorySpec, Input, Level, LineId, LineSpec, Output, PlanSpec, Priority, Reach, Requirement,
+    Selection, Settings, SiteSpec, StartState, StepSpec,
 };
 use hdrhistogram::Histogram;
 use rand::{RngExt, SeedableRng};
@@ -47,23 +48,30 @@ fn sites() -> Vec<SiteSpec> {
     (0..SITES).map(site).collect()
 }
 
-fn plan() -> PlanSpec {
+fn plans() -> Vec<PlanSpec> {
     let step = |when, widen| StepSpec {
         when: vec![when],
         widen: vec![widen],
         ..StepSpec::default()
     };
-    let after = |seconds| Condition::After(Duration::from_secs(seconds));
-    PlanSpec {
-        name: "aid".to_owned(),
-        home_advantage: Duration::from_secs(10),
-        steps: vec![
-            step(after(20), Reach::Neighbours),
-            step(after(40), Reach::Region),
-            step(after(60), Reach::Zone),
-            step(after(90), Reach::Nation),
-        ],
-    }
+    let seconds = Duration::from_secs;
+    let after = |wait| Condition::After(seconds(wait));
+    let aid = vec![
+        step(after(20), Reach::Neighbours),
+        step(after(40), Reach::Region),
+        // These two concern all calls of a line together.
+        step(Condition::OldestWaitOver(seconds(50)), Reach::Region),
+        step(Condition::QueueLongerThan(100), Reach::Region),
+        step(after(60), Reach::Zone),
+        step(after(90), Reach::Nation),
+    ];
+    let plan = |name: &str, steps| PlanSpec {
+        name: name.to_owned(),
+        home_advantage: seconds(10),
+        steps,
+    };
+    let at_once = vec![step(after(0), Reach::Nation)];
+    vec![plan("aid", aid), plan("at-once", at_once)]
 }
 
 fn directory(random: &mut Pcg64Mcg) -> Arc<Directory> {
@@ -84,17 +92,34 @@ fn directory(random: &mut Pcg64Mcg) -> Arc<Directory> {
         priority: Priority::new(u8::try_from(index % 4).unwrap()).unwrap(),
         wrap_up: Duration::ZERO,
         overflow: Some("aid".to_owned()),
+        selection: SELECTIONS[index % SELECTIONS.len()],
+        parallel: if index.is_multiple_of(4) { 2 } else { 1 },
         ..LineSpec::new(&format!("L{index:03}"), &site_id(index % SITES))
     };
     let spec = DirectorySpec {
         sites: sites(),
         lines: (0..LINES).map(line).collect(),
         agents,
-        plans: vec![plan()],
+        plans: plans(),
+        crises: vec![CrisisSpec {
+            name: "crisis".to_owned(),
+            overflow: Some("at-once".to_owned()),
+            reserve: Some(0),
+            wrap_up: None,
+            announcement: None,
+            flow: CrisisFlow::Closed,
+        }],
         ..DirectorySpec::default()
     };
     Arc::new(Directory::build(spec).unwrap())
 }
+
+const SELECTIONS: [Selection; 4] = [
+    Selection::LongestIdle,
+    Selection::MostSkilled,
+    Selection::LeastSkilled,
+    Selection::RoundRobin,
+];
 
 /// A nation at work, and a clock.
 struct Nation {
@@ -185,6 +210,30 @@ impl Nation {
         self.feed(Input::CallEnded { call }).0
     }
 
+    /// A crisis plan is switched on everywhere: how long until every waiting call follows it, and the
+    /// longest turn, after which others are served.
+    fn crisis(&mut self) -> (Duration, Duration) {
+        let directory = self.acd.directory();
+        let order = CrisisOrder {
+            crisis: directory.crisis("crisis").unwrap(),
+            sites: directory.sites().collect(),
+            until: None,
+            author: "bench".to_owned(),
+            reason: "to see".to_owned(),
+        };
+        let mut turns = Vec::new();
+        let before = Instant::now();
+        self.acd.handle_input(self.now, Input::CrisisOn(order));
+        turns.push(before.elapsed());
+        while self.acd.poll_timeout().is_some_and(|at| at <= self.now) {
+            let before = Instant::now();
+            self.acd.handle_timeout(self.now);
+            turns.push(before.elapsed());
+        }
+        self.drain();
+        (turns.iter().sum(), turns.into_iter().max().unwrap())
+    }
+
     /// Lets time pass; what each thing that was due took.
     fn pass(&mut self, duration: Duration) -> Vec<Duration> {
         let until = self.now + duration;
@@ -213,7 +262,9 @@ fn record(histogram: &mut Histogram<u64>, took: Duration) {
 #[expect(clippy::print_stdout, reason = "what a bench is for")]
 fn main() {
     println!("{SITES} sites, {AGENTS} agents, {SKILLS} skills, {LINES} lines; microseconds");
-    println!("waiting    arrival p50    p99    agent free p50    p99    step p50    p99");
+    println!(
+        "waiting    arrival p50    p99    agent free p50    p99    step p50    p99    crisis: all, ms   a turn, ms"
+    );
     for waiting in [100, 1_000, 10_000, 100_000] {
         let mut nation = Nation::new(waiting);
         let [mut arrivals, mut frees, mut steps] = [histogram(), histogram(), histogram()];
@@ -230,6 +281,10 @@ fn main() {
             (at(0.5), at(0.99))
         });
         let [(a, b), (c, d), (e, f)] = shown;
-        println!("{waiting:7} {a:14.2} {b:6.2} {c:17.2} {d:6.2} {e:11.2} {f:6.2}");
+        let (all, turn) = nation.crisis();
+        let (all, turn) = (1e3 * all.as_secs_f64(), 1e3 * turn.as_secs_f64());
+        println!(
+            "{waiting:7} {a:14.2} {b:6.2} {c:17.2} {d:6.2} {e:11.2} {f:6.2} {all:20.1} {turn:12.2}"
+        );
     }
 }

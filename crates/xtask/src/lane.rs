@@ -44,6 +44,8 @@ pub(crate) enum Lane {
     France { check: bool },
     /// The simulation against queueing theory, the long form.
     Theory,
+    /// The distributor against the reference that looks at everything, on so many drawn days.
+    Model { cases: u32 },
 }
 
 impl Lane {
@@ -67,6 +69,7 @@ impl Lane {
             Self::Advisories => "dependencies: known faults",
             Self::France { .. } => "config/france.toml",
             Self::Theory => "theory: the long form",
+            Self::Model { .. } => "model: the distributor against brute force",
         }
     }
 
@@ -125,6 +128,11 @@ impl Lane {
             ])
             .env("QUINZE_THEORY", "long")
             .run(),
+            Self::Model { cases } => {
+                let args = ["test", "--package", "quinze-acd", "--test", "it", "model::"];
+                let cases = cases.to_string();
+                Program::cargo(&args).env("PROPTEST_CASES", &cases).run()
+            }
             Self::Advisories => {
                 install::cargo_deny()?;
                 Program::cargo(&["deny", "--workspace", "check", "advisories"]).run()

@@ -51,6 +51,13 @@ enum Command {
     },
     /// The simulation against queueing theory, with more and longer histories than in the tests.
     Theory,
+    /// The distributor against a reference that looks at every call and every agent each time: random
+    /// countries, days and plans. Others each time.
+    Model {
+        /// Drawn days of a small country; a sixteenth as many of the whole nation.
+        #[arg(long, default_value_t = 5_000)]
+        cases: u32,
+    },
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -122,6 +129,7 @@ impl Command {
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],
+            Self::Model { cases } => vec![Lane::Model { cases: *cases }],
         }
     }
 }

@@ -12,7 +12,12 @@ fn every_file_loads_without_a_warning() {
     let names: Vec<_> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,
-        ["france.toml", "single-site.toml", "three-sites.toml"]
+        [
+            "france.toml",
+            "single-site.toml",
+            "three-sites.toml",
+            "two-stages.toml"
+        ]
     );
     for (name, text) in &files {
         let loaded = load(name, text).unwrap_or_else(|errors| panic!("{errors}"));

@@ -63,7 +63,7 @@ impl<'a> Page<'a> {
     fn sites(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n# The centres; neighbours are the nearest first.\nsite = ["
+            "\n# The centres; neighbours are listed by distance.\nsite = ["
         )?;
         for centre in &self.data.centres {
             let neighbours = centre.neighbours.iter().map(|id| format!("\"{id}\""));
