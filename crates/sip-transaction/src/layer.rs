@@ -165,6 +165,23 @@ impl TransactionLayer {
         }
     }
 
+    /// Takes up an INVITE again that was received before this layer came to be: its transaction is open
+    /// as if nothing had been answered yet, and its user is told nothing. `None` when there is such a
+    /// transaction already: the INVITE has come again meanwhile.
+    pub fn resume_invite(&mut self, invite: Request, flow: Flow) -> Option<ServerTx> {
+        let fingerprint = self.matcher.server(&invite, Wanted::Own);
+        if self.server_index.get(fingerprint).is_some() {
+            return None;
+        }
+        let merged = self.matcher.merged(&invite);
+        let tx = self.servers.insert(Server::new(invite, fingerprint, merged, flow));
+        self.server_index.insert(fingerprint, tx);
+        if let Some(key) = merged {
+            self.merged_index.insert(key, tx);
+        }
+        Some(tx)
+    }
+
     /// What clients that offer overload control are told from now on (RFC 7339).
     pub const fn set_overload(&mut self, overload: Option<OverloadControl>) {
         self.overload = overload;
@@ -239,6 +256,12 @@ impl TransactionLayer {
     /// The request of a server transaction, while it has no final answer.
     pub fn server_request(&self, tx: ServerTx) -> Option<&Request> {
         self.servers.get(tx)?.request()
+    }
+
+    /// The INVITE of a client transaction and where it goes, while there is no final answer. Whoever
+    /// sends these bytes again, by whatever layer, repeats the INVITE.
+    pub fn open_invite(&self, tx: ClientTx) -> Option<(&Request, Flow)> {
+        self.clients.get(tx)?.open_invite()
     }
 
     /// Where the request of a server transaction came from.

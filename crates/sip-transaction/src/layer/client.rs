@@ -91,6 +91,22 @@ impl Machine {
 }
 
 impl Client {
+    /// The INVITE, until it is answered finally. Of one that left over a stream for its size, what would
+    /// have left as a datagram: it is decided anew when it is sent again.
+    pub(super) fn open_invite(&self) -> Option<(&Request, Flow)> {
+        let Machine::Invite {
+            asked: Asked::Open { request, .. },
+            ..
+        } = &self.machine
+        else {
+            return None;
+        };
+        Some(match &self.fallback {
+            Some(datagram) => (&datagram.request, datagram.flow),
+            None => (request, self.flow),
+        })
+    }
+
     pub(super) const fn armed(&mut self) -> &mut Armed {
         &mut self.armed
     }

@@ -604,3 +604,40 @@ fn without_a_tcp_listener_a_large_request_leaves_in_a_datagram() {
     let sent = bench.sent(MessageKind::Request("INVITE"));
     assert_eq!(sent[0].flow.transport, Transport::Udp);
 }
+
+/// A layer that came to be after the INVITE was received knows it all the same: repetitions are
+/// absorbed, a CANCEL finds it, and it is answered once.
+#[test]
+fn an_invite_of_before_is_taken_up_again() {
+    let mut bench = Bench::new();
+    let invite = request(Method::Invite);
+    let tx = bench.resume(invite.clone()).unwrap();
+    assert_eq!(bench.resume(invite.clone()), None, "once");
+    assert_eq!(bench.events().len(), 0, "its user is told nothing");
+    bench.respond(tx, StatusCode::RINGING);
+    bench.receive_again(invite.clone());
+    assert_eq!(bench.sent(MessageKind::Response(StatusCode::RINGING)).len(), 2);
+    bench.respond(tx, StatusCode::OK);
+    assert_eq!(bench.sent(MessageKind::Response(StatusCode::OK)).len(), 1);
+    bench.run_for(Duration::from_secs(60));
+    assert_eq!(bench.layer.live().server, 0);
+}
+
+/// Whoever sends the bytes of an open INVITE again, by another layer, repeats it: the same branch, so the
+/// answer to either finds it.
+#[test]
+fn an_open_invite_can_be_repeated_by_a_later_layer() {
+    let mut before = Bench::new();
+    let tx = before.request(request(Method::Invite));
+    let (invite, _) = before.layer.open_invite(tx).unwrap();
+    let invite = invite.clone();
+    let mut after = Bench::new();
+    let again = after.request(invite.clone());
+    let sent = |bench: &Bench| bench.sent(MessageKind::Request("INVITE"))[0].bytes.clone();
+    assert_eq!(sent(&before), sent(&after));
+    after.receive_response(response(&invite, StatusCode::OK, Some("t")));
+    let answered = |event: &Event| matches!(event, Event::Response { tx, .. } if *tx == again);
+    assert_eq!(after.count(answered), 1);
+    before.receive_response(response(&invite, StatusCode::BUSY_HERE, Some("t")));
+    assert!(before.layer.open_invite(tx).is_none(), "it is answered");
+}

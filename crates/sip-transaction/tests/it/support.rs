@@ -129,6 +129,13 @@ impl Bench {
         opened.unwrap()
     }
 
+    pub(crate) fn resume(&mut self, invite: Request) -> Option<ServerTx> {
+        let flow = self.flow;
+        let tx = self.layer.resume_invite(invite, flow);
+        self.drain();
+        tx
+    }
+
     pub(crate) fn receive_again(&mut self, request: Request) {
         self.layer.handle_request(self.now, request, self.flow);
         self.drain();
