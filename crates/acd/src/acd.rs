@@ -283,7 +283,7 @@ impl Acd {
     }
 
     /// Looks at the calls whose circumstances changed, and matches.
-    fn settle_all(&mut self, now: Instant) {
+    pub(crate) fn settle_all(&mut self, now: Instant) {
         for _ in 0..TURN_MAX {
             let Some(call) = self.next_review() else {
                 break;

@@ -31,6 +31,12 @@ impl StepSet {
     }
 }
 
+/// A plan and its steps that are in effect, as they are written down.
+pub type KeptPart = (PlanId, Vec<StepIndex>);
+
+/// The same of a crisis.
+pub type KeptCrisisPart = (CrisisId, PlanId, Vec<StepIndex>);
+
 /// A plan and its steps that are in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Part {
@@ -61,6 +67,30 @@ impl Course {
             course.crises.push((crisis, Part::new(plan)));
         }
         course
+    }
+
+    /// The plan of the line and those of crises, each with its steps in effect.
+    pub(crate) fn keep(&self) -> (Option<KeptPart>, Vec<KeptCrisisPart>) {
+        let steps = |part: &Part| part.steps.iter().collect();
+        let base = self.base.as_ref().map(|part| (part.plan, steps(part)));
+        let crises = self.crises.iter();
+        let crises = crises.map(|(crisis, part)| (*crisis, part.plan, steps(part)));
+        (base, crises.collect())
+    }
+
+    /// The same course again.
+    pub(crate) fn restore(base: Option<KeptPart>, crises: Vec<KeptCrisisPart>) -> Self {
+        let part = |plan, steps: Vec<StepIndex>| Part {
+            plan,
+            steps: steps.into_iter().fold(StepSet::default(), StepSet::with),
+        };
+        let crises = crises.into_iter();
+        Self {
+            base: base.map(|(plan, steps)| part(plan, steps)),
+            crises: crises
+                .map(|(crisis, plan, steps)| (crisis, part(plan, steps)))
+                .collect(),
+        }
     }
 
     /// The same with exactly these crises on.

@@ -31,7 +31,6 @@ pub(crate) struct SiteNow {
 /// A crisis plan that is on at some sites, as somebody ordered it. A site is in one order of a plan: the
 /// latest that named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ActiveCrisis {
     /// The plan.
     pub crisis: CrisisId,
@@ -89,7 +88,28 @@ impl CrisisOrders {
     }
 }
 
+impl SiteNow {
+    pub(crate) const fn stated(&self) -> Option<SiteState> {
+        self.stated
+    }
+}
+
 impl Acd {
+    /// An order of before goes on.
+    pub(crate) fn restore_crisis(&mut self, order: ActiveCrisis) {
+        let until = order.until;
+        let active = self.crises.add(order);
+        if let Some(at) = until {
+            self.deadlines.insert((at, Deadline::Crisis(active)));
+        }
+    }
+
+    /// What is on at a site, in the order in which it was switched on there.
+    pub(crate) fn restore_crises_at(&mut self, now: Instant, site: SiteId, crises: Vec<CrisisId>) {
+        self.sites[site.index()].crises = crises;
+        self.crises_changed(now, &[site]);
+    }
+
     pub(crate) fn crisis_on(&mut self, now: Instant, order: CrisisOrder) {
         let id = order.crisis;
         let is_known = id.index() < self.directory.crises().len();

@@ -74,6 +74,7 @@ mod ids;
 mod input;
 #[cfg(debug_assertions)]
 mod invariants;
+mod kept;
 mod last_resort;
 mod matching;
 mod moving;
@@ -97,6 +98,7 @@ pub use abandoned::{Abandoned, AbandonedState};
 pub use acd::Acd;
 pub use agent::{AgentState, AgentStateKind, NotReadyReason, Want};
 pub use candidates::Candidates;
+pub use course::{KeptCrisisPart, KeptPart};
 pub use crisis::ActiveCrisis;
 pub use directory::{
     Agent, Crisis, Directory, DirectoryError, Line, PARALLEL_MAX, PlanStep, STEPS_MAX, Site,
@@ -109,6 +111,7 @@ pub use ids::{
     PauseReason, PlanId, Priority, ProfileId, SiteId, SkillId, StepIndex, StepRef,
 };
 pub use input::{CrisisOrder, Input, OfferFailure};
+pub use kept::{KeptAgent, KeptCall, KeptOffer, KeptSeeking, KeptState};
 pub use output::{Offer, Output, WithdrawReason};
 pub use requirement::{Relax, Requirement};
 pub use settings::Settings;

@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Ignored, OfferOutcome},
     ids::{AgentId, CallId, OfferId, PauseReason, StepRef},
     input::OfferFailure,
+    kept::KeptOffer,
     output::{Offer, Output, WithdrawReason},
     spec::Selection,
 };
@@ -34,6 +35,28 @@ enum SignOfLife {
 }
 
 impl LiveOffer {
+    /// What of it outlives a process.
+    pub(crate) const fn keep(&self, offer: OfferId) -> KeptOffer {
+        KeptOffer {
+            offer,
+            agent: self.agent,
+            step: self.step,
+            ring_until: self.ring_until,
+        }
+    }
+
+    /// An offer of before: its phone is asked for a sign of life once more.
+    pub(crate) const fn restore(call: CallId, kept: &KeptOffer, sign_of_life_by: Instant) -> Self {
+        Self {
+            call,
+            agent: kept.agent,
+            step: kept.step,
+            ring_until: kept.ring_until,
+            sign_of_life: SignOfLife::AwaitedUntil(sign_of_life_by),
+            idle_since: None,
+        }
+    }
+
     /// When the offer needs attention.
     pub(crate) fn deadline(&self) -> Instant {
         match self.sign_of_life {

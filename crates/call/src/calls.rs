@@ -89,7 +89,7 @@ pub struct Calls {
     /// Calls whose agent's leg belongs to another call by now: our tags on it name the first.
     pub(crate) moved_legs: BTreeMap<CallNumber, CallNumber>,
     events: VecDeque<Event>,
-    next_number: u64,
+    pub(crate) next_number: u64,
 }
 
 /// What a client transaction of ours is for.

@@ -9,6 +9,8 @@ use sip::{
 use sip_transaction::{Flow, IdSource, Locals};
 use smallvec::SmallVec;
 
+use crate::kept::KeptDialog;
+
 /// Routes that are kept without an allocation.
 type RouteSet = SmallVec<[Bytes; 2]>;
 
@@ -38,6 +40,19 @@ pub(crate) enum Peer {
     /// Behind a NAT: only where its messages come from. Its registration has shown that its Contact
     /// names an address of its own network.
     BehindNat,
+}
+
+/// More requests than go out in a dialog before what is known of it is written down again.
+const CSEQ_LEAP: u32 = 1000;
+
+impl Peer {
+    pub(crate) const fn of(is_behind_nat: bool) -> Self {
+        if is_behind_nat {
+            Self::BehindNat
+        } else {
+            Self::AtItsContact
+        }
+    }
 }
 
 /// What a request inside a dialog is, by its CSeq (RFC 3261 §12.2.2).
@@ -96,6 +111,48 @@ impl Dialog {
             flow,
             peer,
         }
+    }
+
+    /// What of it outlives a process.
+    pub(crate) fn keep(&self) -> KeptDialog {
+        KeptDialog {
+            call_id: self.call_id.clone(),
+            local_tag: self.local_tag.clone(),
+            remote_tag: self.remote_tag.clone(),
+            local: self.local.clone(),
+            remote: self.remote.clone(),
+            local_cseq: self.local_cseq,
+            remote_cseq: self.remote_cseq,
+            remote_target: self.remote_target.clone(),
+            route_set: self.route_set.to_vec(),
+            flow: self.flow,
+            is_behind_nat: self.peer == Peer::BehindNat,
+        }
+    }
+
+    /// A dialog of before. Requests of ours may have gone out after it was written down: their numbers
+    /// are left out.
+    pub(crate) fn restore(kept: KeptDialog) -> Self {
+        Self {
+            call_id: kept.call_id,
+            local_tag: kept.local_tag,
+            remote_tag: kept.remote_tag,
+            local: kept.local,
+            remote: kept.remote,
+            local_cseq: kept.local_cseq.saturating_add(CSEQ_LEAP),
+            remote_cseq: kept.remote_cseq,
+            remote_target: kept.remote_target,
+            route_set: kept.route_set.into(),
+            flow: kept.flow,
+            peer: Peer::of(kept.is_behind_nat),
+        }
+    }
+
+    /// Whether a 2xx to an INVITE of ours is the peer's of this dialog.
+    pub(crate) fn answers(&self, response: &Response) -> bool {
+        response.to_tag() == Some(&*self.remote_tag)
+            && response.from_tag() == Some(&*self.local_tag)
+            && *response.call_id() == *self.call_id
     }
 
     /// Whether a request belongs to this dialog: Call-ID and both tags (RFC 3261 §12.2.2).

@@ -50,6 +50,11 @@ impl CallId {
         Self(Arc::from(ids.token()))
     }
 
+    /// The call of this id, which was written down.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

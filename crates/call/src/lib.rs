@@ -35,9 +35,11 @@ mod ids;
 mod inviting;
 mod joining;
 mod keeping;
+mod kept;
 mod leg;
 mod relaying;
 mod reliable;
+mod restoring;
 mod ringing;
 mod session;
 mod takeover;
@@ -50,4 +52,8 @@ pub use calls::{CallView, Calls, Settings, StageView};
 pub use event::{AgentFailure, EndCause, Event, Routed};
 pub use ids::{AttemptId, CallId, CallNumber};
 pub use inviting::{Identity, Outside};
+pub use kept::{
+    Kept, KeptAttempt, KeptConnected, KeptDialog, KeptEnding, KeptLeg, KeptRefresh, KeptStage,
+    KeptUnacked, KeptWaiting,
+};
 pub use ringing::{ALLOW, SUPPORTED};

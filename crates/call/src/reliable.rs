@@ -21,6 +21,9 @@ use crate::{
 /// The option tag of RFC 3262.
 pub(crate) const OPTION_100REL: &str = "100rel";
 
+/// More provisional responses than are said to one caller.
+const RSEQ_LEAP: u32 = 10_000;
+
 /// What a waiting caller has to confirm.
 #[derive(Debug)]
 pub(crate) enum Reliable {
@@ -58,6 +61,15 @@ impl Reliable {
             open: None,
             after: None,
         }))
+    }
+
+    /// For a caller of before, to whom nobody knows how many were said: the numbers go on well beyond.
+    pub(crate) fn of_before(invite: &Request) -> Self {
+        let mut reliable = Self::of(invite);
+        if let Self::Yes(confirmations) = &mut reliable {
+            confirmations.next += RSEQ_LEAP;
+        }
+        reliable
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {

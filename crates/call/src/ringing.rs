@@ -454,7 +454,7 @@ impl Calls {
     }
 
     /// The phones that are being rung for a call; `None` when none may be rung.
-    fn ringing_mut(&mut self, call: CallNumber) -> Option<&mut Attempts> {
+    pub(crate) fn ringing_mut(&mut self, call: CallNumber) -> Option<&mut Attempts> {
         self.table.get_mut(&call)?.ringing_mut()
     }
 

@@ -10,6 +10,8 @@ use sip::{
 };
 use sip_transaction::ClientTx;
 
+use crate::kept::KeptRefresh;
+
 /// The option tag of RFC 4028.
 pub(crate) const OPTION_TIMER: &str = "timer";
 
@@ -122,6 +124,35 @@ impl Session {
             }
         };
         Self { interval, keeper }
+    }
+
+    /// For a side of before, whose session goes on; it is soon asked whether it is there.
+    pub(crate) const fn of_before(interval: Duration, by: AskBy, ask_at: Instant) -> Self {
+        Self {
+            interval,
+            keeper: Keeper::Us {
+                by,
+                due_at: ask_at,
+                asked: None,
+            },
+        }
+    }
+
+    /// What of it outlives a process.
+    pub(crate) const fn keep(&self) -> (Duration, KeptRefresh) {
+        let refresh = match self.keeper {
+            Keeper::Us {
+                by: AskBy::Update, ..
+            } => KeptRefresh::Update,
+            Keeper::Us {
+                by: AskBy::Invite, ..
+            } => KeptRefresh::Invite,
+            Keeper::Us {
+                by: AskBy::Options, ..
+            }
+            | Keeper::Peer { .. } => KeptRefresh::Asked,
+        };
+        (self.interval, refresh)
     }
 
     /// The side sent a re-INVITE or UPDATE: it lives, and may have agreed something new.

@@ -11,9 +11,12 @@ use sip::{Method, Response};
 use sip_transaction::TransactionLayer;
 
 use crate::{
+    call::Stage,
     calls::{Calls, SentAck, SentInvite},
     dialog::Dialog,
     event::Event,
+    ids::CallNumber,
+    leg::Side,
 };
 
 /// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,
@@ -76,7 +79,7 @@ impl Calls {
             return false;
         }
         let Some(sent) = self.unanswered.invites.get_mut(response.call_id()) else {
-            return false;
+            return self.ack_answer_of_before(layer, response);
         };
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
@@ -101,6 +104,26 @@ impl Calls {
         let (call, attempt) = (sent.call, sent.attempt);
         self.bye(now, layer, &mut dialog, None);
         self.emit(Event::LateAnswer { call, attempt });
+        true
+    }
+
+    /// The agent's phone repeats the 2xx by which a call of before came about: our ACK of then is lost. An
+    /// ACK without a body does, since our INVITE had the offer. Whether it was so.
+    fn ack_answer_of_before(&mut self, layer: &mut TransactionLayer, response: &Response) -> bool {
+        let number = response.from_tag().and_then(CallNumber::of_tag);
+        let call = number.and_then(|number| self.table.get(&number));
+        let Some(Stage::Connected(connected)) = call.map(|call| &call.stage) else {
+            return false;
+        };
+        let Some(leg) = connected.leg(Side::Agent) else {
+            return false;
+        };
+        if !leg.dialog.answers(response) || leg.owed_ack.is_some() {
+            return false;
+        }
+        let cseq = response.cseq_number();
+        let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
+        layer.send(&ack.finish(), flow);
         true
     }
 }

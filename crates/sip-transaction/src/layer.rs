@@ -174,7 +174,9 @@ impl TransactionLayer {
             return None;
         }
         let merged = self.matcher.merged(&invite);
-        let tx = self.servers.insert(Server::new(invite, fingerprint, merged, flow));
+        let tx = self
+            .servers
+            .insert(Server::new(invite, fingerprint, merged, flow));
         self.server_index.insert(fingerprint, tx);
         if let Some(key) = merged {
             self.merged_index.insert(key, tx);

@@ -3,7 +3,9 @@
 mod countries;
 mod days;
 
-use acd::{CallPhase, Condition, CrisisOrder, Input};
+use std::time::Duration;
+
+use acd::{Acd, CallPhase, Condition, CrisisOrder, Input, KeptState, Output, Settings};
 use proptest::prelude::*;
 
 use self::{
@@ -133,5 +135,52 @@ proptest! {
         });
         prop_assume!(desk.offers() == offers);
         prop_assert_eq!(standing(&desk), before);
+    }
+
+    /// A distributor that begins with what another has kept stands where that one stood: every call at its
+    /// place, with its steps and its offers, every agent in the same state.
+    #[test]
+    fn what_is_kept_is_all_that_there_was(
+        country in country(SMALL),
+        deeds in prop::collection::vec(deed(), 0..90),
+    ) {
+        // Nobody waits for one agent alone: that is not kept, and is over in seconds.
+        let mut country = without_estimates(country);
+        for line in &mut country.lines {
+            line.preferred = Duration::ZERO;
+        }
+        let desk = play(&country, &deeds);
+        let directory = desk.acd.directory();
+        let kept = KeptState {
+            agents: directory.agents().map(|id| (id, desk.acd.kept_agent(id))).collect(),
+            calls: desk.acd.calls().map(|id| (id, desk.acd.kept_call(id).unwrap())).collect(),
+            stated: directory
+                .sites()
+                .filter_map(|site| Some((site, desk.acd.stated(site)?)))
+                .collect(),
+            crises: desk.acd.active_crises().cloned().collect(),
+            crises_at: directory
+                .sites()
+                .map(|site| (site, desk.acd.crises_at(site).to_vec()))
+                .collect(),
+        };
+        let mut after = Acd::new(desk.now(), country.directory(), Settings::default());
+        after.restore(desk.now(), kept);
+        let standing = |acd: &Acd| -> Vec<_> {
+            let calls = acd.calls().map(|id| {
+                let mut call = acd.call(id).unwrap();
+                // Somebody outside who was being rung is rung no more.
+                call.diverted_by = None;
+                (id, acd.place(id), call)
+            });
+            calls.collect()
+        };
+        prop_assert_eq!(standing(&after), standing(&desk.acd));
+        for agent in directory.agents() {
+            prop_assert_eq!(after.agent_state(agent).kind(), desk.acd.agent_state(agent).kind());
+            prop_assert_eq!(after.agent_wants(agent), desk.acd.agent_wants(agent));
+        }
+        let told = std::iter::from_fn(|| after.poll_output());
+        prop_assert_eq!(told.filter(|one| matches!(one, Output::Offer(_))).count(), 0);
     }
 }

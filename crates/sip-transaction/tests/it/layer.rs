@@ -616,7 +616,10 @@ fn an_invite_of_before_is_taken_up_again() {
     assert_eq!(bench.events().len(), 0, "its user is told nothing");
     bench.respond(tx, StatusCode::RINGING);
     bench.receive_again(invite.clone());
-    assert_eq!(bench.sent(MessageKind::Response(StatusCode::RINGING)).len(), 2);
+    assert_eq!(
+        bench.sent(MessageKind::Response(StatusCode::RINGING)).len(),
+        2
+    );
     bench.respond(tx, StatusCode::OK);
     assert_eq!(bench.sent(MessageKind::Response(StatusCode::OK)).len(), 1);
     bench.run_for(Duration::from_secs(60));
