@@ -13,7 +13,7 @@ use crate::{
     carry,
     dialog::Dialog,
     ids::CallNumber,
-    leg::{OwedAck, Side, Unacked},
+    leg::{AnsweredBy, OwedAck, Side, Unacked},
     transfer::Transfer,
 };
 
@@ -101,7 +101,7 @@ impl Calls {
         };
         leg.unacked = Some(Unacked {
             ok,
-            tx,
+            by: AnsweredBy::Transaction(tx),
             cseq,
             interval: t1,
             resend_at: now + t1,

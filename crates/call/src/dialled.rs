@@ -13,7 +13,7 @@ use crate::{
     dialog::Dialog,
     event::Event,
     ids::{CallId, CallNumber},
-    leg::{Side, Unacked},
+    leg::{AnsweredBy, Side, Unacked},
     ringing::ALLOW,
 };
 
@@ -45,7 +45,7 @@ impl Calls {
         let t1 = self.settings.t1;
         let unacked = Unacked {
             ok,
-            tx,
+            by: AnsweredBy::Transaction(tx),
             cseq: invite.cseq_number(),
             interval: t1,
             resend_at: now + t1,

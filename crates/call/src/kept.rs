@@ -20,6 +20,9 @@ pub struct Kept {
     pub stage: KeptStage,
     /// Calls whose agent's leg is this one's by now: our tags on it name them.
     pub legs_of: Vec<CallNumber>,
+    /// INVITEs inside the call that are open, and where they came from: they are answered 491 when the call
+    /// is taken up, so that their senders ask again. Nobody repeats what has been answered 100.
+    pub asked: Vec<(Bytes, Flow)>,
 }
 
 /// Where a call stands.
@@ -65,6 +68,25 @@ pub struct KeptAttempt {
     pub rings_until: Option<Instant>,
 }
 
+/// A phone that was given up, and may still be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptUnanswered {
+    /// For which call it rang.
+    pub call: CallNumber,
+    /// Which attempt of the owner's it was.
+    pub attempt: AttemptId,
+    /// The Call-ID of our INVITE.
+    pub call_id: Bytes,
+    /// Its From-tag.
+    pub local_tag: Bytes,
+    /// Its Request-URI.
+    pub uri: Bytes,
+    /// Where it went.
+    pub flow: Flow,
+    /// Whether the phone is behind a NAT.
+    pub is_behind_nat: bool,
+}
+
 /// A call whose caller has been answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptConnected {
@@ -74,12 +96,25 @@ pub struct KeptConnected {
     pub caller: KeptLeg,
     /// Who is with the caller; `None` while the caller waits alone for somebody else.
     pub agent: Option<KeptLeg>,
-    /// Phones that ring for a caller who waits alone.
+    /// That the call is on its way to somebody else.
+    pub onward: Option<KeptOnward>,
+    /// When the call ends at the latest.
+    pub ends_at: Instant,
+}
+
+/// A call on its way from an agent to somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptOnward {
+    /// Replaces and Referred-By for whoever is rung.
+    pub headers: [Option<Bytes>; 2],
+    /// The CSeq number of the REFER about whose course the agent's phone is told.
+    pub refer: Option<u32>,
+    /// Phones that ring.
     pub ringing: Vec<KeptAttempt>,
     /// Whoever had answered and was not with the caller yet: hung up when the call is taken up.
     pub target: Option<KeptLeg>,
-    /// When the call ends at the latest.
-    pub ends_at: Instant,
+    /// When it ends at the latest.
+    pub gives_up_at: Instant,
 }
 
 /// One side's dialog.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sip::{HeaderName, Message, Request};
-use sip_transaction::ServerTx;
+use sip_transaction::{Flow, ServerTx, TransactionLayer};
 
 use crate::{dialog::Dialog, session::Session};
 
@@ -100,11 +100,30 @@ impl Leg {
 #[derive(Debug)]
 pub(crate) struct Unacked {
     pub(crate) ok: Message,
-    pub(crate) tx: ServerTx,
+    pub(crate) by: AnsweredBy,
     pub(crate) cseq: u32,
     pub(crate) interval: Duration,
     pub(crate) resend_at: Instant,
     pub(crate) give_up_at: Instant,
+}
+
+/// By what a 2xx of ours is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnsweredBy {
+    /// The transaction of the INVITE.
+    Transaction(ServerTx),
+    /// Nothing: the transaction was that of a process before this one. It goes where the dialog's messages
+    /// come from.
+    Flow(Flow),
+}
+
+impl AnsweredBy {
+    pub(crate) fn send(self, now: Instant, layer: &mut TransactionLayer, ok: &Message) {
+        match self {
+            Self::Transaction(tx) => layer.respond(now, tx, ok.clone()),
+            Self::Flow(flow) => layer.send(ok, flow),
+        }
+    }
 }
 
 impl Unacked {

@@ -53,7 +53,7 @@ pub use event::{AgentFailure, EndCause, Event, Routed};
 pub use ids::{AttemptId, CallId, CallNumber};
 pub use inviting::{Identity, Outside};
 pub use kept::{
-    Kept, KeptAttempt, KeptConnected, KeptDialog, KeptEnding, KeptLeg, KeptRefresh, KeptStage,
-    KeptUnacked, KeptWaiting,
+    Kept, KeptAttempt, KeptConnected, KeptDialog, KeptEnding, KeptLeg, KeptOnward, KeptRefresh,
+    KeptStage, KeptUnacked, KeptUnanswered, KeptWaiting,
 };
 pub use ringing::{ALLOW, SUPPORTED};

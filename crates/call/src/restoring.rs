@@ -4,26 +4,27 @@
 //! sent the very same INVITE, which it takes for a repetition; if it has answered meanwhile, it answers
 //! again. Whoever talks goes on talking; both sides are soon asked whether they are there.
 
-use std::time::{Duration, Instant};
+mod parts;
+
+use std::time::Instant;
 
 use bytes::Bytes;
-use sip::{Limits, Message, Request};
-use sip_transaction::{ClientTx, Flow, ServerTx, TransactionLayer};
+use sip::{Limits, Message, Request, StatusCode};
+use sip_transaction::{ClientTx, Flow, Refused, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
     attempts::{Attempt, Attempts, Rang},
     call::{Announced, Call, Company, Connected, Ending, EndingLeg, Stage, Waiting},
     calls::{Calls, ClientUse, SentInvite},
-    dialog::{Dialog, Peer},
+    dialog::Peer,
     ids::{CallId, CallNumber},
     kept::{
-        Kept, KeptAttempt, KeptConnected, KeptEnding, KeptLeg, KeptRefresh, KeptStage, KeptUnacked,
+        Kept, KeptAttempt, KeptConnected, KeptOnward, KeptStage, KeptUnacked, KeptUnanswered,
         KeptWaiting,
     },
-    leg::{Leg, OwedAck, Side, Unacked},
+    leg::{AnsweredBy, Leg, Side, Unacked},
     reliable::Reliable,
-    session::{AskBy, Session},
     transfer::Transfer,
 };
 
@@ -52,40 +53,137 @@ impl Calls {
                 }
             },
             legs_of: legs_of.map(|(&from, _)| from).collect(),
+            asked: call
+                .relays
+                .iter()
+                .filter(|relay| relay.what.is_invite())
+                .filter_map(|relay| {
+                    let invite = layer.server_request(relay.server)?;
+                    Some((invite.bytes().clone(), layer.server_flow(relay.server)?))
+                })
+                .collect(),
         })
     }
 
     fn keep_connected(&self, layer: &TransactionLayer, connected: &Connected) -> KeptConnected {
-        let transfer = connected.transfer();
-        let waits_alone = transfer.filter(|transfer| transfer.transferor.is_none());
         KeptConnected {
             invite: connected.invite.bytes().clone(),
             caller: connected.caller.keep(),
             agent: connected.leg(Side::Agent).map(Leg::keep),
-            ringing: waits_alone.map_or_else(Vec::new, |transfer| {
-                self.keep_attempts(layer, &transfer.ringing)
+            onward: connected.transfer().map(|transfer| KeptOnward {
+                headers: transfer.kept_headers(),
+                refer: transfer.refer(),
+                ringing: self.keep_attempts(layer, &transfer.ringing),
+                target: connected.leg(Side::Target).map(Leg::keep),
+                gives_up_at: transfer.gives_up_at,
             }),
-            target: connected.leg(Side::Target).map(Leg::keep),
             ends_at: connected.ends_at,
         }
     }
 
     fn keep_attempts(&self, layer: &TransactionLayer, ringing: &Attempts) -> Vec<KeptAttempt> {
         let keep = |attempt: &Attempt| {
-            let (invite, flow) = layer.open_invite(attempt.tx)?;
-            let Some(ClientUse::Invite(sent)) = self.client_uses.get(attempt.tx) else {
-                return None;
-            };
+            let kept = self.keep_invite(layer, attempt.tx)?;
             Some(KeptAttempt {
-                id: attempt.id,
-                invite: invite.bytes().clone(),
-                flow,
-                is_behind_nat: sent.peer == Peer::BehindNat,
                 rang: attempt.rang == Rang::Yes,
                 rings_until: attempt.rings_until,
+                ..kept
             })
         };
         ringing.iter().filter_map(keep).collect()
+    }
+
+    /// An INVITE of ours to a phone that has not answered.
+    fn keep_invite(&self, layer: &TransactionLayer, tx: ClientTx) -> Option<KeptAttempt> {
+        let (invite, flow) = layer.open_invite(tx)?;
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
+            return None;
+        };
+        Some(KeptAttempt {
+            id: sent.attempt,
+            invite: invite.bytes().clone(),
+            flow,
+            is_behind_nat: sent.peer == Peer::BehindNat,
+            rang: false,
+            rings_until: None,
+        })
+    }
+
+    /// Phones that were to stop ringing and have not said that they did: each may still be answered. For
+    /// which call, and the INVITE.
+    pub fn kept_withdrawn(&self, layer: &TransactionLayer) -> Vec<(CallNumber, KeptAttempt)> {
+        let uses = self.client_uses.iter();
+        let withdrawn = uses.filter_map(|(tx, used)| {
+            let ClientUse::Invite(sent) = used else {
+                return None;
+            };
+            let call = self.table.get(&sent.call);
+            let rings = call.and_then(Call::ringing);
+            let is_rung = rings.is_some_and(|rings| rings.iter().any(|one| one.tx == tx));
+            let kept = self.keep_invite(layer, tx).filter(|_| !is_rung)?;
+            Some((sent.call, kept))
+        });
+        withdrawn.collect()
+    }
+
+    /// A phone that was to stop ringing is told so again: the same INVITE, and a CANCEL as soon as it has
+    /// said anything. One that is answered all the same is hung up.
+    pub fn restore_withdrawn(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        kept: &KeptAttempt,
+    ) {
+        let Some((invite, sent)) = sent_again(call, kept) else {
+            return;
+        };
+        if let Ok(tx) = layer.request(now, invite, kept.flow) {
+            self.client_uses
+                .insert(tx, ClientUse::Invite(Box::new(sent)));
+            layer.cancel(now, tx, None);
+        }
+    }
+
+    /// Says goodbye again to somebody who may not have heard it.
+    pub fn restore_bye(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        bye: &Bytes,
+        flow: Flow,
+    ) {
+        if let Some(tx) = parse(bye).and_then(|bye| layer.request(now, bye, flow).ok()) {
+            self.client_uses.insert(tx, ClientUse::Unwatched);
+        }
+    }
+
+    /// Goes on refusing an INVITE whose sender may not have heard that.
+    pub fn restore_refused(&self, now: Instant, layer: &mut TransactionLayer, kept: &Refused) {
+        if let (Some(invite), Some(answer)) = (parse(&kept.invite), message(&kept.answer)) {
+            layer.resume_refused(now, invite, kept.flow, answer);
+        }
+    }
+
+    /// Phones that were given up, and may still be answered.
+    pub fn kept_unanswered(&self) -> Vec<KeptUnanswered> {
+        self.unanswered.keep().collect()
+    }
+
+    /// Phones that were given up are known again.
+    pub fn restore_unanswered(&mut self, now: Instant, kept: KeptUnanswered) {
+        let sent = SentInvite {
+            call: kept.call,
+            attempt: kept.attempt,
+            call_id: kept.call_id,
+            local_tag: kept.local_tag,
+            uri: kept.uri,
+            flow: kept.flow,
+            peer: Peer::of(kept.is_behind_nat),
+            early: SmallVec::new(),
+            acks: SmallVec::new(),
+        };
+        self.unanswered.remember(now, sent);
     }
 
     /// Takes up a call of before. Who talks is asked at `ask_at` whether they are there. Whether the call is
@@ -102,6 +200,7 @@ impl Calls {
             id,
             stage,
             legs_of,
+            asked,
         } = kept;
         self.next_number = self.next_number.max(number.value() + 1);
         let (stage, ringing) = match stage {
@@ -111,7 +210,8 @@ impl Calls {
                 (waiting.map(|one| Stage::Waiting(Box::new(one))), ringing)
             }
             KeptStage::Connected(connected) => {
-                let ringing = connected.ringing.clone();
+                let onward = connected.onward.as_ref();
+                let ringing = onward.map_or_else(Vec::new, |onward| onward.ringing.clone());
                 let connected = self.restore_connected(now, layer, *connected, ask_at);
                 (
                     connected.map(|one| Stage::Connected(Box::new(one))),
@@ -121,7 +221,8 @@ impl Calls {
             KeptStage::Ending(legs) => {
                 let gives_up_at = now + self.settings.ack_max();
                 let legs = legs.into_iter();
-                let legs = legs.filter_map(|leg| EndingLeg::restore(leg, gives_up_at));
+                let t1 = self.settings.t1;
+                let legs = legs.filter_map(|leg| EndingLeg::restore(leg, now, gives_up_at, t1));
                 let legs: SmallVec<_> = legs.collect();
                 let is_left = !legs.is_empty();
                 let ending = is_left.then(|| Stage::Ending(Box::new(Ending { legs })));
@@ -139,6 +240,11 @@ impl Calls {
             .extend(legs_of.into_iter().map(|from| (from, number)));
         for attempt in ringing {
             self.ring_again(now, layer, number, &attempt);
+        }
+        for (invite, flow) in asked {
+            if let Some(tx) = parse(&invite).and_then(|invite| layer.resume_invite(invite, flow)) {
+                self.answer(now, layer, tx, StatusCode::REQUEST_PENDING);
+            }
         }
         self.rearm(number);
         true
@@ -180,25 +286,41 @@ impl Calls {
         caller.unacked = unacked.and_then(|unacked| {
             self.restore_unacked(now, layer, &invite, caller.dialog.flow(), &unacked)
         });
-        if let Some(target) = kept.target {
-            let (_, mut target) = Leg::restore(target, ask_at);
-            self.bye(now, layer, &mut target.dialog, None);
-        }
-        let agent = kept.agent.map(|leg| Leg::restore(leg, ask_at).1);
-        let gives_up_at = now + self.settings.wait_max;
+        let agent = kept.agent.map(|leg| {
+            let (unacked, mut agent) = Leg::restore(leg, ask_at);
+            agent.unacked = unacked.and_then(|kept| {
+                let gives_up_at = now + self.settings.ack_max();
+                Unacked::restore(
+                    &kept,
+                    agent.dialog.flow(),
+                    now,
+                    gives_up_at,
+                    self.settings.t1,
+                )
+            });
+            agent
+        });
+        let company = match (kept.onward, agent) {
+            (Some(mut onward), agent) => {
+                if let Some(target) = onward.target.take() {
+                    let (_, mut target) = Leg::restore(target, ask_at);
+                    self.bye(now, layer, &mut target.dialog, None);
+                }
+                Company::Transfer(Box::new(Transfer::restore(onward, agent)))
+            }
+            (None, Some(agent)) => Company::Agent(agent),
+            (None, None) => return None,
+        };
         Some(Connected {
             invite,
             caller,
-            company: match agent {
-                Some(leg) => Company::Agent(leg),
-                None => Company::Transfer(Box::new(Transfer::without_agent(gives_up_at))),
-            },
+            company,
             ends_at: kept.ends_at,
         })
     }
 
-    /// The 200 to the INVITE that opened the call is sent again at once. That to a later one is not: its
-    /// transaction is gone, and a peer that misses it repeats its INVITE.
+    /// A 2xx that is not acknowledged is sent again at once. The transaction of the INVITE that opened the
+    /// call is taken up, so that a repetition of it is known.
     fn restore_unacked(
         &mut self,
         now: Instant,
@@ -207,19 +329,16 @@ impl Calls {
         flow: Flow,
         kept: &KeptUnacked,
     ) -> Option<Unacked> {
-        let ok = message(&kept.ok)?;
-        if invite.cseq_number() != kept.cseq {
-            return None;
+        let gives_up_at = now + self.settings.ack_max();
+        let is_first = invite.cseq_number() == kept.cseq;
+        let mut unacked = Unacked::restore(kept, flow, now, gives_up_at, self.settings.t1)?;
+        if let Some(tx) = is_first
+            .then(|| layer.resume_invite(invite.clone(), flow))
+            .flatten()
+        {
+            unacked.by = AnsweredBy::Transaction(tx);
         }
-        let tx = layer.resume_invite(invite.clone(), flow)?;
-        Some(Unacked {
-            ok,
-            tx,
-            cseq: kept.cseq,
-            interval: self.settings.t1,
-            resend_at: now,
-            give_up_at: now + self.settings.ack_max(),
-        })
+        Some(unacked)
     }
 
     /// Sends a phone the INVITE that it has, or should have.
@@ -230,25 +349,11 @@ impl Calls {
         call: CallNumber,
         kept: &KeptAttempt,
     ) {
-        let Some(invite) = parse(&kept.invite) else {
+        let Some((invite, sent)) = sent_again(call, kept) else {
             return;
         };
-        let call_id = Bytes::copy_from_slice(invite.call_id());
-        let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
-        let uri = Bytes::copy_from_slice(invite.request_uri_bytes().unwrap_or_default());
         let Ok(tx) = layer.request(now, invite, kept.flow) else {
             return;
-        };
-        let sent = SentInvite {
-            call,
-            attempt: kept.id,
-            call_id,
-            local_tag,
-            uri,
-            flow: kept.flow,
-            peer: Peer::of(kept.is_behind_nat),
-            early: SmallVec::new(),
-            acks: SmallVec::new(),
         };
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
@@ -264,82 +369,21 @@ impl Calls {
     }
 }
 
-impl EndingLeg {
-    fn keep(&self) -> KeptEnding {
-        KeptEnding {
-            is_caller: self.side == Side::Caller,
-            dialog: self.dialog.keep(),
-            unacked: self.unacked.keep(),
-        }
-    }
-
-    /// The ACK may still come; when it does not, BYE goes out all the same. The 2xx is not sent again:
-    /// its transaction is gone.
-    fn restore(kept: KeptEnding, gives_up_at: Instant) -> Option<Self> {
-        Some(Self {
-            side: match kept.is_caller {
-                true => Side::Caller,
-                false => Side::Agent,
-            },
-            dialog: Dialog::restore(kept.dialog),
-            unacked: Unacked {
-                ok: message(&kept.unacked.ok)?,
-                tx: ServerTx::default(),
-                cseq: kept.unacked.cseq,
-                interval: Duration::ZERO,
-                resend_at: gives_up_at,
-                give_up_at: gives_up_at,
-            },
-            reason: None,
-            is_code: false,
-        })
-    }
-}
-
-impl Leg {
-    fn keep(&self) -> KeptLeg {
-        KeptLeg {
-            dialog: self.dialog.keep(),
-            session: self.session.keep(),
-            description: self
-                .description
-                .as_ref()
-                .map(|message| message.bytes().clone()),
-            unacked: self.unacked.as_ref().map(Unacked::keep),
-            owed_ack: self.owed_ack.as_ref().map(|owed| owed.cseq),
-        }
-    }
-
-    fn restore(kept: KeptLeg, ask_at: Instant) -> (Option<KeptUnacked>, Self) {
-        let remote_tag = kept.dialog.remote_tag.clone();
-        let (interval, refresh) = kept.session;
-        let by = match refresh {
-            KeptRefresh::Asked => AskBy::Options,
-            KeptRefresh::Update => AskBy::Update,
-            KeptRefresh::Invite => AskBy::Invite,
-        };
-        let mut leg = Self::new(
-            Dialog::restore(kept.dialog),
-            Session::of_before(interval, by, ask_at),
-        );
-        leg.description = kept.description.as_ref().and_then(message);
-        // The transaction is gone: nobody but its ACK is waited for.
-        leg.owed_ack = kept.owed_ack.map(|cseq| OwedAck {
-            cseq,
-            tx: ClientTx::default(),
-            remote_tag,
-        });
-        (kept.unacked, leg)
-    }
-}
-
-impl Unacked {
-    fn keep(&self) -> KeptUnacked {
-        KeptUnacked {
-            ok: self.ok.bytes().clone(),
-            cseq: self.cseq,
-        }
-    }
+/// An INVITE of ours to a phone, and what is known of it.
+fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvite)> {
+    let invite = parse(&kept.invite)?;
+    let sent = SentInvite {
+        call,
+        attempt: kept.id,
+        call_id: Bytes::copy_from_slice(invite.call_id()),
+        local_tag: Bytes::copy_from_slice(invite.from_tag().unwrap_or_default()),
+        uri: Bytes::copy_from_slice(invite.request_uri_bytes().unwrap_or_default()),
+        flow: kept.flow,
+        peer: Peer::of(kept.is_behind_nat),
+        early: SmallVec::new(),
+        acks: SmallVec::new(),
+    };
+    Some((invite, sent))
 }
 
 fn parse(bytes: &Bytes) -> Option<Request> {

@@ -16,7 +16,7 @@ use crate::{
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
     inviting::{Outside, Whom},
-    leg::{Leg, OwedAck, Unacked},
+    leg::{AnsweredBy, Leg, OwedAck, Unacked},
     reliable::OPTION_100REL,
     session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
@@ -383,7 +383,7 @@ impl Calls {
         layer.respond(now, server, ok.clone());
         let unacked = Unacked {
             ok,
-            tx: server,
+            by: AnsweredBy::Transaction(server),
             cseq,
             interval: self.settings.t1,
             resend_at: now + self.settings.t1,

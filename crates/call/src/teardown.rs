@@ -350,7 +350,7 @@ impl Unacked {
             return Acknowledged::Never;
         }
         while self.resend_at <= now {
-            layer.respond(now, self.tx, self.ok.clone());
+            self.by.send(now, layer, &self.ok);
             self.interval = (2 * self.interval).min(t2);
             self.resend_at += self.interval;
         }

@@ -18,6 +18,7 @@ use crate::{
     event::{EndCause, Event},
     ids::{AttemptId, CallNumber},
     joining::Joining,
+    kept::KeptOnward,
     leg::{Leg, Side},
     ringing::ALLOW,
 };
@@ -105,6 +106,36 @@ impl Transfer {
             ringing: Attempts::default(),
             joining: None,
             gives_up_at,
+        }
+    }
+
+    /// What whoever is rung is told, as it is written down.
+    pub(crate) fn kept_headers(&self) -> [Option<Bytes>; 2] {
+        [self.replaces.clone(), self.referred_by.clone()]
+    }
+
+    /// The REFER whose sender is told how it goes.
+    pub(crate) fn refer(&self) -> Option<u32> {
+        match self.transferor.as_ref()?.course {
+            Course::Told { refer } => Some(refer),
+            Course::Untold => None,
+        }
+    }
+
+    /// A transfer of before. Its phones are rung again by whoever takes it up.
+    pub(crate) fn restore(kept: KeptOnward, agent: Option<Leg>) -> Self {
+        let [replaces, referred_by] = kept.headers;
+        let course = match kept.refer {
+            Some(refer) => Course::Told { refer },
+            None => Course::Untold,
+        };
+        Self {
+            transferor: agent.map(|leg| Transferor { leg, course }),
+            replaces,
+            referred_by,
+            ringing: Attempts::default(),
+            joining: None,
+            gives_up_at: kept.gives_up_at,
         }
     }
 
@@ -484,7 +515,7 @@ impl Calls {
 }
 
 impl Call {
-    /// The phones that are being rung.
+    /// The phones that are being rung; `None` when none may be rung.
     pub(crate) fn ringing(&self) -> Option<&Attempts> {
         match &self.stage {
             Stage::Waiting(waiting) => Some(&waiting.ringing),
@@ -493,7 +524,6 @@ impl Call {
         }
     }
 
-    /// The phones that are being rung; `None` when none may be rung.
     pub(crate) fn ringing_mut(&mut self) -> Option<&mut Attempts> {
         match &mut self.stage {
             Stage::Waiting(waiting) => Some(&mut waiting.ringing),

@@ -13,10 +13,11 @@ use sip_transaction::TransactionLayer;
 use crate::{
     call::Stage,
     calls::{Calls, SentAck, SentInvite},
-    dialog::Dialog,
+    dialog::{Dialog, Peer},
     event::Event,
     ids::CallNumber,
-    leg::Side,
+    kept::KeptUnanswered,
+    leg::Leg,
 };
 
 /// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,
@@ -45,6 +46,19 @@ impl Unanswered {
         self.until
             .push_back((now + RINGS_FOR, sent.call_id.clone()));
         self.invites.insert(sent.call_id.clone(), sent);
+    }
+
+    /// What of it outlives a process.
+    pub(crate) fn keep(&self) -> impl Iterator<Item = KeptUnanswered> {
+        self.invites.values().map(|sent| KeptUnanswered {
+            call: sent.call,
+            attempt: sent.attempt,
+            call_id: sent.call_id.clone(),
+            local_tag: sent.local_tag.clone(),
+            uri: sent.uri.clone(),
+            flow: sent.flow,
+            is_behind_nat: sent.peer == Peer::BehindNat,
+        })
     }
 
     pub(crate) fn forget_until(&mut self, now: Instant) {
@@ -107,20 +121,21 @@ impl Calls {
         true
     }
 
-    /// The agent's phone repeats the 2xx by which a call of before came about: our ACK of then is lost. An
-    /// ACK without a body does, since our INVITE had the offer. Whether it was so.
+    /// A side repeats its 2xx to an INVITE of ours that was sent by a process before this one: our ACK of
+    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. Whether
+    /// it was so.
     fn ack_answer_of_before(&mut self, layer: &mut TransactionLayer, response: &Response) -> bool {
         let number = response.from_tag().and_then(CallNumber::of_tag);
+        let number = number.map(|named| self.moved_legs.get(&named).copied().unwrap_or(named));
         let call = number.and_then(|number| self.table.get(&number));
         let Some(Stage::Connected(connected)) = call.map(|call| &call.stage) else {
             return false;
         };
-        let Some(leg) = connected.leg(Side::Agent) else {
+        let mut legs = connected.legs();
+        let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
+        let Some(leg) = legs.find(answers) else {
             return false;
         };
-        if !leg.dialog.answers(response) || leg.owed_ack.is_some() {
-            return false;
-        }
         let cseq = response.cseq_number();
         let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
         layer.send(&ack.finish(), flow);

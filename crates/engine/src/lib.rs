@@ -31,6 +31,7 @@ mod forwarding;
 mod gate;
 mod hidden;
 mod identity;
+mod kept;
 mod orders;
 mod outgoing;
 mod proven;
@@ -46,6 +47,7 @@ pub use config::{Authentication, Config, Importance, Listener, NumberRoute, Sett
 pub use engine::{Engine, Input, Output};
 pub use event::{BlockReason, Direction, DropReason, Event, Outcome, TransferOutcome, Transferred};
 pub use gate::Class;
+pub use kept::{KeptEntry, KeptJourney, KeptNode, KeptPlace};
 pub use orders::{Order, OrderError, Picked};
 pub use routing::{Dialled, DialledError};
 pub use view::{

@@ -168,6 +168,11 @@ impl Records {
         Some(offers.remove(index))
     }
 
+    /// Attempts of before had numbers up to this one.
+    pub(crate) fn attempts_begin_after(&mut self, attempt: AttemptId) {
+        self.attempts = self.attempts.max(attempt.0);
+    }
+
     pub(crate) fn next_attempt(&mut self) -> AttemptId {
         self.attempts += 1;
         AttemptId(self.attempts)

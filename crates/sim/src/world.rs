@@ -85,6 +85,22 @@ impl World {
         address
     }
 
+    /// Kills a node between two steps and starts another in its place, which begins with what the first has
+    /// written down. Nothing that is sent to it meanwhile arrives.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn restart(&mut self, node: SocketAddr, config: Config, down: Duration) {
+        let before = self.nodes.remove(&node).expect("the node was added");
+        let kept = before.kept();
+        drop(before);
+        self.run_for(down);
+        let mut engine = Engine::new(self.now, config);
+        engine.restore(self.now, kept);
+        self.nodes.insert(node, engine);
+        self.drain_node(node);
+    }
+
     /// Adds a peer whose phones behave so.
     pub fn add_peer(&mut self, name: &str, address: SocketAddr, manner: Manner) -> SocketAddr {
         self.ladder.name(address, name);

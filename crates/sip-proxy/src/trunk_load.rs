@@ -74,6 +74,13 @@ impl TrunkLoads {
         Ok(())
     }
 
+    /// Counts a call of a trunk that came before we did, whatever the limits.
+    pub fn resume(&mut self, trunk: TrunkId) {
+        if let Some(load) = self.loads.get_mut(trunk.index()) {
+            load.calls += 1;
+        }
+    }
+
     /// A call of a trunk is over.
     pub fn end(&mut self, trunk: TrunkId) {
         if let Some(load) = self.loads.get_mut(trunk.index()) {

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Method, OverloadControl, Request, Response, StatusCode};
 use slotmap::{KeyData, SlotMap, new_key_type};
 
@@ -49,6 +50,17 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many transactions")]
 pub struct Overloaded;
+
+/// An INVITE that has been refused, which its sender has not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The INVITE as it was received.
+    pub invite: Bytes,
+    /// Where it came from.
+    pub flow: Flow,
+    /// The answer.
+    pub answer: Bytes,
+}
 
 /// Transactions that exist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,6 +194,25 @@ impl TransactionLayer {
             self.merged_index.insert(key, tx);
         }
         Some(tx)
+    }
+
+    /// BYEs of ours that are not answered, and where they go. Whoever sends these bytes again, by whatever
+    /// layer, repeats them.
+    pub fn open_byes(&self) -> impl Iterator<Item = (Bytes, Flow)> + '_ {
+        self.clients.values().filter_map(Client::open_bye)
+    }
+
+    /// INVITEs that have been refused, and whose senders have not acknowledged that.
+    pub fn refused(&self) -> impl Iterator<Item = Refused> + '_ {
+        self.servers.values().filter_map(Server::refused)
+    }
+
+    /// Goes on refusing an INVITE that was refused before this layer came to be: the answer is sent again
+    /// until it is acknowledged (timers G and H).
+    pub fn resume_refused(&mut self, now: Instant, invite: Request, flow: Flow, answer: Message) {
+        if let Some(tx) = self.resume_invite(invite, flow) {
+            self.respond(now, tx, answer);
+        }
     }
 
     /// What clients that offer overload control are told from now on (RFC 7339).

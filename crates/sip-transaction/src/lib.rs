@@ -55,7 +55,9 @@ mod wheel;
 pub use event::{Event, Failure, Merged, Output, RefuseReason};
 pub use flow::{Attempt, Flow, ListenerId, MessageKind, Target, Transmit};
 pub use ids::IdSource;
-pub use layer::{ClientTx, Live, Overloaded, ServerTx, Settings, StreamListener, TransactionLayer};
+pub use layer::{
+    ClientTx, Live, Overloaded, Refused, ServerTx, Settings, StreamListener, TransactionLayer,
+};
 pub use locals::{Local, Locals};
 pub use timers::Timers;
 pub use wheel::{TimerId, TimerWheel};

@@ -16,7 +16,7 @@ pub(crate) const STORM: Weather = Weather {
 };
 
 /// Seeds to run: `SEED=n` runs that one alone, `SEEDS=n` the first n.
-fn seeds() -> Vec<u64> {
+pub(super) fn seeds() -> Vec<u64> {
     let number = |name| {
         std::env::var(name)
             .ok()
@@ -28,7 +28,7 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn random_plan(rng: &mut Pcg64Mcg) -> CallPlan {
+pub(super) fn random_plan(rng: &mut Pcg64Mcg) -> CallPlan {
     let line = rng.random_range(0..2);
     let mut plan = CallPlan::to(format!("sip:+3330000000{line}@192.0.2.1:5060"));
     if rng.random_bool(0.4) {
@@ -45,7 +45,7 @@ fn random_plan(rng: &mut Pcg64Mcg) -> CallPlan {
     plan.quirk(quirk)
 }
 
-fn random_manner(rng: &mut Pcg64Mcg) -> Manner {
+pub(super) fn random_manner(rng: &mut Pcg64Mcg) -> Manner {
     let wait = seconds(rng.random::<f64>() * 12.0);
     let answer = match rng.random_range(0..10) {
         0 => Answer::Busy,

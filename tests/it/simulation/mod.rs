@@ -15,6 +15,7 @@ mod refused;
 mod releases;
 mod reliable;
 mod requests;
+mod restart;
 mod service;
 mod sessions;
 mod strangers;

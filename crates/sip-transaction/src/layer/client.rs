@@ -107,6 +107,19 @@ impl Client {
         })
     }
 
+    /// A BYE that is not answered, and where it goes.
+    pub(super) fn open_bye(&self) -> Option<(Bytes, Flow)> {
+        let Machine::NonInvite { state, sent, .. } = &self.machine else {
+            return None;
+        };
+        let is_open = matches!(
+            state,
+            non_invite::State::Trying | non_invite::State::Proceeding
+        );
+        let is_bye = sent.kind == MessageKind::Request(Method::Bye.label());
+        (is_open && is_bye).then(|| (sent.bytes.clone(), self.flow))
+    }
+
     pub(super) const fn armed(&mut self) -> &mut Armed {
         &mut self.armed
     }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use sip::{HeaderName, Host, Limits, Message, Method, NameAddr, Request, Rport, StatusCode};
 
-use super::{Armed, Due, ServerTx, TransactionLayer};
+use super::{Armed, Due, Refused, ServerTx, TransactionLayer};
 use crate::{
     event::{Event, Failure},
     flow::{Attempt, Flow, Kept, MessageKind},
@@ -28,6 +28,9 @@ pub(super) struct Server {
     machine: Machine,
     /// The request, until it is answered finally.
     request: Option<Box<Request>>,
+    /// An INVITE that has been refused, until that is acknowledged: whoever takes this up later knows it
+    /// by that.
+    refused: Option<Box<Request>>,
     last: Option<Kept>,
     interval: Duration,
     armed: Armed,
@@ -103,6 +106,7 @@ impl Server {
             route: Route::of(&request, source),
             machine,
             request: Some(Box::new(request)),
+            refused: None,
             last: None,
             interval: Duration::ZERO,
             armed: Armed::default(),
@@ -119,6 +123,15 @@ impl Server {
 
     pub(super) fn request(&self) -> Option<&Request> {
         self.request.as_deref()
+    }
+
+    /// The INVITE that has been refused, where from, and the answer, until it is acknowledged.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        Some(Refused {
+            invite: self.refused.as_ref()?.bytes().clone(),
+            flow: self.source,
+            answer: self.last.as_ref()?.bytes.clone(),
+        })
     }
 
     /// The tag that our answers so far have in To.
@@ -352,12 +365,16 @@ impl TransactionLayer {
 
     fn release(&mut self, tx: ServerTx) {
         if let Some(server) = self.servers.get_mut(tx) {
-            server.request = None;
+            let request = server.request.take();
+            if let Machine::Invite(invite::State::Completed) = server.machine {
+                server.refused = request;
+            }
         }
     }
 
     fn stop_server(&mut self, tx: ServerTx) {
         if let Some(server) = self.servers.get_mut(tx) {
+            server.refused = None;
             let armed = std::mem::take(&mut server.armed);
             self.disarm(armed);
         }

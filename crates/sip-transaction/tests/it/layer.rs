@@ -615,7 +615,7 @@ fn an_invite_of_before_is_taken_up_again() {
     assert_eq!(bench.resume(invite.clone()), None, "once");
     assert_eq!(bench.events().len(), 0, "its user is told nothing");
     bench.respond(tx, StatusCode::RINGING);
-    bench.receive_again(invite.clone());
+    bench.receive_again(invite);
     assert_eq!(
         bench.sent(MessageKind::Response(StatusCode::RINGING)).len(),
         2

@@ -1,0 +1,207 @@
+//! A node dies between two steps, and another begins with what it had written down: who waits, who is
+//! being rung and who talks notices nothing but a moment of silence.
+
+use std::time::Duration;
+
+use engine::acd::Want;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+use sim::{Answer, CallPlan, Manner, SessionId, Weather};
+
+use super::{
+    AFTER_20_S, Bench, DIALLED, Site, configuration,
+    faults::{STORM, random_manner, random_plan, seeds},
+    seconds,
+};
+
+fn sites() -> [Site<'static>; 2] {
+    [
+        Site {
+            id: "FR670",
+            neighbours: &["FR680"],
+            reserve: 0,
+            agents: &["a-1", "a-2"],
+        },
+        Site {
+            id: "FR680",
+            neighbours: &["FR670"],
+            reserve: 1,
+            agents: &["b-1", "b-2"],
+        },
+    ]
+}
+
+impl Bench {
+    /// Kills the node and starts another with other random numbers, `down` later.
+    fn restart(&mut self, text: &str, seed: u64, down: Duration) {
+        let loaded = config::load(
+            "test.toml".as_ref(),
+            text,
+            [0, 1, 2, 3].map(|word| seed.rotate_left(word) ^ 0x9e37_79b9),
+        );
+        let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+        self.world.restart(self.node, loaded.engine, down);
+    }
+
+    fn places(&self) -> Vec<Option<usize>> {
+        let calls = self.world.node(self.node).calls(self.world.now());
+        calls.iter().map(|call| call.place).collect()
+    }
+}
+
+const ONE_SITE: [&str; 1] = ["arm-1"];
+
+fn one_site() -> (Bench, String) {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &ONE_SITE,
+    };
+    let plan = "[[overflow.step]]\nafter = \"1h\"\nraise = 1\n";
+    let text = configuration(&[site], plan);
+    (Bench::new(&text, 1, Weather::CALM), text)
+}
+
+fn call(bench: &mut Bench) -> SessionId {
+    bench.call(CallPlan::to(DIALLED).talk(seconds(20.0)))
+}
+
+#[test]
+fn callers_who_wait_keep_their_places_and_are_told_so() {
+    let (mut bench, text) = one_site();
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(1.0)).talks(seconds(15.0)),
+    );
+    for _ in 0..3 {
+        call(&mut bench);
+        bench.world.run_for(seconds(1.0));
+    }
+    assert_eq!(bench.places(), [None, Some(1), Some(2)]);
+    bench.restart(&text, 2, seconds(1.0));
+    assert_eq!(bench.places(), [None, Some(1), Some(2)]);
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"; 3]);
+}
+
+#[test]
+fn a_phone_that_rings_rings_on_and_its_answer_is_taken() {
+    let (mut bench, text) = one_site();
+    bench.manner("arm-1", Manner::answers_after(seconds(4.0)));
+    call(&mut bench);
+    bench.world.run_for(seconds(2.0));
+    assert_eq!(bench.state("arm-1"), "offered");
+    bench.restart(&text, 2, seconds(0.5));
+    assert_eq!(bench.state("arm-1"), "offered");
+    bench.world.run_for(seconds(3.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+/// She picks up while nobody is there to hear it: her phone says so again when it is asked again.
+#[test]
+fn an_answer_that_nobody_heard_is_heard_again() {
+    let (mut bench, text) = one_site();
+    bench.manner("arm-1", Manner::answers_after(seconds(2.0)));
+    call(&mut bench);
+    bench.world.run_for(seconds(1.5));
+    bench.restart(&text, 2, seconds(1.0));
+    bench.world.run_for(seconds(1.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+#[test]
+fn who_talks_talks_on_and_either_side_can_hang_up() {
+    for hangs_up in ["caller", "agent"] {
+        let (mut bench, text) = one_site();
+        let talks = if hangs_up == "agent" { 10.0 } else { 300.0 };
+        bench.manner(
+            "arm-1",
+            Manner::answers_after(seconds(1.0)).talks(seconds(talks)),
+        );
+        call(&mut bench);
+        bench.world.run_for(seconds(5.0));
+        bench.restart(&text, 2, seconds(2.0));
+        assert_eq!(bench.state("arm-1"), "talking");
+        bench.world.run_for(seconds(30.0));
+        assert_eq!(bench.state("arm-1"), "ready", "{hangs_up} has hung up");
+        bench.finish();
+        assert_eq!(bench.outcomes(), ["answered"]);
+    }
+}
+
+#[test]
+fn agents_are_what_they_were() {
+    let (mut bench, text) = one_site();
+    let agent = bench.agent("arm-1");
+    let reason = engine::acd::PauseReason::new("lunch").unwrap();
+    bench
+        .world
+        .set_agent(bench.node, agent, Want::NotReady { reason });
+    bench.restart(&text, 2, seconds(1.0));
+    assert_eq!(bench.state("arm-1"), "not-ready");
+    bench.world.set_agent(bench.node, agent, Want::Ready);
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(1.0)).talks(seconds(2.0)),
+    );
+    call(&mut bench);
+    bench.world.run_for(seconds(5.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    bench.restart(&text, 3, seconds(1.0));
+    assert_eq!(bench.state("arm-1"), "wrap-up");
+    bench.world.run_for(seconds(5.0));
+    assert_eq!(bench.state("arm-1"), "ready");
+    bench.finish();
+}
+
+/// Restarts at random moments in all weather: every call ends once, every dialog is ended, nothing is
+/// left, and nobody is in two calls.
+#[test]
+fn no_call_is_lost_when_the_node_dies_again_and_again() {
+    let text = configuration(&sites(), AFTER_20_S);
+    let agents = ["a-1", "a-2", "b-1", "b-2"];
+    for seed in seeds() {
+        let mut rng = Pcg64Mcg::seed_from_u64(seed);
+        let weather = if seed % 2 == 0 { Weather::CALM } else { STORM };
+        let mut bench = Bench::new(&text, seed, weather);
+        // Phones hang up when callers do not: a call that both sides keep up would never end.
+        for agent in agents {
+            let manner = random_manner(&mut rng);
+            bench.manner(agent, manner);
+        }
+        let mut lives = 0;
+        for _ in 0..20 {
+            for agent in agents {
+                if rng.random_bool(0.3) {
+                    let manner = random_manner(&mut rng);
+                    bench.manner(agent, manner);
+                }
+            }
+            let plan = random_plan(&mut rng);
+            bench.call(plan);
+            bench.world.run_for(seconds(rng.random::<f64>() * 5.0));
+            if rng.random_bool(0.3) {
+                lives += 1;
+                let down = seconds(rng.random::<f64>() * 1.5);
+                bench.restart(&text, seed ^ (lives << 40), down);
+            }
+        }
+        bench.world.set_weather(Weather::CALM);
+        for agent in agents {
+            bench.manner(
+                agent,
+                Manner::answers(Answer::After(seconds(1.0))).talks(seconds(5.0)),
+            );
+            let (node, agent) = (bench.node, bench.agent(agent));
+            bench.world.run_for(seconds(60.0));
+            bench.world.set_agent(node, agent, Want::Ready);
+        }
+        bench.world.run_for(seconds(2_400.0));
+        bench.finish();
+    }
+}
