@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// The crates that decide. They see neither a clock nor a socket, and build on little.
-const CORE: [&str; 6] = [
+const CORE: [&str; 7] = [
     "acd",
     "call",
     "engine",
+    "journal",
     "sip",
     "sip-proxy",
     "sip-transaction",
@@ -22,9 +23,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("sip-transaction", &["sip"]),
     ("sip-proxy", &["sip", "sip-transaction"]),
     ("call", &["sip", "sip-transaction"]),
+    ("journal", &["acd", "call"]),
     (
         "engine",
-        &["sip", "sip-transaction", "sip-proxy", "call", "acd"],
+        &[
+            "sip",
+            "sip-transaction",
+            "sip-proxy",
+            "call",
+            "acd",
+            "journal",
+        ],
     ),
     ("metrics", &["engine"]),
     (
@@ -46,14 +55,15 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 
 /// What the core may build on from outside: data structures and parsers, nothing that reads a
-/// clock, opens a socket, spawns a thread, logs, or serialises.
-const CORE_MAY_USE: [&str; 13] = [
+/// clock, opens a socket, spawns a thread or logs. What serialises is for the journal alone.
+const CORE_MAY_USE: [&str; 14] = [
     "base64",
     "bytes",
     "digest",
     "hashbrown",
     "md-5",
     "memchr",
+    "minicbor",
     "sdp-types",
     "sha2",
     "siphasher",

@@ -1,6 +1,7 @@
 //! The binary as an operator meets it: its commands, its exit codes, its signals, bad input.
 
 mod explained;
+mod hand_over;
 mod listeners;
 mod orders;
 mod raw;

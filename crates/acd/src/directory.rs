@@ -164,6 +164,11 @@ impl Directory {
         find(&self.crises, |crisis| &crisis.name, name).map(CrisisId::new)
     }
 
+    /// The overflow plan of this name.
+    pub fn plan(&self, name: &str) -> Option<PlanId> {
+        find(&self.plans, |plan| &plan.name, name).map(PlanId::new)
+    }
+
     /// All sites in the order of their ids.
     pub fn sites(&self) -> impl ExactSizeIterator<Item = SiteId> + use<> {
         (0..self.sites.len()).map(SiteId::new)

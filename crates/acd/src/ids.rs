@@ -75,6 +75,11 @@ impl CallId {
 pub struct OfferId(u64);
 
 impl OfferId {
+    /// The offer of a number that was kept as [`OfferId::value`].
+    pub const fn from_value(number: u64) -> Self {
+        Self(number)
+    }
+
     pub(crate) const fn new(number: u64) -> Self {
         Self(number)
     }
@@ -125,6 +130,11 @@ pub struct StepIndex(u8);
 impl StepIndex {
     pub(crate) fn new(index: usize) -> Self {
         Self(u8::try_from(index).expect("a plan has at most 16 steps"))
+    }
+
+    /// The step at a place that was kept as [`StepIndex::value`]; `None` beyond what a plan may have.
+    pub fn from_value(place: u8) -> Option<Self> {
+        (usize::from(place) < crate::STEPS_MAX).then_some(Self(place))
     }
 
     /// The place, from 0.

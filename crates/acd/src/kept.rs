@@ -8,7 +8,10 @@ use crate::{
     call::{Call, Diverting, Otherwise, Seeking, Told, With},
     course::{Course, KeptCrisisPart, KeptPart},
     crisis::ActiveCrisis,
-    ids::{AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, Priority, SiteId, StepRef},
+    ids::{
+        AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, PlanId, Priority, SiteId, StepIndex,
+        StepRef,
+    },
     offers::LiveOffer,
     spec::SiteState,
 };
@@ -196,7 +199,7 @@ impl Acd {
     }
 
     fn restore_call(&mut self, now: Instant, id: CallId, kept: KeptCall) {
-        let course = Course::restore(kept.plan, kept.crises);
+        let course = self.known_course(kept.plan, kept.crises);
         let class = self.class_of(kept.line, course);
         let with = kept
             .with
@@ -236,6 +239,22 @@ impl Acd {
         if is_lost || waits {
             self.queue(now, id);
         }
+    }
+
+    /// Steps that a plan does not have any more are not in effect.
+    fn known_course(&self, plan: Option<KeptPart>, crises: Vec<KeptCrisisPart>) -> Course {
+        let known = |plan: PlanId, steps: Vec<StepIndex>| {
+            let count = self.directory.plans[plan.index()].steps.len();
+            let is_known = |step: &StepIndex| usize::from(step.value()) < count;
+            steps.into_iter().filter(is_known).collect()
+        };
+        let crises = crises.into_iter();
+        Course::restore(
+            plan.map(|(plan, steps)| (plan, known(plan, steps))),
+            crises
+                .map(|(crisis, plan, steps)| (crisis, plan, known(plan, steps)))
+                .collect(),
+        )
     }
 
     fn restore_offer(&mut self, now: Instant, id: CallId, kept: &KeptOffer, stays: bool) {

@@ -2,7 +2,10 @@
 //! retransmissions and what one side had asked of the other are not kept: their senders repeat them, or
 //! they are begun anew.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sip_transaction::Flow;
@@ -10,7 +13,7 @@ use sip_transaction::Flow;
 use crate::ids::{AttemptId, CallNumber};
 
 /// A call, as it is written down. [`crate::Calls::kept`] makes it, [`crate::Calls::restore`] takes it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Its number.
     pub number: CallNumber,
@@ -37,7 +40,7 @@ pub enum KeptStage {
 }
 
 /// A call whose INVITE is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptWaiting {
     /// The INVITE as it was received.
     pub invite: Bytes,
@@ -52,7 +55,7 @@ pub struct KeptWaiting {
 }
 
 /// A phone that rings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptAttempt {
     /// Which attempt of the owner's.
     pub id: AttemptId,
@@ -69,7 +72,7 @@ pub struct KeptAttempt {
 }
 
 /// A phone that was given up, and may still be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptUnanswered {
     /// For which call it rang.
     pub call: CallNumber,
@@ -88,7 +91,7 @@ pub struct KeptUnanswered {
 }
 
 /// A call whose caller has been answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptConnected {
     /// The INVITE that opened it, as it was received.
     pub invite: Bytes,
@@ -103,7 +106,7 @@ pub struct KeptConnected {
 }
 
 /// A call on its way from an agent to somebody else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptOnward {
     /// Replaces and Referred-By for whoever is rung.
     pub headers: [Option<Bytes>; 2],
@@ -118,7 +121,7 @@ pub struct KeptOnward {
 }
 
 /// One side's dialog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptLeg {
     /// The dialog.
     pub dialog: KeptDialog,
@@ -133,7 +136,7 @@ pub struct KeptLeg {
 }
 
 /// A leg that gets its BYE when its ACK has come, or never will.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptEnding {
     /// Whether it is the caller's.
     pub is_caller: bool,
@@ -155,7 +158,7 @@ pub enum KeptRefresh {
 }
 
 /// A 2xx of ours that is not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptUnacked {
     /// The 2xx.
     pub ok: Bytes,
@@ -164,7 +167,7 @@ pub struct KeptUnacked {
 }
 
 /// What a request inside a dialog needs (RFC 3261 §12).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct KeptDialog {
     /// Call-ID.
     pub call_id: Bytes,
@@ -188,4 +191,37 @@ pub struct KeptDialog {
     pub flow: Flow,
     /// Whether the peer is behind a NAT.
     pub is_behind_nat: bool,
+}
+
+/// What callers and phones said about themselves is in nearly all of it: none is ever printed.
+macro_rules! unprinted {
+    ($($kind:ident),* $(,)?) => {$(
+        impl fmt::Debug for $kind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($kind)).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+unprinted!(
+    KeptWaiting,
+    KeptAttempt,
+    KeptConnected,
+    KeptUnanswered,
+    KeptOnward,
+    KeptLeg,
+    KeptEnding,
+    KeptUnacked,
+    KeptDialog,
+);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept")
+            .field("number", &self.number)
+            .field("id", &self.id)
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
 }

@@ -47,6 +47,8 @@ mod teardown;
 mod transfer;
 mod unanswered;
 
+pub use {sip, sip_transaction};
+
 pub use attempts::{ATTEMPTS_MAX, StopRinging};
 pub use calls::{CallView, Calls, Settings, StageView};
 pub use event::{AgentFailure, EndCause, Event, Routed};

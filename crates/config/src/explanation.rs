@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acd::{AgentId, Condition, Directory, LastResort, LineId, Relax, Requirement, SiteId};
+use acd::{
+    Age, AgentId, Condition, Directory, HandOver, LastResort, LineId, Relax, Requirement, SiteId,
+    TransferredPriority,
+};
 use engine::{Config, Dialled};
 use sip_proxy::{NumberStyle, Trunk};
 
@@ -70,6 +73,10 @@ pub struct LineFact {
     pub requirement: Requirement,
     /// Whether it is shed last under load.
     pub is_emergency: bool,
+    /// How an agent who sends a call on to it hands it over.
+    pub hand_over: HandOver,
+    /// Whether it says anything of calls that are sent on to it: it is meant for them.
+    pub takes_transfers: bool,
     /// The agents of the home site who can serve it.
     pub home: Vec<String>,
     /// The steps by which others come within reach.
@@ -137,6 +144,11 @@ pub enum Phone {
 pub enum Doubt {
     /// No number leads to a line, so that no caller does.
     LineWithoutNumber {
+        /// The line.
+        line: String,
+    },
+    /// Agents who send the most urgent calls on to a line leave the caller alone until somebody answers.
+    UrgentLineHandedOverBlind {
         /// The line.
         line: String,
     },
@@ -270,8 +282,13 @@ impl Explanation {
             number.otherwise.as_ref() == Some(&line.id)
                 || number.by_trunk.iter().any(|(_, to)| *to == line.id)
         };
-        if self.default_line != line.id && !self.numbers.iter().any(leads) {
+        let has_number = self.default_line == line.id || self.numbers.iter().any(leads);
+        if !has_number && !line.takes_transfers {
             doubts.push(Doubt::LineWithoutNumber { line: id() });
+        }
+        // Life is at risk: who has the caller stays until somebody else does.
+        if !has_number && line.priority == 0 && line.hand_over == HandOver::Blind {
+            doubts.push(Doubt::UrgentLineHandedOverBlind { line: id() });
         }
         let helpers = line.steps.iter().flat_map(|step| &step.adds);
         let helpers: Vec<_> = helpers.flat_map(|(_, agents)| agents).collect();
@@ -363,6 +380,10 @@ impl Reader<'_> {
             priority: profile.priority.value(),
             requirement: profile.requirement.clone(),
             is_emergency: !self.config.partner_lines.contains(&id),
+            hand_over: profile.hand_over,
+            takes_transfers: profile.hand_over != HandOver::Blind
+                || profile.transferred_priority != TransferredPriority::Kept
+                || profile.transferred != Age::New,
             home: self.who_serves(id, profile.site),
             steps,
         }

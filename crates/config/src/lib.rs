@@ -26,7 +26,11 @@ mod table;
 mod tls;
 mod trunks;
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use toml::de::DeTable;
 
@@ -53,6 +57,8 @@ pub struct Loaded {
     pub dns: Vec<SocketAddr>,
     /// What TCP and TLS connections may cost.
     pub connections: ConnectionLimits,
+    /// Where the state is written that the next process takes up; `None`: nowhere.
+    pub journal: Option<PathBuf>,
     /// How long calls may go on when the node is told to stop.
     pub drain_limit: Duration,
     /// How log lines look.

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -68,6 +68,7 @@ pub(crate) fn read(
     let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), &country, &listeners, report);
     let mut settings = read_settings(root, report);
     let drain_limit = read_drain(root);
+    let journal = read_journal(root, path);
     let log = read_log(root);
     let authentication = authentication::Section::read(root, path, report, secrets);
     let people = people::read(root, report, &mut settings.distribution);
@@ -103,10 +104,20 @@ pub(crate) fn read(
         tls,
         dns,
         connections,
+        journal,
         drain_limit,
         log,
         warnings: Vec::new(),
     })
+}
+
+/// Where the state is written; relative to the file.
+fn read_journal(root: &Table<'_>, path: &Path) -> Option<PathBuf> {
+    let table = root.table("journal", "[journal]")?;
+    let file = table.required("path", "\"quinze.journal\"");
+    table.finish();
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    Some(folder.join(file?.value))
 }
 
 /// The country code of national numbers.

@@ -6,88 +6,18 @@
 
 use std::time::{Duration, Instant};
 
-use acd::{
-    AgentId, CallerKey, CrisisId, KeptAgent, KeptCall, KeptOffer, KeptSeeking, LineId, OfferId,
-    Priority, SiteId, SiteState,
-};
+use acd::{AgentId, KeptCall, KeptOffer, KeptSeeking, OfferId};
 use bytes::Bytes;
-use call::{AttemptId, CallNumber, KeptAttempt, KeptStage, KeptUnanswered};
-use sip::Pii;
-use sip_proxy::TrunkId;
-use sip_transaction::{Flow, Refused};
+use call::{AttemptId, CallNumber, KeptAttempt, KeptStage};
+use journal::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace};
+use sip::{UriBuf, headers::QValue};
+use sip_proxy::{Binding, TrunkId, Trunks};
 
 use crate::{
     engine::Engine,
+    receive::aor_of,
     record::{Answered, LiveOffer, Place, Record, SentTo, Standing, acd_id},
 };
-
-/// A node, as it is written down.
-#[derive(Clone, Debug, Default)]
-pub struct KeptNode {
-    /// Calls that are not over.
-    pub calls: Vec<KeptEntry>,
-    /// Phones that were to stop ringing and have not said that they did.
-    pub withdrawn: Vec<(CallNumber, KeptAttempt)>,
-    /// INVITEs that have been refused, whose senders may not have heard that.
-    pub refused: Vec<Refused>,
-    /// BYEs that are not answered, and where they go.
-    pub byes: Vec<(Bytes, Flow)>,
-    /// Phones that were given up, and may still be answered.
-    pub unanswered: Vec<KeptUnanswered>,
-    /// The agents.
-    pub agents: Vec<(AgentId, KeptAgent)>,
-    /// How sites work, where somebody said so.
-    pub stated: Vec<(SiteId, SiteState)>,
-    /// The orders of crisis plans, in the order in which they were given.
-    pub crises: Vec<acd::ActiveCrisis>,
-    /// The crisis plans that are on at sites, in the order in which they were switched on there.
-    pub crises_at: Vec<(SiteId, Vec<CrisisId>)>,
-}
-
-/// A call, as it is written down.
-#[derive(Clone, Debug)]
-pub struct KeptEntry {
-    /// Its legs.
-    pub legs: call::Kept,
-    /// Its journey; `None` for one that is over but for its last ACK.
-    pub journey: Option<KeptJourney>,
-    /// What the distributor knows of it, if it has it.
-    pub distribution: Option<KeptCall>,
-}
-
-/// A caller's journey.
-#[derive(Clone, Debug)]
-pub struct KeptJourney {
-    /// The line that it is on.
-    pub line: LineId,
-    /// The trunk that it came by.
-    pub trunk: Option<TrunkId>,
-    /// The number that called.
-    pub number: Option<Pii<String>>,
-    /// When it came.
-    pub offered_at: Instant,
-    /// When it was answered, and who has it now.
-    pub answered: Option<(Instant, AgentId)>,
-    /// Offers and the attempts by which they are rung.
-    pub offers: Vec<(OfferId, AgentId, AttemptId)>,
-    /// The line that it has been sent on to, with the agent still there.
-    pub sent_to: Option<(LineId, Instant)>,
-    /// Where it is when the distributor has let it go.
-    pub place: KeptPlace,
-    /// The agent who has called, if one has.
-    pub by: Option<AgentId>,
-}
-
-/// Whether the distributor has a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeptPlace {
-    /// It has.
-    InDistributor,
-    /// Somebody else has it: how it stood before.
-    Left(Option<(Priority, Instant, Option<CallerKey>)>),
-    /// Somebody outside took it then.
-    Diverted(Instant),
-}
 
 /// Over how long those who talk are asked whether they are there.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
@@ -107,6 +37,14 @@ impl Engine {
                 .agents()
                 .map(|agent| (agent, self.acd.kept_agent(agent)))
                 .collect(),
+            phones: directory
+                .agents()
+                .filter_map(|agent| {
+                    let phones = self.registrar.bindings(aor_of(agent));
+                    let phones: Vec<_> = phones.map(kept_phone).collect();
+                    (!phones.is_empty()).then_some((agent, phones))
+                })
+                .collect(),
             stated: directory
                 .sites()
                 .filter_map(|site| Some((site, self.acd.stated(site)?)))
@@ -121,7 +59,8 @@ impl Engine {
 
     fn kept_entry(&self, number: CallNumber) -> Option<KeptEntry> {
         let legs = self.calls.kept(&self.layer, number)?;
-        let journey = self.records.get(number).map(Record::keep);
+        let journey = self.records.get(number);
+        let journey = journey.map(|record| record.keep(&self.trunks));
         // A call through a trunk that hides us rings somewhere: its agent calls again.
         if journey.is_none() && matches!(legs.stage, KeptStage::Waiting(_)) {
             return None;
@@ -158,6 +97,10 @@ impl Engine {
         for one in kept.unanswered {
             self.calls.restore_unanswered(now, one);
         }
+        for (agent, phones) in kept.phones {
+            let phones = phones.into_iter().filter_map(phone);
+            self.registrar.restore(now, aor_of(agent), phones.collect());
+        }
         let kept = acd::KeptState {
             agents: kept.agents,
             calls,
@@ -189,7 +132,9 @@ impl Engine {
         let id = self.calls.view(number)?.id;
         let journey = entry.journey?;
         self.stories.begin(now, number, id.clone());
-        if let Some(trunk) = journey.trunk {
+        let trunk = journey.trunk.as_deref();
+        let trunk = trunk.and_then(|name| trunk_of(&self.trunks, name));
+        if let Some(trunk) = trunk {
             self.trunk_loads.resume(trunk);
         }
         let rings = |attempt: AttemptId| ringing.contains(&attempt);
@@ -203,7 +148,7 @@ impl Engine {
             .filter(|&(.., attempt)| rings(attempt))
             .collect();
         self.records
-            .insert(number, Record::restore(id, journey, &offers));
+            .insert(number, Record::restore(id, journey, trunk, &offers));
         let mut distribution = entry.distribution?;
         if let KeptSeeking::Offered { offers: asked, .. } = &mut distribution.seeking {
             let is_rung = |one: &KeptOffer| offers.iter().any(|(offer, ..)| *offer == one.offer);
@@ -211,6 +156,39 @@ impl Engine {
         }
         Some((acd_id(number), distribution))
     }
+}
+
+fn kept_phone(binding: &Binding) -> KeptPhone {
+    KeptPhone {
+        contact: Bytes::copy_from_slice(binding.contact.as_bytes()),
+        q: binding.q.thousandths(),
+        expires_at: binding.expires_at,
+        register: (binding.call_id.clone(), binding.cseq),
+        flows: (binding.flow, binding.source),
+        path: binding.path.clone(),
+        device: (binding.instance.clone(), binding.reg_id),
+    }
+}
+
+fn phone(kept: KeptPhone) -> Option<Binding> {
+    let ((call_id, cseq), (flow, source)) = (kept.register, kept.flows);
+    Some(Binding {
+        contact: UriBuf::new(kept.contact).ok()?,
+        q: QValue::new(kept.q)?,
+        expires_at: kept.expires_at,
+        call_id,
+        cseq,
+        flow,
+        source,
+        path: kept.path,
+        instance: kept.device.0,
+        reg_id: kept.device.1,
+    })
+}
+
+fn trunk_of(trunks: &Trunks, name: &str) -> Option<TrunkId> {
+    let mut all = trunks.iter();
+    all.find(|(_, trunk)| trunk.name == name).map(|(id, _)| id)
 }
 
 fn attempts(stage: &KeptStage) -> &[KeptAttempt] {
@@ -225,10 +203,10 @@ fn attempts(stage: &KeptStage) -> &[KeptAttempt] {
 }
 
 impl Record {
-    fn keep(&self) -> KeptJourney {
+    fn keep(&self, trunks: &Trunks) -> KeptJourney {
         KeptJourney {
             line: self.line,
-            trunk: self.trunk,
+            trunk: self.trunk.and_then(|id| Some(trunks.get(id)?.name.clone())),
             number: self.number.clone(),
             offered_at: self.offered_at,
             answered: self.answered.map(|answered| (answered.at, answered.agent)),
@@ -254,6 +232,7 @@ impl Record {
     fn restore(
         id: call::CallId,
         kept: KeptJourney,
+        trunk: Option<TrunkId>,
         offers: &[(OfferId, AgentId, AttemptId)],
     ) -> Self {
         let live = |&(offer, agent, attempt): &(OfferId, AgentId, AttemptId)| LiveOffer {
@@ -265,7 +244,7 @@ impl Record {
         Self {
             id,
             line: kept.line,
-            trunk: kept.trunk,
+            trunk,
             number: kept.number,
             offered_at: kept.offered_at,
             answered: kept.answered.map(|(at, agent)| Answered { at, agent }),

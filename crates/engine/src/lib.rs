@@ -19,7 +19,7 @@
 
 /// The machines inside, for the shells: they take types from here and depend on nothing below.
 #[doc(no_inline)]
-pub use {acd, call, sip, sip_proxy, sip_transaction};
+pub use {acd, call, journal, sip, sip_proxy, sip_transaction};
 
 mod caller;
 mod codes;
@@ -47,7 +47,6 @@ pub use config::{Authentication, Config, Importance, Listener, NumberRoute, Sett
 pub use engine::{Engine, Input, Output};
 pub use event::{BlockReason, Direction, DropReason, Event, Outcome, TransferOutcome, Transferred};
 pub use gate::Class;
-pub use kept::{KeptEntry, KeptJourney, KeptNode, KeptPlace};
 pub use orders::{Order, OrderError, Picked};
 pub use routing::{Dialled, DialledError};
 pub use view::{

@@ -20,9 +20,11 @@ use tokio::{
     sync::{broadcast, mpsc},
     time::sleep_until,
 };
+use tracing::{error, info, warn};
 
 use crate::{
     dns::Dns,
+    hand_over::HandOver,
     log,
     streams::{Connections, Sent},
     udp::UdpListener,
@@ -42,6 +44,8 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum Control {
     /// Take no new calls; end when those that are there have ended, or after the limit.
     Drain { limit: Duration },
+    /// Write everything down for the next process, and end.
+    HandOver,
     /// End now.
     Stop,
 }
@@ -59,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: broadcast::Sender<Arc<engine::Event>>,
+    /// `None` without a `[journal]`.
+    pub(crate) journal: Option<HandOver>,
 }
 
 /// What woke the core.
@@ -91,6 +97,8 @@ impl Core {
                 }
                 Woken::Request(request) => request.run(&mut self.engine, now),
                 Woken::Control(Control::Stop) => return,
+                Woken::Control(Control::HandOver) if self.hand_over(now) => return,
+                Woken::Control(Control::HandOver) => {}
                 Woken::Control(Control::Drain { limit }) => self.engine.drain(now, now + limit),
                 Woken::Timer => {}
             }
@@ -106,6 +114,39 @@ impl Core {
                 if self.engine.is_idle() || stop_by.is_some_and(|at| at <= now) {
                     return;
                 }
+            }
+        }
+    }
+
+    /// Begins with what the process before has left.
+    pub(crate) async fn take_up(&mut self) {
+        let Some(mut journal) = self.journal.take() else {
+            return;
+        };
+        for (_, socket) in &self.udp {
+            socket.can_send().await;
+        }
+        journal.take_up(Instant::now(), &mut self.engine);
+        self.drain_outputs();
+        journal.forget();
+        self.journal = Some(journal);
+    }
+
+    /// Whether everything is written down, and this process may end.
+    fn hand_over(&mut self, now: Instant) -> bool {
+        self.drain_outputs();
+        let Some(journal) = &mut self.journal else {
+            warn!("there is no [journal]: nothing can be handed over");
+            return false;
+        };
+        match journal.leave(now, &self.engine) {
+            Ok(()) => {
+                info!("everything is written down for the next process");
+                true
+            }
+            Err(error) => {
+                error!(%error, "nothing could be written down: this process goes on");
+                false
             }
         }
     }

@@ -9,6 +9,8 @@
 
 mod core;
 mod dns;
+mod hand_over;
+pub mod journal;
 mod log;
 mod node;
 mod signals;

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    path::Path,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -20,6 +21,8 @@ use tokio::{
 use crate::{
     core::{Control, Core, udp_listeners},
     dns::Dns,
+    hand_over::HandOver,
+    journal::error::OpenError,
     streams::Connections,
     tls::{CertificateError, Certificates, Tls},
     udp::UdpListener,
@@ -54,6 +57,14 @@ pub enum StartError {
     /// The system gave no thread or no event loop.
     #[error("cannot start the runtime")]
     Runtime(#[source] io::Error),
+    /// The file of `[journal]` cannot be used.
+    #[error("journal {path}")]
+    Journal {
+        /// The file.
+        path: String,
+        /// Why.
+        source: OpenError,
+    },
     /// The files of `[tls]` are of no use.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
@@ -97,6 +108,8 @@ impl Node {
     /// [`StartError`]; nothing is left running.
     pub fn start(mut loaded: Loaded) -> Result<Self, StartError> {
         let tls = loaded.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
+        let journal = loaded.journal.as_deref();
+        let journal = journal.map(open_journal).transpose()?;
         let bound = Bound::bind(&mut loaded)?;
         let sip = loaded
             .engine
@@ -119,7 +132,7 @@ impl Node {
             requests,
             events,
             metrics,
-        } = launch(&runtime, loaded, bound, tls.clone())?;
+        } = launch(&runtime, loaded, bound, tls.clone(), journal)?;
         let certificates = tls.map(|tls| Certificates::new(tls, metrics));
         Ok(Self {
             runtime: Some(runtime),
@@ -169,6 +182,12 @@ impl Node {
         let _ended_already = self.control.try_send(Control::Drain {
             limit: self.drain_limit,
         });
+    }
+
+    /// Writes everything down for the next process, and ends; goes on where there is no `[journal]`, or it
+    /// cannot be written.
+    pub fn hand_over(&self) {
+        let _ended_already = self.control.try_send(Control::HandOver);
     }
 
     /// Ends now, whatever is under way.
@@ -250,6 +269,13 @@ impl Bound {
     }
 }
 
+fn open_journal(path: &Path) -> Result<HandOver, StartError> {
+    HandOver::open(path).map_err(|source| StartError::Journal {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
 fn note_real_port(listener: &mut Listener, real: SocketAddr) {
     if listener.advertised.port() == 0 {
         listener.advertised.set_port(real.port());
@@ -297,6 +323,7 @@ fn launch(
     loaded: Loaded,
     bound: Bound,
     tls: Option<Arc<Tls>>,
+    journal: Option<HandOver>,
 ) -> Result<Launched, StartError> {
     let (control, control_queue) = mpsc::channel(8);
     let (inbox, streams) = mpsc::channel(STREAMS_MAX);
@@ -330,36 +357,23 @@ fn launch(
     let (ended_sender, ended) = oneshot::channel();
     let shell = runtime.handle().clone();
     let udp = bound.udp;
-    let core_events = events.clone();
-    let core_metrics = metrics.clone();
+    let (core_events, core_metrics) = (events.clone(), metrics.clone());
+    let core = move |udp| Core {
+        engine: Engine::new(Instant::now(), loaded.engine),
+        udp,
+        connections,
+        dns,
+        shell,
+        streams,
+        requests: request_queue,
+        control: control_queue,
+        metrics: core_metrics,
+        events: core_events,
+        journal,
+    };
     let core = std::thread::Builder::new()
         .name("quinze-core".to_owned())
-        .spawn(move || {
-            let local = Builder::new_current_thread().enable_all().build();
-            let Ok(local) = local else { return };
-            let orderly = local.block_on(async move {
-                let udp = udp_listeners(udp).ok()?;
-                let engine = Engine::new(Instant::now(), loaded.engine);
-                let core = Core {
-                    engine,
-                    udp,
-                    connections,
-                    dns,
-                    shell,
-                    streams,
-                    requests: request_queue,
-                    control: control_queue,
-                    metrics: core_metrics,
-                    events: core_events,
-                };
-                core.run().await;
-                Some(())
-            });
-            // Dropped unsent, by a panic too, it tells the failure.
-            if let Some(()) = orderly {
-                let _nobody_waits = ended_sender.send(());
-            }
-        })
+        .spawn(move || run_core(udp, core, ended_sender))
         .map_err(StartError::Runtime)?;
     Ok(Launched {
         control,
@@ -369,4 +383,23 @@ fn launch(
         events,
         metrics,
     })
+}
+
+/// The core's thread. The end is told when it is orderly; unsent, by a panic too, it tells the failure.
+fn run_core(
+    udp: Vec<(ListenerId, std::net::UdpSocket)>,
+    core: impl FnOnce(Vec<(ListenerId, UdpListener)>) -> Core,
+    ended: oneshot::Sender<()>,
+) {
+    let local = Builder::new_current_thread().enable_all().build();
+    let Ok(local) = local else { return };
+    let orderly = local.block_on(async move {
+        let mut core = core(udp_listeners(udp).ok()?);
+        core.take_up().await;
+        core.run().await;
+        Some(())
+    });
+    if let Some(()) = orderly {
+        let _nobody_waits = ended.send(());
+    }
 }

@@ -1,5 +1,5 @@
 //! A node as a process: SIGTERM or Ctrl-C drains it, a second one stops it at once; SIGHUP has it read
-//! its certificates again.
+//! its certificates again; SIGUSR2 has it write everything down for the next process, and end.
 
 use std::io;
 
@@ -14,6 +14,7 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    hand_over: Signal,
 }
 
 impl Signals {
@@ -26,6 +27,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            hand_over: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -36,6 +38,7 @@ impl Signals {
                 end = node.ended() => return end,
                 () = either(&mut self.terminate, &mut self.interrupt) => break,
                 _ = self.hang_up.recv() => reload_certificates(&node),
+                _ = self.hand_over.recv() => node.hand_over(),
             }
         }
         info!("draining; send the signal again to stop at once");

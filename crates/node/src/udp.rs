@@ -58,6 +58,12 @@ impl UdpListener {
         })
     }
 
+    /// Waits until the event loop knows that datagrams can be sent: before its first turn it knows of
+    /// none.
+    pub(crate) async fn can_send(&self) {
+        let _an_error_shows_when_sending = self.socket.writable().await;
+    }
+
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.poll_recv_ready(cx)
     }

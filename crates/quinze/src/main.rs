@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod demo;
 mod explain;
+mod journal;
 mod language;
 mod plan;
 mod serve;
@@ -35,6 +36,8 @@ enum Command {
     Plan(plan::Options),
     /// What happened to a call of a running node, and why.
     Explain(explain::Options),
+    /// Whether a journal is whole, and what is in it.
+    Journal(journal::Options),
     /// A node with three centres, with callers and phones made by Quinze that speak real SIP to it
     /// over UDP on loopback.
     Demo(demo::Options),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Check(options) => check::run(&options),
         Command::Plan(options) => plan::run(&options),
         Command::Explain(options) => explain::run(&options),
+        Command::Journal(options) => journal::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Sim(options) => sim::run(&options),
     };

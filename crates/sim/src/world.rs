@@ -9,6 +9,7 @@ use std::{
 use engine::{
     Config, Engine, Event, Input, Order, OrderError, Output,
     acd::{AgentId, AgentStateKind, Want},
+    journal::{self, Clock},
     sip::Transport,
     sip_proxy::{Answer, Query},
     sip_transaction::{Flow, Transmit},
@@ -92,13 +93,24 @@ impl World {
     /// When there is no such node.
     pub fn restart(&mut self, node: SocketAddr, config: Config, down: Duration) {
         let before = self.nodes.remove(&node).expect("the node was added");
-        let kept = before.kept();
+        let clock = Clock::new(self.now, self.nanos());
+        let written = before.kept();
+        let rows = journal::encode(&written, before.directory(), clock);
         drop(before);
         self.run_for(down);
+        // What another process knows of this one's instants is the numbers.
+        let clock = Clock::new(self.now, self.nanos());
+        let kept = journal::decode(&rows, &config.directory, clock);
+        assert_eq!(kept.losses, [], "seed {}", self.seed);
+        assert_eq!(kept.node, written, "seed {}", self.seed);
         let mut engine = Engine::new(self.now, config);
-        engine.restore(self.now, kept);
+        engine.restore(self.now, kept.node);
         self.nodes.insert(node, engine);
         self.drain_node(node);
+    }
+
+    fn nanos(&self) -> i64 {
+        i64::try_from(self.elapsed().as_nanos()).expect("no run takes 292 years")
     }
 
     /// Adds a peer whose phones behave so.

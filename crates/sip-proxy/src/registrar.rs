@@ -134,6 +134,13 @@ impl Registrar {
         }
     }
 
+    /// Begins with bindings of before, of an address-of-record that has none. That is no news: nothing is
+    /// told. What has expired meanwhile is left out.
+    pub fn restore(&mut self, now: Instant, aor: Aor, mut bindings: Vec<Binding>) {
+        bindings.retain(|binding| binding.expires_at > now);
+        self.location.set(aor, bindings);
+    }
+
     /// Drops the bindings whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((aor, left)) = self.location.expire_next(now) {

@@ -6,6 +6,7 @@ mod server;
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -52,7 +53,7 @@ pub struct Settings {
 pub struct Overloaded;
 
 /// An INVITE that has been refused, which its sender has not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The INVITE as it was received.
     pub invite: Bytes,
@@ -60,6 +61,15 @@ pub struct Refused {
     pub flow: Flow,
     /// The answer.
     pub answer: Bytes,
+}
+
+/// The INVITE says who calls: it is not printed.
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("flow", &self.flow)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Transactions that exist.

@@ -58,6 +58,13 @@ site = "west"
 numbers = ["+33300000099"]
 trunks = ["operator"]
 skills = { physician = 1 }
+[[line]]
+id = "west-urgent"
+site = "west"
+priority = 0
+transferred_priority = "of-the-line"
+skills = { amu = 2 }
+overflow = "aid"
 [[overflow]]
 name = "aid"
 [[overflow.step]]
@@ -124,6 +131,7 @@ fn a_program_reads_the_same_facts() {
     assert_eq!(
         names,
         [
+            "urgent-line-handed-over-blind",
             "line-without-agents",
             "line-without-help",
             "step-adds-nobody",

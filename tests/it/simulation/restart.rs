@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use engine::acd::Want;
+use engine::{acd::Want, journal};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 use sim::{Answer, CallPlan, Manner, SessionId, Weather};
@@ -204,4 +204,71 @@ fn no_call_is_lost_when_the_node_dies_again_and_again() {
         bench.world.run_for(seconds(2_400.0));
         bench.finish();
     }
+}
+
+/// A world with a call that waits, one that rings, one that talks and one that is being refused.
+fn busy() -> Bench {
+    let mut bench = Bench::new(&configuration(&sites(), AFTER_20_S), 1, Weather::CALM);
+    bench.manner("a-1", Manner::answers_after(seconds(1.0)));
+    bench.manner("a-2", Manner::answers(Answer::Never));
+    for _ in 0..3 {
+        call(&mut bench);
+        bench.world.run_for(seconds(2.0));
+    }
+    bench
+}
+
+#[test]
+fn a_damaged_row_is_told_and_costs_no_other() {
+    let bench = busy();
+    let node = bench.world.node(bench.node);
+    let clock = journal::Clock::new(bench.world.now(), 0);
+    let rows = journal::encode(&node.kept(), node.directory(), clock);
+    let calls = rows.iter().filter(|row| row.kind == journal::Kind::Call);
+    assert_eq!(calls.count(), 3);
+    let mut told = 0;
+    for (which, row) in rows.iter().enumerate() {
+        for at in 0..row.body.len() {
+            for change in [0x01, 0x20, 0x80, 0xff] {
+                let mut rows = rows.clone();
+                rows[which].body[at] ^= change;
+                let read = journal::decode(&rows, node.directory(), clock);
+                let others = rows.len() - 1;
+                let known = |read: &journal::Decoded| {
+                    read.node.calls.len() + read.node.agents.len() + read.losses.len()
+                };
+                // The rows of sites and of the unheard are there, or told.
+                assert!(known(&read) + 2 >= others, "{which} {at} {change}");
+                assert!(read.losses.len() <= 1, "{:?}", read.losses);
+                told += read.losses.len();
+            }
+        }
+        let mut rows = rows.clone();
+        rows[which].body.truncate(row.body.len() / 2);
+        let read = journal::decode(&rows, node.directory(), clock);
+        assert_eq!(read.losses.len(), 1, "half of a row is none");
+        rows[which].version += 1;
+        let read = journal::decode(&rows, node.directory(), clock);
+        assert!(read.losses[0].error.to_string().contains("version 2"));
+    }
+    assert!(told > 100, "{told}");
+}
+
+/// A configuration that lost an agent and a plan in between finds the rest.
+#[test]
+fn what_the_configuration_does_not_know_any_more_is_told() {
+    let bench = busy();
+    let node = bench.world.node(bench.node);
+    let clock = journal::Clock::new(bench.world.now(), 0);
+    let rows = journal::encode(&node.kept(), node.directory(), clock);
+    let text = configuration(&sites(), AFTER_20_S).replace("id = \"b-2\"", "id = \"b-3\"");
+    let loaded = config::load("test.toml".as_ref(), &text, [1; 4]).unwrap();
+    let read = journal::decode(&rows, &loaded.engine.directory, clock);
+    let told: Vec<_> = read
+        .losses
+        .iter()
+        .map(|loss| loss.error.to_string())
+        .collect();
+    assert_eq!(told, ["the configuration has no agent `b-2`"]);
+    assert_eq!((read.node.calls.len(), read.node.agents.len()), (3, 3));
 }

@@ -127,6 +127,9 @@ fn doubt(doubt: &Doubt) -> Value {
         Doubt::LineWithoutNumber { line } => {
             json!({ "doubt": "line-without-number", "line": line })
         }
+        Doubt::UrgentLineHandedOverBlind { line } => {
+            json!({ "doubt": "urgent-line-handed-over-blind", "line": line })
+        }
         Doubt::LineWithoutAgents { line } => {
             json!({ "doubt": "line-without-agents", "line": line })
         }

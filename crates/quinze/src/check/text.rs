@@ -377,6 +377,10 @@ fn doubt_in_english(doubt: &Doubt) -> String {
         Doubt::LineWithoutNumber { line } => {
             format!("no number leads to line {line}: it is reached by no caller")
         }
+        Doubt::UrgentLineHandedOverBlind { line } => format!(
+            "line {line} has priority 0, and agents who send a call on to it leave the caller alone; write \
+             hand_over = \"attended\""
+        ),
         Doubt::LineWithoutAgents { line } => {
             format!("nobody can ever serve line {line}: its callers wait in vain")
         }
@@ -421,6 +425,10 @@ fn doubt_in_french(doubt: &Doubt) -> String {
         Doubt::LineWithoutNumber { line } => {
             format!("aucun numéro ne mène à la ligne {line} : aucun appelant ne l'atteint")
         }
+        Doubt::UrgentLineHandedOverBlind { line } => format!(
+            "la ligne {line} a la priorité 0, et l'agent qui y transfère un appel laisse l'appelant seul ; \
+             écrire hand_over = \"attended\""
+        ),
         Doubt::LineWithoutAgents { line } => {
             format!("personne ne peut servir la ligne {line} : ses appelants attendent en vain")
         }

@@ -1,0 +1,416 @@
+//! One value to CBOR and back: an array of fields for what has fields, a number before the fields for what
+//! has variants.
+
+use std::time::{Duration, Instant};
+
+use acd::{
+    AgentId, AgentState, CallId, CallerKey, CrisisId, Directory, KeptAgent, KeptCall, KeptOffer,
+    KeptSeeking, LineId, NotReadyReason, OfferId, PauseReason, PlanId, Priority, SiteId, SiteState,
+    StepIndex, StepRef, Want,
+};
+use bytes::Bytes;
+use call::{
+    AttemptId, CallNumber, Kept, KeptAttempt, KeptConnected, KeptDialog, KeptEnding, KeptLeg,
+    KeptOnward, KeptRefresh, KeptStage, KeptUnacked, KeptUnanswered, KeptWaiting,
+    sip::{Pii, Transport},
+    sip_transaction::{Flow, ListenerId, Refused},
+};
+use minicbor::{Decoder, Encoder, data::Type};
+
+use crate::{
+    clock::Clock,
+    state::{KeptEntry, KeptJourney, KeptPhone, KeptPlace},
+};
+
+/// A row cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// It is not the CBOR that was written.
+    #[error("it is not what was written: {0}")]
+    Malformed(String),
+    /// A variant that nobody has written.
+    #[error("there is no {kind} of number {number}")]
+    UnknownVariant {
+        /// Of what.
+        kind: &'static str,
+        /// Which.
+        number: u8,
+    },
+    /// A name that the configuration does not have any more.
+    #[error("the configuration has no {kind} `{name}`")]
+    UnknownName {
+        /// Of what.
+        kind: &'static str,
+        /// Which.
+        name: String,
+    },
+}
+
+impl From<minicbor::decode::Error> for WireError {
+    fn from(error: minicbor::decode::Error) -> Self {
+        Self::Malformed(error.to_string())
+    }
+}
+
+/// What names and times mean here.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) directory: &'a Directory,
+    pub(crate) clock: Clock,
+}
+
+pub(crate) type Out = Encoder<Vec<u8>>;
+pub(crate) type In<'b> = Decoder<'b>;
+
+/// A value that is written and read.
+pub(crate) trait Wire: Sized {
+    fn put(&self, out: &mut Out, context: &Context<'_>);
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError>;
+}
+
+/// Writing to a vector does not fail.
+const WRITES: &str = "a vector takes all";
+
+macro_rules! number {
+    ($($kind:ty: $write:ident $read:ident),* $(,)?) => {$(
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, _: &Context<'_>) {
+                out.$write(*self).expect(WRITES);
+            }
+
+            fn get(input: &mut In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
+                Ok(input.$read()?)
+            }
+        }
+    )*};
+}
+
+number!(u8: u8 u8, u16: u16 u16, u32: u32 u32, u64: u64 u64, i64: i64 i64, bool: bool bool);
+
+impl Wire for String {
+    fn put(&self, out: &mut Out, _: &Context<'_>) {
+        out.str(self).expect(WRITES);
+    }
+
+    fn get(input: &mut In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
+        Ok(input.str()?.to_owned())
+    }
+}
+
+impl Wire for Bytes {
+    fn put(&self, out: &mut Out, _: &Context<'_>) {
+        out.bytes(self).expect(WRITES);
+    }
+
+    fn get(input: &mut In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
+        Ok(Self::copy_from_slice(input.bytes()?))
+    }
+}
+
+impl Wire for Instant {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        context.clock.nanos(*self).put(out, context);
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        Ok(context.clock.instant(i64::get(input, context)?))
+    }
+}
+
+impl Wire for Duration {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        let nanos = u64::try_from(self.as_nanos()).unwrap_or(u64::MAX);
+        nanos.put(out, context);
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        Ok(Self::from_nanos(u64::get(input, context)?))
+    }
+}
+
+impl<T: Wire> Wire for Option<T> {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        match self {
+            Some(value) => value.put(out, context),
+            None => {
+                out.null().expect(WRITES);
+            }
+        }
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        if input.datatype()? == Type::Null {
+            input.null()?;
+            return Ok(None);
+        }
+        T::get(input, context).map(Some)
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        begin(out, self.len());
+        self.iter().for_each(|one| one.put(out, context));
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        let count = length(input)?;
+        // Not more room than there are bytes for.
+        (0..count).map(|_| T::get(input, context)).collect()
+    }
+}
+
+impl<T: Wire, const N: usize> Wire for [Option<T>; N] {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        begin(out, N);
+        self.iter().for_each(|one| one.put(out, context));
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        let all = Vec::<Option<T>>::get(input, context)?;
+        let count = all.len();
+        Self::try_from(all).map_err(|_| WireError::Malformed(format!("{count} of {N}")))
+    }
+}
+
+impl<T: Wire> Wire for Box<T> {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        (**self).put(out, context);
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        T::get(input, context).map(Self::new)
+    }
+}
+
+macro_rules! tuple {
+    ($count:literal: $($name:ident $index:tt),*) => {
+        impl<$($name: Wire),*> Wire for ($($name,)*) {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                begin(out, $count);
+                $(self.$index.put(out, context);)*
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                fields(input, $count)?;
+                Ok(($($name::get(input, context)?,)*))
+            }
+        }
+    };
+}
+
+tuple!(2: A 0, B 1);
+tuple!(3: A 0, B 1, C 2);
+
+/// A struct is the array of its fields in this order: a new one comes last, with a new version of the row.
+macro_rules! fields_of {
+    ($kind:ident: $count:literal { $($field:ident),* $(,)? }) => {
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                begin(out, $count);
+                $(self.$field.put(out, context);)*
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                fields(input, $count)?;
+                Ok(Self { $($field: Wire::get(input, context)?,)* })
+            }
+        }
+    };
+}
+
+fields_of!(Flow: 3 { transport, listener, remote });
+fields_of!(Refused: 3 { invite, flow, answer });
+fields_of!(KeptDialog: 11 {
+    call_id, local_tag, remote_tag, local, remote, local_cseq, remote_cseq, remote_target, route_set,
+    flow, is_behind_nat,
+});
+fields_of!(KeptUnacked: 2 { ok, cseq });
+fields_of!(KeptLeg: 5 { dialog, session, description, unacked, owed_ack });
+fields_of!(KeptEnding: 3 { is_caller, dialog, unacked });
+fields_of!(KeptAttempt: 6 { id, invite, flow, is_behind_nat, rang, rings_until });
+fields_of!(KeptWaiting: 5 { invite, flow, local_tag, ringing, gives_up_at });
+fields_of!(KeptOnward: 5 { headers, refer, ringing, target, gives_up_at });
+fields_of!(KeptConnected: 5 { invite, caller, agent, onward, ends_at });
+fields_of!(KeptUnanswered: 7 { call, attempt, call_id, local_tag, uri, flow, is_behind_nat });
+fields_of!(Kept: 5 { number, id, stage, legs_of, asked });
+fields_of!(KeptOffer: 4 { offer, agent, step, ring_until });
+fields_of!(KeptCall: 11 {
+    line, priority, arrival, line_since, was_answered, caller, with, came_from, plan, crises, seeking,
+});
+fields_of!(KeptAgent: 6 { want, state, logged_in, busy, refused, last_call });
+fields_of!(StepRef: 2 { plan, step });
+fields_of!(KeptJourney: 9 { line, trunk, number, offered_at, answered, offers, sent_to, place, by });
+fields_of!(KeptPhone: 7 { contact, q, expires_at, register, flows, path, device });
+fields_of!(KeptEntry: 3 { legs, journey, distribution });
+
+/// A newtype is its number.
+macro_rules! newtype {
+    ($($kind:ty: $number:ty, $of:expr, $make:expr);* $(;)?) => {$(
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                let of: fn(&Self) -> $number = $of;
+                of(self).put(out, context);
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                let make: fn($number) -> Option<Self> = $make;
+                make(<$number>::get(input, context)?).ok_or(WireError::UnknownVariant {
+                    kind: stringify!($kind),
+                    number: u8::MAX,
+                })
+            }
+        }
+    )*};
+}
+
+newtype! {
+    ListenerId: u16, |one| one.0, |number| Some(ListenerId(number));
+    AttemptId: u64, |one| one.0, |number| Some(AttemptId(number));
+    CallNumber: u64, |one| one.value(), |number| Some(CallNumber::from_value(number));
+    CallId: u64, |one| one.value(), |number| Some(CallId::new(number));
+    CallerKey: u64, |one| one.value(), |number| Some(CallerKey::new(number));
+    OfferId: u64, |one| one.value(), |number| Some(OfferId::from_value(number));
+    Priority: u8, |one| one.value(), Priority::new;
+    StepIndex: u8, |one| one.value(), StepIndex::from_value;
+    PauseReason: String, |one| one.as_str().to_owned(), |word| PauseReason::new(&word);
+    std::net::SocketAddr: String, |one| one.to_string(), |text| text.parse().ok();
+    Pii<String>: String, |one| one.expose().clone(), |text| Some(Pii::new(text));
+}
+
+/// What the configuration names is its name.
+macro_rules! named {
+    ($($kind:ty: $word:literal, $name:expr, $find:expr);* $(;)?) => {$(
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                let name: fn(&Directory, Self) -> &str = $name;
+                out.str(name(context.directory, *self)).expect(WRITES);
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                let find: fn(&Directory, &str) -> Option<Self> = $find;
+                let name = input.str()?;
+                find(context.directory, name).ok_or_else(|| WireError::UnknownName {
+                    kind: $word,
+                    name: name.to_owned(),
+                })
+            }
+        }
+    )*};
+}
+
+named! {
+    LineId: "line", |all, id| &all.line_profile(id).id, Directory::line;
+    AgentId: "agent", |all, id| &all.agent_profile(id).id, Directory::agent;
+    SiteId: "site", |all, id| &all.site_profile(id).id, Directory::site;
+    CrisisId: "crisis plan", |all, id| &all.crisis_profile(id).name, Directory::crisis;
+    PlanId: "overflow plan", |all, id| all.plan_name(id), Directory::plan;
+}
+
+/// What has variants without fields is a number.
+macro_rules! variants {
+    ($kind:ident { $($number:literal $variant:ident),* $(,)? }) => {
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                let number: u8 = match self {
+                    $(Self::$variant => $number,)*
+                };
+                number.put(out, context);
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                match u8::get(input, context)? {
+                    $($number => Ok(Self::$variant),)*
+                    number => Err(WireError::UnknownVariant { kind: stringify!($kind), number }),
+                }
+            }
+        }
+    };
+}
+
+variants!(Transport { 0 Udp, 1 Tcp, 2 Tls });
+variants!(KeptRefresh { 0 Asked, 1 Update, 2 Invite });
+variants!(SiteState {
+    0 Normal, 1 Unstaffed, 2 ScheduledMaintenanceDown, 3 ScheduledMaintenanceAvailable,
+    4 MajorIncidentInProgress, 5 Partial, 6 Overloaded, 7 GoingDown, 8 Down, 9 Unreachable,
+});
+
+/// Variants with fields: an array of a number and the fields.
+macro_rules! tagged {
+    ($kind:ident {
+        $($number:literal $variant:ident
+            $(( $($part:ident),* ))?
+            $({ $($field:ident),* })?
+        ),* $(,)?
+    }) => {
+        impl Wire for $kind {
+            fn put(&self, out: &mut Out, context: &Context<'_>) {
+                match self {
+                    $(Self::$variant $(( $($part),* ))? $({ $($field),* })? => {
+                        begin(out, 1 $($(+ one!($part))*)? $($(+ one!($field))*)?);
+                        let number: u8 = $number;
+                        number.put(out, context);
+                        $($($part.put(out, context);)*)?
+                        $($($field.put(out, context);)*)?
+                    })*
+                }
+            }
+
+            fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+                let count = length(input)?;
+                let number = u8::get(input, context)?;
+                match number {
+                    $($number => {
+                        expect(count, 1 $($(+ one!($part))*)? $($(+ one!($field))*)?)?;
+                        $($(let $part = Wire::get(input, context)?;)*)?
+                        $($(let $field = Wire::get(input, context)?;)*)?
+                        Ok(Self::$variant $(( $($part),* ))? $({ $($field),* })?)
+                    })*
+                    number => Err(WireError::UnknownVariant { kind: stringify!($kind), number }),
+                }
+            }
+        }
+    };
+}
+
+macro_rules! one {
+    ($field:ident) => {
+        1
+    };
+}
+
+tagged!(KeptStage { 0 Waiting(waiting), 1 Connected(connected), 2 Ending(legs) });
+tagged!(KeptSeeking { 0 Nobody, 1 Place, 2 Offered { offers, stays } });
+tagged!(KeptPlace { 0 InDistributor, 1 Left(standing), 2 Diverted(at) });
+tagged!(Want { 0 Ready, 1 NotReady { reason }, 2 LoggedOut });
+tagged!(NotReadyReason {
+    0 Pause(reason), 1 NoAnswer, 2 Busy { retry_at }, 3 Declined { retry_at }, 4 DeclinedTooOften,
+});
+tagged!(AgentState {
+    0 LoggedOut, 1 NotReady { reason, since }, 2 Ready { since }, 3 Offered { offer, call, deadline },
+    4 Talking { call, since }, 5 WrapUp { until }, 6 Unreachable { retry_at },
+});
+
+pub(crate) fn begin(out: &mut Out, count: usize) {
+    out.array(count as u64).expect(WRITES);
+}
+
+fn length(input: &mut In<'_>) -> Result<u64, WireError> {
+    let count = input.array()?;
+    count.ok_or_else(|| WireError::Malformed("an array without its length".to_owned()))
+}
+
+/// An array of so many.
+pub(crate) fn fields(input: &mut In<'_>, wanted: u64) -> Result<(), WireError> {
+    expect(length(input)?, wanted)
+}
+
+fn expect(count: u64, wanted: u64) -> Result<(), WireError> {
+    match count == wanted {
+        true => Ok(()),
+        false => Err(WireError::Malformed(format!(
+            "{count} fields, not {wanted}"
+        ))),
+    }
+}

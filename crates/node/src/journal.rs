@@ -1,0 +1,28 @@
+//! The journal: what a call needs to outlive the process, on disk before anybody is told.
+//!
+//! A row is bytes under a kind and a key. Every change has a number that only ascends; the caller
+//! gives it. [`file::JournalFile`] holds the rows in one SQLite file and makes groups of changes
+//! durable; [`writer::Writer`] does that on a thread of its own, so that the core never waits for a
+//! disk; [`look`] reads a file beside the node that writes it.
+//!
+//! What the bytes mean is not known here.
+//!
+//! # What is believed
+//!
+//! Nothing that cannot be proven whole. Each row carries a checksum, the head carries the count and
+//! the sum of all of them, and opening a file checks its structure. A row that does not fit is left
+//! out and reported; a file whose structure is unsound is refused and left as it is. After the first
+//! failed write the file is never written again: a disk that failed once to make something durable
+//! may say yes the second time and have lost it all the same.
+
+pub mod error;
+pub mod file;
+pub mod look;
+mod place;
+mod read;
+pub mod row;
+mod schema;
+#[cfg(test)]
+mod scratch;
+pub mod wal;
+pub mod writer;

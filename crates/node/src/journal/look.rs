@@ -1,0 +1,189 @@
+//! Looking into a journal without writing it, also while a node does.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
+
+use super::{
+    error::{OpenError, reading},
+    place::{beside, check_pair, size},
+    read::{self, Stored},
+    row::{Damage, Row},
+    schema::{self, Identity},
+};
+
+/// What a sound journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Whole rows by kind.
+    pub kinds: BTreeMap<u16, Share>,
+    /// Rows that cannot be believed.
+    pub damaged: Vec<Damage>,
+    /// The number of the last change; 0 before the first.
+    pub last_seq: u64,
+    /// The size of the file with its write-ahead log, in bytes.
+    pub file_bytes: u64,
+}
+
+/// What the rows of one kind amount to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// How many there are.
+    pub rows: u64,
+    /// Their keys and bodies, in bytes.
+    pub bytes: u64,
+}
+
+/// What can be read of a journal, sound or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// All whole rows that were found, with the numbers of their last changes, ascending.
+    pub rows: Vec<(u64, Row)>,
+    /// Rows that cannot be believed.
+    pub damaged: Vec<Damage>,
+    /// The number of the last change; the highest that was found when the head is damaged.
+    pub last_seq: u64,
+    /// What else is wrong with the file. Rows may be missing or old when this is not empty.
+    pub faults: Vec<String>,
+}
+
+/// Checks everything as opening does, and counts. A file that was never written counts nothing.
+///
+/// # Errors
+///
+/// As for [`JournalFile::open`](super::file::JournalFile::open), but for the lock, and with
+/// [`OpenError::NotThere`].
+pub fn verify(path: &Path) -> Result<Report, OpenError> {
+    let (path, conn, identity) = open(path)?;
+    let content = match identity {
+        Identity::Fresh => read::Content::default(),
+        Identity::Journal => read::read(&conn)?,
+    };
+    let mut report = Report {
+        damaged: content.damaged,
+        last_seq: content.head.last_seq,
+        file_bytes: size(&path)? + size(&beside(&path, "-wal"))?,
+        ..Report::default()
+    };
+    for (_, row) in &content.rows {
+        let share = report.kinds.entry(row.kind).or_default();
+        share.rows += 1;
+        share.bytes += (row.key.len() + row.body.len()) as u64;
+    }
+    Ok(report)
+}
+
+/// Reads whatever can be read, also of a file that [`verify`] finds corrupt: from its front up to
+/// the first fault, and from its end.
+///
+/// # Errors
+///
+/// As for [`verify`], but a corrupt file is an error only when it cannot be recognised.
+pub fn inspect(path: &Path) -> Result<Contents, OpenError> {
+    let (_, conn, identity) = open(path)?;
+    if identity == Identity::Fresh {
+        return Ok(Contents::default());
+    }
+    let transaction = conn.unchecked_transaction()?;
+    let mut faults = Vec::new();
+    let mut note = |result: Result<(), OpenError>| faults.extend(result.err().map(fault));
+    note(schema::check_tables(&transaction));
+    note(read::check_structure(&transaction));
+    let mut found = BTreeMap::new();
+    for order in ["ASC", "DESC"] {
+        note(collect(&transaction, order, &mut found));
+    }
+    let mut content = read::Content::default();
+    for stored in found.into_values() {
+        content.take(stored);
+    }
+    content.rows.sort_unstable_by_key(|(seq, _)| *seq);
+    let mut last_seq = content.rows.last().map_or(0, |(seq, _)| *seq);
+    note(read::read_head(&transaction).and_then(|head| {
+        last_seq = last_seq.max(head.last_seq);
+        content.check(&head)
+    }));
+    Ok(Contents {
+        rows: content.rows,
+        damaged: content.damaged,
+        last_seq,
+        faults,
+    })
+}
+
+fn fault(error: OpenError) -> String {
+    match error {
+        OpenError::Corrupt { what } => what,
+        OpenError::Sqlite { source } => source.to_string(),
+        error => error.to_string(),
+    }
+}
+
+/// Collects rows in this order up to the first that cannot be read.
+fn collect(
+    transaction: &Transaction<'_>,
+    order: &str,
+    found: &mut BTreeMap<(i64, Vec<u8>), Stored>,
+) -> Result<(), OpenError> {
+    let sql = format!("{} ORDER BY kind {order}, key {order}", read::ALL);
+    let mut statement = transaction.prepare(&sql).map_err(reading)?;
+    let mut rows = statement.query([]).map_err(reading)?;
+    while let Some(row) = rows.next().map_err(reading)? {
+        let stored = Stored::read(row).map_err(reading)?;
+        found.entry(stored.name()).or_insert(stored);
+    }
+    Ok(())
+}
+
+/// Opens a file without the right to write it, and looks what it is.
+fn open(path: &Path) -> Result<(PathBuf, Connection, Identity), OpenError> {
+    // SQLite takes a name that begins with "file:" for something else than a path.
+    let path = std::path::absolute(path)?;
+    if !path.try_exists()? {
+        return Err(OpenError::NotThere { path });
+    }
+    check_pair(&path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let opened = match connect(&path, flags) {
+        // A directory that cannot be written has no room for what readers share with a writer. Then
+        // there is no writer either, and a file without a log is whole.
+        Err(OpenError::Sqlite { source })
+            if source.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+                && size(&beside(&path, "-wal"))? == 0 =>
+        {
+            connect(&immutable(&path), flags | OpenFlags::SQLITE_OPEN_URI)
+        }
+        opened => opened,
+    };
+    let (conn, identity) = opened?;
+    Ok((path, conn, identity))
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<(Connection, Identity), OpenError> {
+    let conn = Connection::open_with_flags(path, flags)?;
+    schema::prepare(&conn)?;
+    let identity = schema::identify(&conn)?;
+    Ok((conn, identity))
+}
+
+/// The name by which SQLite opens a file that nobody writes.
+fn immutable(path: &Path) -> PathBuf {
+    let mut name = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                name.push(char::from(*byte));
+            }
+            byte => name.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    name.push_str("?immutable=1");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+//! How the file looks: the tables, the numbers by which it is recognised, and the settings of a
+//! connection.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, config::DbConfig};
+
+use super::{
+    error::{OpenError, reading},
+    row::Head,
+};
+
+/// `application_id`: "Q15J".
+pub(super) const APPLICATION: i32 = i32::from_be_bytes(*b"Q15J");
+
+/// `user_version`: the format that is written, and the newest that is read.
+pub(super) const FORMAT: i32 = 1;
+
+/// The rows, in the order of their keys and without a second tree beside them.
+const ROWS: &str = "CREATE TABLE journal (\
+    kind INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL, seq INTEGER NOT NULL, \
+    sum INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID";
+
+/// The one row about all rows.
+const HEAD: &str = "CREATE TABLE head (\
+    id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, rows INTEGER NOT NULL, \
+    digest INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT";
+
+/// What a file is found to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Identity {
+    /// Nothing was ever committed to it.
+    Fresh,
+    /// A journal of a format that is known.
+    Journal,
+}
+
+/// Looks what the file is, and changes nothing.
+pub(super) fn identify(conn: &Connection) -> Result<Identity, OpenError> {
+    let application: i32 = conn.pragma_query_one(None, "application_id")?;
+    let format: i32 = conn.pragma_query_one(None, "user_version")?;
+    if application == 0 && format == 0 {
+        let tables: i64 =
+            conn.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            return Ok(Identity::Fresh);
+        }
+    }
+    if application != APPLICATION {
+        return Err(OpenError::Foreign { application });
+    }
+    if format > FORMAT {
+        return Err(OpenError::NewerFormat {
+            found: format,
+            known: FORMAT,
+        });
+    }
+    if format < FORMAT {
+        return Err(OpenError::corrupt(format!(
+            "there was never a format {format}"
+        )));
+    }
+    Ok(Identity::Journal)
+}
+
+/// The tables are exactly ours. A damaged definition would give another meaning to sound rows.
+pub(super) fn check_tables(conn: &Connection) -> Result<(), OpenError> {
+    let mut found = conn
+        .prepare("SELECT sql FROM sqlite_schema ORDER BY name")
+        .map_err(reading)?;
+    let found = found
+        .query_map([], |row| row.get::<_, String>(0))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(reading)?;
+    if found == [HEAD, ROWS] {
+        Ok(())
+    } else {
+        Err(OpenError::corrupt("the tables are not those of a journal"))
+    }
+}
+
+/// Settings of every connection, reading or writing. None changes the file.
+pub(super) fn prepare(conn: &Connection) -> Result<(), OpenError> {
+    // Until the file is known to be sound, and ever after a failure, closing it leaves it as it is.
+    keep_wal(conn, true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+/// Whether closing the connection leaves the write-ahead log as it is. Otherwise the last to close
+/// moves it into the file.
+pub(super) fn keep_wal(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep)?;
+    Ok(())
+}
+
+/// Settings of the connection that writes.
+pub(super) fn prepare_to_write(conn: &Connection) -> Result<(), OpenError> {
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    // These two hold for a file that has no page yet; any other keeps what it has.
+    conn.pragma_update(None, "page_size", 4096)?;
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let mode: String =
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        let what = format!("its file system has no write-ahead log: journal mode {mode}");
+        return Err(OpenError::ReadOnly { what });
+    }
+    // SQLite's own checkpoints hide a failed sync. Ours do not: see `JournalFile::tend`.
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // What callers said does not stay in the free space of pages.
+    conn.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
+    Ok(())
+}
+
+/// Makes a fresh file a journal, in one transaction.
+pub(super) fn create(conn: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(ROWS, [])?;
+    transaction.execute(HEAD, [])?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.execute("INSERT INTO head VALUES (1, 0, 0, 0, 0)", [])?;
+    write_head(&transaction, &Head::default())?;
+    transaction.commit()
+}
+
+/// Writes the head, in the transaction that changes the rows.
+pub(super) fn write_head(transaction: &Transaction<'_>, head: &Head) -> rusqlite::Result<()> {
+    let written = transaction
+        .prepare_cached(
+            "UPDATE head SET last_seq = ?1, rows = ?2, digest = ?3, sum = ?4 WHERE id = 1",
+        )?
+        .execute((
+            head.last_seq.cast_signed(),
+            head.rows.cast_signed(),
+            head.digest.cast_signed(),
+            head.checksum(),
+        ))?;
+    if written == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(written))
+    }
+}
+
+/// How large the write-ahead log stays on disk after it has been longer, in bytes.
+const WAL_KEPT: i64 = 16 << 20;
+
+/// Pages that are kept in memory, in KiB.
+const CACHE_KIB: i64 = 16 << 10;
