@@ -1,5 +1,7 @@
 //! What desks and operations teams work with: crisis plans, callers who gave up, the story of a call.
 
+use std::time::Duration;
+
 use engine::{AbandonedView, CrisisOrderView, CrisisView, StoryView, acd::Directory};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -70,6 +72,8 @@ pub(crate) struct Abandoned<'a> {
     first_seconds_ago: f64,
     last_seconds_ago: f64,
     longest_wait_seconds: f64,
+    /// Whether none of the calls lasted 15 seconds: pocket calls, and who hangs up on the announcement.
+    early: bool,
     calls: Vec<String>,
     came_back: Option<String>,
     /// Whether there is a number to call back. The number itself is in the answer to a question about
@@ -78,6 +82,9 @@ pub(crate) struct Abandoned<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<String>,
 }
+
+/// Abandons under this are counted apart.
+const EARLY: Duration = Duration::from_secs(15);
 
 impl<'a> Abandoned<'a> {
     /// An entry without the caller's number.
@@ -91,6 +98,7 @@ impl<'a> Abandoned<'a> {
             first_seconds_ago: view.first.as_secs_f64(),
             last_seconds_ago: view.last.as_secs_f64(),
             longest_wait_seconds: view.entry.longest_wait.as_secs_f64(),
+            early: view.entry.longest_wait < EARLY,
             calls: view.calls.iter().map(ToString::to_string).collect(),
             came_back: view.came_back.as_ref().map(ToString::to_string),
             has_number: view.number.is_some(),

@@ -247,6 +247,8 @@ async fn a_caller_who_gave_up_is_listed_without_and_shown_with_the_number() {
         (&list[0]["state"], &list[0]["has_number"]),
         (&"to-call-back".into(), &true.into())
     );
+    let waited = list[0]["longest_wait_seconds"].as_f64().unwrap();
+    assert_eq!(list[0]["early"], waited < 15.0);
     let entry = desk.get("/v1/abandoned/1").await.json();
     assert_eq!(entry["number"], format!("+{NUMBER}"));
     // Its call is over, and its story is still told.
