@@ -135,12 +135,7 @@ impl Calls {
         call: CallNumber,
         kept: &KeptAttempt,
     ) {
-        let Some((invite, sent)) = sent_again(call, kept) else {
-            return;
-        };
-        if let Ok(tx) = layer.request(now, invite, kept.flow) {
-            self.client_uses
-                .insert(tx, ClientUse::Invite(Box::new(sent)));
+        if let Some(tx) = self.send_again(now, layer, call, kept) {
             layer.cancel(now, tx, None);
         }
     }
@@ -349,14 +344,9 @@ impl Calls {
         call: CallNumber,
         kept: &KeptAttempt,
     ) {
-        let Some((invite, sent)) = sent_again(call, kept) else {
+        let Some(tx) = self.send_again(now, layer, call, kept) else {
             return;
         };
-        let Ok(tx) = layer.request(now, invite, kept.flow) else {
-            return;
-        };
-        self.client_uses
-            .insert(tx, ClientUse::Invite(Box::new(sent)));
         if let Some(ringing) = self.ringing_mut(call) {
             ringing.push(Attempt {
                 id: kept.id,
@@ -366,6 +356,21 @@ impl Calls {
                 rings_until: kept.rings_until,
             });
         }
+    }
+
+    /// The same INVITE in a transaction of its own, whose answers are waited for.
+    fn send_again(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        call: CallNumber,
+        kept: &KeptAttempt,
+    ) -> Option<ClientTx> {
+        let (invite, sent) = sent_again(call, kept)?;
+        let tx = layer.request(now, invite, kept.flow).ok()?;
+        self.client_uses
+            .insert(tx, ClientUse::Invite(Box::new(sent)));
+        Some(tx)
     }
 }
 

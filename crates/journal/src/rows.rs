@@ -54,13 +54,18 @@ impl Kind {
             Self::Phones => 5,
         }
     }
+
+    /// The kind of a number in a file; `None` when this program does not know it.
+    pub fn of_number(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
+    }
 }
 
-/// One thing that changes by itself.
+/// One thing that changes by itself: bytes of a kind under a key, unique in that kind.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
-    /// What it is about.
-    pub kind: Kind,
+    /// What it is about: [`Kind::number`], or a number of whoever keeps rows of his own beside these.
+    pub kind: u16,
     /// Which of its kind.
     pub key: Vec<u8>,
     /// The version of its body.
@@ -84,8 +89,8 @@ impl fmt::Debug for Row {
 /// A row that is of no use, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// What it was about.
-    pub kind: Kind,
+    /// What it was about: the number of the row's kind.
+    pub kind: u16,
     /// Which of its kind.
     pub key: Vec<u8>,
     /// Why.
@@ -177,8 +182,12 @@ fn take(node: &mut KeptNode, row: &Row, context: &Context<'_>) -> Result<(), Wir
         let told = format!("version {}, and {VERSION} is known", row.version);
         return Err(WireError::Malformed(told));
     }
+    let Some(kind) = Kind::of_number(row.kind) else {
+        let told = format!("kind {} is not known", row.kind);
+        return Err(WireError::Malformed(told));
+    };
     let mut input = Decoder::new(&row.body);
-    match row.kind {
+    match kind {
         Kind::Call => node.calls.push(KeptEntry::get(&mut input, context)?),
         Kind::Agent => {
             let (id, agent) = <(AgentId, KeptAgent)>::get(&mut input, context)?;
@@ -228,7 +237,7 @@ fn row(kind: Kind, key: Vec<u8>, value: &impl Wire, context: &Context<'_>) -> Ro
     let mut out = Encoder::new(Vec::new());
     value.put(&mut out, context);
     Row {
-        kind,
+        kind: kind.number(),
         key,
         version: VERSION,
         body: out.into_writer(),

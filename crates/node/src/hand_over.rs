@@ -13,7 +13,7 @@ use std::{
 
 use engine::{
     Engine,
-    journal::{self, Clock, Kind},
+    journal::{self, Clock},
 };
 use tracing::{error, info, warn};
 
@@ -59,7 +59,7 @@ impl HandOver {
 
     /// Lets an engine begin with what was left.
     pub(crate) fn take_up(&self, now: Instant, engine: &mut Engine) {
-        let Some((down, nanos)) = self.left_at() else {
+        let Some(down) = self.down() else {
             return;
         };
         if down > AGE_MAX {
@@ -67,11 +67,11 @@ impl HandOver {
             return warn!(seconds, "what the journal holds is too old to be taken up");
         }
         let after = i64::try_from(down.as_nanos()).unwrap_or(i64::MAX);
-        let clock = Clock::new(now, nanos.saturating_add(after));
-        let rows: Vec<_> = self.found.iter().filter_map(row_of).collect();
-        let decoded = journal::decode(&rows, engine.directory(), clock);
+        let clock = Clock::new(now, after);
+        let state = self.found.iter().filter(|row| row.kind != LEFT_AT);
+        let decoded = journal::decode(state, engine.directory(), clock);
         for loss in &decoded.losses {
-            error!(kind = ?loss.kind, error = %loss.error, "a row of the journal is of no use");
+            error!(kind = loss.kind, error = %loss.error, "a row of the journal is of no use");
         }
         engine.restore(now, decoded.node);
         let status = engine.status(now);
@@ -98,6 +98,7 @@ impl HandOver {
 
     /// Writes everything that an engine knows, for the next process.
     pub(crate) fn leave(&mut self, now: Instant, engine: &Engine) -> Result<(), WriteError> {
+        // The journal's clock begins when it is written.
         let clock = Clock::new(now, 0);
         let rows = journal::encode(&engine.kept(), engine.directory(), clock);
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -108,13 +109,7 @@ impl HandOver {
             version: journal::VERSION,
             body: unix.to_be_bytes().to_vec(),
         };
-        let rows = rows.into_iter().map(|row| Row {
-            kind: row.kind.number(),
-            key: row.key,
-            version: row.version,
-            body: row.body,
-        });
-        self.write(rows.chain([left_at]).map(Change::Put))
+        self.write(rows.into_iter().chain([left_at]).map(Change::Put))
     }
 
     /// One group, durable when this returns: all of it or nothing.
@@ -127,29 +122,13 @@ impl HandOver {
         self.file.write(&changes)
     }
 
-    /// How long ago it was written, and what the journal's clock showed then. A clock on the wall that was
-    /// set back counts as no time.
-    fn left_at(&self) -> Option<(Duration, i64)> {
+    /// How long ago it was written. A clock on the wall that was set back counts as no time.
+    fn down(&self) -> Option<Duration> {
         let row = self.found.iter().find(|row| row.kind == LEFT_AT)?;
         let millis = u64::from_be_bytes(row.body.as_slice().try_into().ok()?);
         let left = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
-        Some((
-            SystemTime::now().duration_since(left).unwrap_or_default(),
-            0,
-        ))
+        Some(SystemTime::now().duration_since(left).unwrap_or_default())
     }
-}
-
-fn row_of(row: &Row) -> Option<journal::Row> {
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|kind| kind.number() == row.kind)?;
-    Some(journal::Row {
-        kind,
-        key: row.key.clone(),
-        version: row.version,
-        body: row.body.clone(),
-    })
 }
 
 /// Renames the files of a journal, so that somebody can look at them.

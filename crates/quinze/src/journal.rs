@@ -89,8 +89,7 @@ fn tell(damaged: &[Damage]) {
 }
 
 fn name(number: u16) -> String {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.number() == number);
-    kind.map_or_else(
+    Kind::of_number(number).map_or_else(
         || format!("kind {number}"),
         |kind| format!("{kind:?}").to_lowercase(),
     )

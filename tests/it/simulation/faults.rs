@@ -63,9 +63,9 @@ pub(super) fn random_manner(rng: &mut Pcg64Mcg) -> Manner {
     }
 }
 
-#[test]
-fn no_call_is_lost_in_a_storm() {
-    let sites = [
+/// Two neighbours of two agents each, one of which keeps an agent for itself.
+pub(super) fn two_sites() -> [Site<'static>; 2] {
+    [
         Site {
             id: "FR670",
             neighbours: &["FR680"],
@@ -78,8 +78,12 @@ fn no_call_is_lost_in_a_storm() {
             reserve: 1,
             agents: &["b-1", "b-2"],
         },
-    ];
-    let text = configuration(&sites, AFTER_20_S);
+    ]
+}
+
+#[test]
+fn no_call_is_lost_in_a_storm() {
+    let text = configuration(&two_sites(), AFTER_20_S);
     for seed in seeds() {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
         let mut bench = Bench::new(&text, seed, STORM);

@@ -10,26 +10,9 @@ use sim::{Answer, CallPlan, Manner, SessionId, Weather};
 
 use super::{
     AFTER_20_S, Bench, DIALLED, Site, configuration,
-    faults::{STORM, random_manner, random_plan, seeds},
+    faults::{STORM, random_manner, random_plan, seeds, two_sites},
     seconds,
 };
-
-fn sites() -> [Site<'static>; 2] {
-    [
-        Site {
-            id: "FR670",
-            neighbours: &["FR680"],
-            reserve: 0,
-            agents: &["a-1", "a-2"],
-        },
-        Site {
-            id: "FR680",
-            neighbours: &["FR670"],
-            reserve: 1,
-            agents: &["b-1", "b-2"],
-        },
-    ]
-}
 
 impl Bench {
     /// Kills the node and starts another with other random numbers, `down` later.
@@ -163,7 +146,7 @@ fn agents_are_what_they_were() {
 /// left, and nobody is in two calls.
 #[test]
 fn no_call_is_lost_when_the_node_dies_again_and_again() {
-    let text = configuration(&sites(), AFTER_20_S);
+    let text = configuration(&two_sites(), AFTER_20_S);
     let agents = ["a-1", "a-2", "b-1", "b-2"];
     for seed in seeds() {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
@@ -208,7 +191,7 @@ fn no_call_is_lost_when_the_node_dies_again_and_again() {
 
 /// A world with a call that waits, one that rings, one that talks and one that is being refused.
 fn busy() -> Bench {
-    let mut bench = Bench::new(&configuration(&sites(), AFTER_20_S), 1, Weather::CALM);
+    let mut bench = Bench::new(&configuration(&two_sites(), AFTER_20_S), 1, Weather::CALM);
     bench.manner("a-1", Manner::answers_after(seconds(1.0)));
     bench.manner("a-2", Manner::answers(Answer::Never));
     for _ in 0..3 {
@@ -224,7 +207,9 @@ fn a_damaged_row_is_told_and_costs_no_other() {
     let node = bench.world.node(bench.node);
     let clock = journal::Clock::new(bench.world.now(), 0);
     let rows = journal::encode(&node.kept(), node.directory(), clock);
-    let calls = rows.iter().filter(|row| row.kind == journal::Kind::Call);
+    let calls = rows
+        .iter()
+        .filter(|row| row.kind == journal::Kind::Call.number());
     assert_eq!(calls.count(), 3);
     let mut told = 0;
     for (which, row) in rows.iter().enumerate() {
@@ -250,6 +235,15 @@ fn a_damaged_row_is_told_and_costs_no_other() {
         rows[which].version += 1;
         let read = journal::decode(&rows, node.directory(), clock);
         assert!(read.losses[0].error.to_string().contains("version 2"));
+        (rows[which].version, rows[which].kind) = (1, 99);
+        let read = journal::decode(&rows, node.directory(), clock);
+        let [loss] = &read.losses[..] else {
+            panic!(
+                "a row of a kind that nobody knows is told: {:?}",
+                read.losses
+            );
+        };
+        assert!(loss.error.to_string().contains("kind 99 is not known"));
     }
     assert!(told > 100, "{told}");
 }
@@ -261,7 +255,7 @@ fn what_the_configuration_does_not_know_any_more_is_told() {
     let node = bench.world.node(bench.node);
     let clock = journal::Clock::new(bench.world.now(), 0);
     let rows = journal::encode(&node.kept(), node.directory(), clock);
-    let text = configuration(&sites(), AFTER_20_S).replace("id = \"b-2\"", "id = \"b-3\"");
+    let text = configuration(&two_sites(), AFTER_20_S).replace("id = \"b-2\"", "id = \"b-3\"");
     let loaded = config::load("test.toml".as_ref(), &text, [1; 4]).unwrap();
     let read = journal::decode(&rows, &loaded.engine.directory, clock);
     let told: Vec<_> = read

@@ -3,31 +3,7 @@
 use std::fmt;
 
 use crc32fast::Hasher;
-
-/// One row: bytes of a kind under a key, unique in that kind.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Row {
-    /// What the body is. Given by the caller, not interpreted here.
-    pub kind: u16,
-    /// What the row is found by, among those of its kind.
-    pub key: Vec<u8>,
-    /// Which format the body has.
-    pub version: u16,
-    /// The content.
-    pub body: Vec<u8>,
-}
-
-/// Bodies hold what callers said about themselves: none is ever printed.
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row")
-            .field("kind", &self.kind)
-            .field("key", &format_args!("{}", self.key.escape_ascii()))
-            .field("version", &self.version)
-            .field("body", &format_args!("{} bytes", self.body.len()))
-            .finish()
-    }
-}
+pub use engine::journal::Row;
 
 /// One change of the rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
