@@ -26,6 +26,9 @@ pub(crate) struct Dialog {
     remote: Bytes,
     local_cseq: u32,
     remote_cseq: Option<u32>,
+    /// The CSeq number of the last INVITE of ours that was answered: the answer is acknowledged, and may
+    /// have to be once more.
+    answered: Option<u32>,
     remote_target: Bytes,
     route_set: RouteSet,
     flow: Flow,
@@ -85,6 +88,7 @@ impl Dialog {
             remote: copied(request, HeaderName::From),
             local_cseq: 0,
             remote_cseq: Some(request.cseq_number()),
+            answered: None,
             remote_target: target.into(),
             route_set: record_route(request).collect(),
             flow,
@@ -106,6 +110,7 @@ impl Dialog {
             remote: copied(response, HeaderName::To),
             local_cseq: response.cseq_number(),
             remote_cseq: None,
+            answered: Some(response.cseq_number()),
             remote_target: Bytes::copy_from_slice(target),
             route_set,
             flow,
@@ -123,6 +128,7 @@ impl Dialog {
             remote: self.remote.clone(),
             local_cseq: self.local_cseq,
             remote_cseq: self.remote_cseq,
+            answered: self.answered,
             remote_target: self.remote_target.clone(),
             route_set: self.route_set.to_vec(),
             flow: self.flow,
@@ -141,6 +147,7 @@ impl Dialog {
             remote: kept.remote,
             local_cseq: kept.local_cseq.saturating_add(CSEQ_LEAP),
             remote_cseq: kept.remote_cseq,
+            answered: kept.answered,
             remote_target: kept.remote_target,
             route_set: kept.route_set.into(),
             flow: kept.flow,
@@ -205,6 +212,22 @@ impl Dialog {
         if !target.is_empty() && *target != *self.remote_target {
             self.remote_target = Bytes::copy_from_slice(target);
         }
+    }
+
+    /// Takes a 2xx to a request of ours: its Contact, and that it is to be acknowledged if the request was an
+    /// INVITE.
+    pub(crate) fn take_answer(&mut self, response: &Response) {
+        if let Ok(target) = response.remote_target() {
+            self.refresh_target(target);
+        }
+        if response.cseq_method() == Method::Invite.as_bytes() {
+            self.answered = Some(response.cseq_number());
+        }
+    }
+
+    /// The CSeq number of the last INVITE of ours that was answered.
+    pub(crate) const fn answered(&self) -> Option<u32> {
+        self.answered
     }
 
     /// Starts the next request of ours inside the dialog.

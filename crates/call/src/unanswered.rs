@@ -2,7 +2,7 @@
 //! answered by a person who then hears nothing. Such an answer is acknowledged and hung up.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     ids::CallNumber,
     kept::KeptUnanswered,
     leg::Leg,
+    noted::Noted,
 };
 
 /// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,
@@ -33,7 +34,7 @@ pub(crate) const ANSWERS_MAX: usize = 8;
 /// The INVITEs that nobody answered, by Call-ID.
 #[derive(Debug, Default)]
 pub(crate) struct Unanswered {
-    invites: BTreeMap<Bytes, SentInvite>,
+    pub(crate) invites: Noted<Bytes, SentInvite>,
     /// When each is forgotten, in order.
     until: VecDeque<(Instant, Bytes)>,
 }
@@ -48,9 +49,10 @@ impl Unanswered {
         self.invites.insert(sent.call_id.clone(), sent);
     }
 
-    /// What of it outlives a process.
-    pub(crate) fn keep(&self) -> impl Iterator<Item = KeptUnanswered> {
-        self.invites.values().map(|sent| KeptUnanswered {
+    /// What of the INVITE of this Call-ID outlives a process.
+    pub(crate) fn keep(&self, call_id: &Bytes) -> Option<KeptUnanswered> {
+        let sent = self.invites.get(call_id)?;
+        Some(KeptUnanswered {
             call: sent.call,
             attempt: sent.attempt,
             call_id: sent.call_id.clone(),
@@ -92,7 +94,8 @@ impl Calls {
         if !is_answer {
             return false;
         }
-        let Some(sent) = self.unanswered.invites.get_mut(response.call_id()) else {
+        let call_id = Bytes::copy_from_slice(response.call_id());
+        let Some(sent) = self.unanswered.invites.get_mut(&call_id) else {
             return self.ack_answer_of_before(layer, response);
         };
         let tag = response.to_tag().unwrap_or_default();

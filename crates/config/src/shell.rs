@@ -98,6 +98,7 @@ pub(crate) fn read(
             contacts: people.contacts(&directory),
             settings,
             seed,
+            secrets: None,
             directory,
         },
         http,

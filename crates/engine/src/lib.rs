@@ -32,6 +32,7 @@ mod gate;
 mod hidden;
 mod identity;
 mod kept;
+mod notebook;
 mod orders;
 mod outgoing;
 mod proven;
