@@ -106,7 +106,7 @@ pub(crate) enum ClientUse {
     Join(Box<SentJoin>),
     /// A BYE to a phone that has dialled a code.
     CodeOver(CallNumber),
-    /// A BYE, and the CSeq number of the last INVITE of ours in its dialog that was answered.
+    /// A BYE, and the CSeq number of our last INVITE in its dialog.
     Bye(Option<u32>),
     /// A PRACK or a NOTIFY: nothing depends on its answer.
     Unwatched,

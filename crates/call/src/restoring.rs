@@ -171,10 +171,10 @@ impl Calls {
         }
     }
 
-    /// The CSeq number of the last INVITE of ours that was answered before this BYE.
-    pub fn answered_before_bye(&self, tx: ClientTx) -> Option<u32> {
+    /// The CSeq number of our last INVITE before this BYE.
+    pub fn invited_before_bye(&self, tx: ClientTx) -> Option<u32> {
         match self.client_uses.get(tx)? {
-            ClientUse::Bye(answered) => *answered,
+            ClientUse::Bye(invited) => *invited,
             _ => None,
         }
     }
@@ -186,10 +186,10 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         bye: &Bytes,
-        (flow, answered): (Flow, Option<u32>),
+        (flow, invited): (Flow, Option<u32>),
     ) {
         let Some(bye) = parse(bye) else { return };
-        if let Some(cseq) = answered {
+        if let Some(cseq) = invited {
             let ack = Builder::request(&Method::Ack, bye.uri_bytes())
                 .header(HeaderName::Via, self.locals.via(flow, &self.ids.branch()))
                 .header(HeaderName::MaxForwards, "70")
@@ -201,7 +201,7 @@ impl Calls {
             layer.send(&ack.finish(), flow);
         }
         if let Ok(tx) = layer.request(now, bye, flow) {
-            self.client_uses.insert(tx, ClientUse::Bye(answered));
+            self.client_uses.insert(tx, ClientUse::Bye(invited));
         }
     }
 
@@ -382,7 +382,7 @@ impl Calls {
 
     /// Whoever answered may still wait for our ACK.
     fn acknowledge_again(&mut self, layer: &mut TransactionLayer, leg: &Leg) {
-        if let Some(cseq) = leg.dialog.answered().filter(|_| leg.owed_ack.is_none()) {
+        if let Some(cseq) = leg.dialog.invited().filter(|_| leg.owed_ack.is_none()) {
             let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
             layer.send(&ack.finish(), flow);
         }

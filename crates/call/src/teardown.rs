@@ -276,7 +276,7 @@ impl Calls {
             .ok();
         let tx = bye.and_then(|bye| layer.request(now, bye, flow).ok())?;
         self.client_uses
-            .insert(tx, ClientUse::Bye(dialog.answered()));
+            .insert(tx, ClientUse::Bye(dialog.invited()));
         Some(tx)
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sip::{Method, Response};
-use sip_transaction::TransactionLayer;
+use sip_transaction::{Flow, TransactionLayer};
 
 use crate::{
     call::Stage,
@@ -88,6 +88,7 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         response: &Response,
+        flow: Flow,
     ) -> bool {
         let is_answer =
             response.status().is_success() && response.cseq_method() == Method::Invite.as_bytes();
@@ -96,7 +97,7 @@ impl Calls {
         }
         let call_id = Bytes::copy_from_slice(response.call_id());
         let Some(sent) = self.unanswered.invites.get_mut(&call_id) else {
-            return self.ack_answer_of_before(layer, response);
+            return self.ack_answer_of_before(layer, response, flow);
         };
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
@@ -125,22 +126,38 @@ impl Calls {
     }
 
     /// A side repeats its 2xx to an INVITE of ours that was sent by a process before this one: our ACK of
-    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. Whether
-    /// it was so.
-    fn ack_answer_of_before(&mut self, layer: &mut TransactionLayer, response: &Response) -> bool {
-        let number = response.from_tag().and_then(CallNumber::of_tag);
-        let number = number.map(|named| self.moved_legs.get(&named).copied().unwrap_or(named));
-        let call = number.and_then(|number| self.table.get(&number));
-        let Some(Stage::Connected(connected)) = call.map(|call| &call.stage) else {
+    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. One whose
+    /// call is over meanwhile has had its BYE, and is acknowledged all the same: one small message for each
+    /// that comes. Whether it was so.
+    fn ack_answer_of_before(
+        &mut self,
+        layer: &mut TransactionLayer,
+        response: &Response,
+        flow: Flow,
+    ) -> bool {
+        let Some(named) = response.from_tag().and_then(CallNumber::of_tag) else {
             return false;
         };
-        let mut legs = connected.legs();
-        let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
-        let Some(leg) = legs.find(answers) else {
-            return false;
-        };
+        let number = self.moved_legs.get(&named).copied().unwrap_or(named);
         let cseq = response.cseq_number();
-        let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
+        let (ack, flow) = match self.table.get(&number).map(|call| &call.stage) {
+            Some(Stage::Connected(connected)) => {
+                let mut legs = connected.legs();
+                let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
+                let Some(leg) = legs.find(answers) else {
+                    return false;
+                };
+                leg.dialog.ack(cseq, &mut self.ids, &self.locals)
+            }
+            Some(_) => return false,
+            None if named.value() >= self.next_number => return false,
+            None => {
+                // Back to where it came from: nobody can have it sent elsewhere.
+                let dialog = Dialog::calling(response, &[], flow, Peer::BehindNat);
+                let (ack, _) = dialog.ack(cseq, &mut self.ids, &self.locals);
+                (ack, flow)
+            }
+        };
         layer.send(&ack.finish(), flow);
         true
     }

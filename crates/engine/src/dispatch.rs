@@ -53,10 +53,10 @@ impl Engine {
                         .handle_response(now, &mut self.layer, tx, &response);
                 }
             }
-            Tx::StrayResponse { response, .. } => {
+            Tx::StrayResponse { response, flow } => {
                 let late = self
                     .calls
-                    .handle_stray_response(now, &mut self.layer, &response);
+                    .handle_stray_response(now, &mut self.layer, &response, flow);
                 if !late {
                     self.dropped(DropReason::StrayResponse);
                 }

@@ -50,7 +50,7 @@ impl Engine {
             Key::Refused(tx) => Item::Refused(self.layer.refused(KeyData::from_ffi(*tx).into())?),
             Key::Bye(tx) => {
                 let (bye, flow) = self.layer.open_bye(client(*tx))?;
-                Item::Bye(bye, flow, self.calls.answered_before_bye(client(*tx)))
+                Item::Bye(bye, flow, self.calls.invited_before_bye(client(*tx)))
             }
             Key::Unanswered(call_id) => Item::Unanswered(self.calls.kept_unanswered(call_id)?),
             Key::Abandoned(id) => {

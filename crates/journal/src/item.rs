@@ -101,8 +101,7 @@ pub enum Item {
     Withdrawn(CallNumber, KeptAttempt),
     /// Of [`Key::Refused`].
     Refused(Refused),
-    /// Of [`Key::Bye`]: the request, where it goes, and the CSeq number of the last INVITE that its receiver
-    /// answered.
+    /// Of [`Key::Bye`]: the request, where it goes, and the CSeq number of our last INVITE to its receiver.
     Bye(Bytes, Flow, Option<u32>),
     /// Of [`Key::Unanswered`].
     Unanswered(KeptUnanswered),

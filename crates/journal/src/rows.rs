@@ -176,7 +176,7 @@ pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Ro
         }
         Item::Withdrawn(call, attempt) => pair(call, attempt, &mut out, &context),
         Item::Refused(refused) => refused.put(&mut out, &context),
-        Item::Bye(bye, flow, answered) => pair(bye, &(*flow, *answered), &mut out, &context),
+        Item::Bye(bye, flow, invited) => pair(bye, &(*flow, *invited), &mut out, &context),
         Item::Unanswered(unanswered) => unanswered.put(&mut out, &context),
         Item::Abandoned(id, entry, number) => {
             begin(&mut out, 3);

@@ -24,8 +24,7 @@ pub struct KeptNode {
     pub withdrawn: Vec<(CallNumber, KeptAttempt)>,
     /// INVITEs that have been refused, whose senders may not have heard that.
     pub refused: Vec<Refused>,
-    /// BYEs that are not answered, where they go, and the CSeq number of the last INVITE that the receiver of
-    /// each answered.
+    /// BYEs that are not answered, where they go, and the CSeq number of our last INVITE to the receiver.
     pub byes: Vec<(Bytes, (Flow, Option<u32>))>,
     /// Phones that were given up, and may still be answered.
     pub unanswered: Vec<KeptUnanswered>,

@@ -224,7 +224,7 @@ macro_rules! fields_of {
 fields_of!(Flow: 3 { transport, listener, remote });
 fields_of!(Refused: 3 { invite, flow, answer });
 fields_of!(KeptDialog: 12 {
-    call_id, local_tag, remote_tag, local, remote, local_cseq, remote_cseq, answered, remote_target,
+    call_id, local_tag, remote_tag, local, remote, local_cseq, remote_cseq, invited, remote_target,
     route_set, flow, is_behind_nat,
 });
 fields_of!(KeptUnacked: 2 { ok, cseq });
