@@ -27,6 +27,7 @@ use crate::{
     event::{Direction, Event},
     hidden::HiddenCalls,
     identity::{self, Source},
+    journal_state::JournalState,
     notebook::Notebook,
     proven::ProvenConnections,
     record::Records,
@@ -163,6 +164,7 @@ pub struct Engine {
     pub(crate) secrets: [u64; 4],
     /// Which of the processes that wrote this journal.
     pub(crate) epoch: u64,
+    pub(crate) journal_state: JournalState,
     /// `None` where nothing is written down.
     pub(crate) notebook: Option<Notebook>,
     outputs: VecDeque<Output>,
@@ -243,6 +245,7 @@ impl Engine {
             abandoned_numbers: BTreeMap::new(),
             secrets,
             epoch: 1,
+            journal_state: JournalState::Off,
             notebook: None,
             outputs: VecDeque::new(),
             config,
