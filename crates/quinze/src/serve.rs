@@ -4,7 +4,7 @@ use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use config::{Loaded, Secret};
-use node::{End, Node, Signals};
+use node::{End, Inherited, Node, Signals};
 use tracing_subscriber::EnvFilter;
 
 /// Runs a node until a signal ends it.
@@ -13,6 +13,8 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     };
     start_log(&loaded);
+    // Before there is a second thread.
+    let inherited = Inherited::from_env();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,7 +23,7 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         let _inside = runtime.enter();
         Signals::watch().context("cannot watch for signals")?
     };
-    let node = Node::start(loaded)?;
+    let node = Node::start_with(loaded, inherited)?;
     for (transport, address) in node.sip_addresses() {
         say(&format!("SIP over {} on {address}", transport.as_str()));
     }
