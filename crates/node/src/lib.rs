@@ -5,7 +5,8 @@
 //! runtime of their own; they speak to the core through bounded queues. Nothing is decided here.
 //!
 //! [`Node::start`] binds everything or nothing, or takes sockets that a supervisor holds ([`Inherited`]);
-//! [`Node::drain`] ends it in peace; [`Signals::run`] runs a process with its signals.
+//! [`Node::drain`] ends it in peace; [`Signals::run`] runs a process with its signals, and tells the
+//! supervisor how it is.
 
 mod core;
 mod dns;
@@ -16,6 +17,7 @@ mod log;
 mod node;
 mod signals;
 mod streams;
+mod supervisor;
 mod tls;
 mod udp;
 

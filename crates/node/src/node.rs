@@ -177,6 +177,11 @@ impl Node {
         api::gauges(&self.requests).await
     }
 
+    /// Where the core is asked.
+    pub(crate) fn requests(&self) -> mpsc::Sender<api::Request> {
+        self.requests.clone()
+    }
+
     /// Reads the files of `[tls]` again: new connections have what is in them now. `None` where there
     /// is no TLS.
     ///
