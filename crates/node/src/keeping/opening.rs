@@ -36,7 +36,13 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Opens the journal, or begins one. One whose structure is broken is put aside, and told.
-    pub(crate) fn open(path: &Path, directory: &Directory) -> Result<Self, OpenError> {
+    /// Those that were put aside longer ago than `kept` are removed.
+    pub(crate) fn open(
+        path: &Path,
+        kept: Duration,
+        directory: &Directory,
+    ) -> Result<Self, OpenError> {
+        remove_broken(path, kept);
         let (file, recovered) = match JournalFile::open(path) {
             Err(OpenError::Corrupt { what }) => {
                 error!(path = %path.display(), %what, "the journal is broken: it is put aside");
@@ -138,6 +144,29 @@ impl Opened {
     }
 }
 
+/// Removes what was put aside too long ago: numbers of callers are in it.
+fn remove_broken(path: &Path, kept: Duration) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let prefix = format!("{}.broken-", name.display());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let since = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        let digits = since.map(|since| since.split('-').next().unwrap_or_default());
+        let Some(seconds) = digits.and_then(|digits| digits.parse().ok()) else {
+            continue;
+        };
+        let until = UNIX_EPOCH + Duration::from_secs(seconds) + kept;
+        if until < SystemTime::now() {
+            match std::fs::remove_file(entry.path()) {
+                Ok(()) => info!(path = %entry.path().display(), "a broken journal is removed"),
+                Err(error) => warn!(path = %entry.path().display(), %error, "it stays"),
+            }
+        }
+    }
+}
+
 /// Renames the files of a journal, so that somebody can look at them.
 fn put_aside(path: &Path) -> io::Result<()> {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -145,8 +174,8 @@ fn put_aside(path: &Path) -> io::Result<()> {
     for part in ["", "-wal", "-shm"] {
         let with = |end: &str| {
             let mut name = OsString::from(path);
-            name.push(part);
             name.push(end);
+            name.push(part);
             PathBuf::from(name)
         };
         match std::fs::rename(with(""), with(&suffix)) {
@@ -155,4 +184,57 @@ fn put_aside(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::journal::scratch::Scratch;
+
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    fn directory() -> Directory {
+        Directory::build(engine::acd::DirectorySpec::default()).unwrap()
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let files = fs::read_dir(path.parent().unwrap()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut broken: Vec<_> = names.filter(|name| name.contains(".broken-")).collect();
+        broken.sort();
+        broken
+    }
+
+    #[test]
+    fn a_broken_journal_is_put_aside_and_removed_when_it_was_there_for_long_enough() {
+        let scratch = Scratch::new();
+        let path = scratch.journal();
+        drop(Opened::open(&path, WEEK, &directory()).unwrap());
+        // The root of the first table.
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[4096..].fill(0x5a);
+        fs::write(&path, bytes).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let old = format!("{name}.broken-1000");
+        for end in ["", "-wal"] {
+            fs::write(path.with_file_name(format!("{old}{end}")), "old").unwrap();
+        }
+        fs::write(
+            path.with_file_name(format!("{name}.broken-by-hand")),
+            "kept",
+        )
+        .unwrap();
+        let opened = Opened::open(&path, WEEK, &directory()).unwrap();
+        assert_eq!(opened.down, Duration::ZERO, "it begins anew");
+        let left = names(&path);
+        let is_new = |left: &String| !left.starts_with(&old) && !left.ends_with("by-hand");
+        assert_eq!(
+            left.iter().filter(|left| is_new(left)).count(),
+            1,
+            "{left:?}"
+        );
+        assert_eq!(left.len(), 2, "nothing is left of 1970: {left:?}");
+    }
 }
