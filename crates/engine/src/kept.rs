@@ -98,6 +98,14 @@ impl Engine {
         self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
         let from = self.epoch << EPOCH_SHIFT;
         self.calls.begin_numbers_at(CallNumber::from_value(from));
+        // What ends a call goes first: a phone is to be free before it is rung for the next.
+        for (bye, to) in &kept.byes {
+            self.calls.restore_bye(now, &mut self.layer, bye, *to);
+        }
+        for (call, attempt) in &kept.withdrawn {
+            self.calls
+                .restore_withdrawn(now, &mut self.layer, *call, attempt);
+        }
         let count = u32::try_from(kept.calls.len()).unwrap_or(u32::MAX);
         let gap = ASKED_WITHIN / count.max(1);
         let mut calls = Vec::new();
@@ -105,15 +113,8 @@ impl Engine {
             let ask_at = now + gap * (index + 1);
             calls.extend(self.restore_entry(now, entry, ask_at));
         }
-        for (call, attempt) in &kept.withdrawn {
-            self.calls
-                .restore_withdrawn(now, &mut self.layer, *call, attempt);
-        }
         for one in &kept.refused {
             self.calls.restore_refused(now, &mut self.layer, one);
-        }
-        for (bye, to) in &kept.byes {
-            self.calls.restore_bye(now, &mut self.layer, bye, *to);
         }
         for one in kept.unanswered {
             self.calls.restore_unanswered(now, one);
