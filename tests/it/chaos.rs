@@ -7,8 +7,10 @@
 //! long form and prints what it measured. `SEED=n` repeats what was drawn.
 
 mod far_end;
+mod figures;
 mod ledger;
 mod leg;
+mod loss;
 mod message;
 mod phase;
 mod relay;
@@ -69,6 +71,7 @@ fn killed_in(name: &str, phase: Phase) -> anyhow::Result<()> {
         for _ in 0..size("QUINZE_CHAOS_KILLS", 5) {
             kills.push(scene.kill(phase, random)?);
         }
+        scene.go_on(MORE_CALLS)?;
         let outcome = scene.end()?;
         println!("{name}: {}\n{kills:#?}", outcome.tally);
         outcome.check(&kills)
@@ -86,6 +89,9 @@ fn nothing_is_lost_where_nothing_is_killed() -> Result<(), Failed> {
     })
     .map_err(Failed)
 }
+
+/// How many calls come after the last kill.
+const MORE_CALLS: usize = 10;
 
 /// Runs with the random numbers of `SEED`, or of the test's name; says which where it fails.
 fn seeded<T>(name: &str, run: impl FnOnce(&mut Pcg64Mcg) -> anyhow::Result<T>) -> anyhow::Result<T> {

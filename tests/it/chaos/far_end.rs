@@ -34,8 +34,6 @@ pub(super) struct Manners {
     pub(super) talk: u64,
     /// The share of calls that are never put on hold.
     pub(super) plain: f64,
-    /// How long what is over is still answered, in milliseconds.
-    pub(super) rest: u64,
 }
 
 impl Default for Manners {
@@ -44,7 +42,6 @@ impl Default for Manners {
             ring: 60,
             talk: TALK_MILLIS,
             plain: 0.5,
-            rest: 300,
         }
     }
 }
@@ -65,13 +62,14 @@ impl FarEnd {
             .with_context(|| format!("{}", template.display()))?
             .replace("{ring}", &manners.ring.to_string())
             .replace("{talk}", &manners.talk.to_string())
-            .replace("{plain}", &manners.plain.to_string())
-            .replace("{rest}", &manners.rest.to_string());
+            .replace("{plain}", &manners.plain.to_string());
         fs::write(path("xml"), scenario)?;
         let log = path("messages");
         let mut command = Command::new("sipp");
         command
             .current_dir(folder)
+            // The times of its log are local ones.
+            .env("TZ", "UTC")
             .arg("-sf")
             .arg(path("xml"))
             .args(["-i", "127.0.0.1", "-p", &port.to_string(), "-nostdin"])

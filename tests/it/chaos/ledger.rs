@@ -22,6 +22,14 @@ pub(super) struct Ledger {
     phones: Vec<Leg>,
 }
 
+/// Whether a message that was sent arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carriage {
+    Sure,
+    /// An ACK may be lost, and a BYE come before it is repeated.
+    Lossy,
+}
+
 /// What became of one caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -92,7 +100,7 @@ impl Ledger {
     }
 
     /// Judges every call.
-    pub(super) fn tally(&self) -> Tally {
+    pub(super) fn tally(&self, carriage: Carriage) -> Tally {
         let mut tally = Tally {
             trouble: self.trouble(),
             ..Tally::default()
@@ -105,7 +113,7 @@ impl Ledger {
         for caller in &self.callers {
             let offer = caller.offer.as_deref().unwrap_or_default();
             let phones = by_offer.get(offer).map_or(&[][..], Vec::as_slice);
-            match judge(caller, phones) {
+            match judge(caller, phones, carriage) {
                 Verdict::Answered => tally.answered += 1,
                 Verdict::Abandoned => tally.abandoned += 1,
                 Verdict::Refused(_) => tally.refused += 1,
@@ -158,7 +166,7 @@ impl Ledger {
 }
 
 /// One caller, and the phones that rang for the call.
-fn judge(caller: &Leg, phones: &[&Leg]) -> Verdict {
+fn judge(caller: &Leg, phones: &[&Leg], carriage: Carriage) -> Verdict {
     if let Some(loss) = fault(caller, phones) {
         return Verdict::Lost(loss);
     }
@@ -169,7 +177,7 @@ fn judge(caller: &Leg, phones: &[&Leg]) -> Verdict {
             Verdict::Lost(Loss::RefusedAfterAll(status))
         }
         Some((_, status)) if status >= 300 => Verdict::Refused(status),
-        Some(_) => judge_answered(caller, phones),
+        Some(_) => judge_answered(caller, phones, carriage),
     };
     let left_over = phones.iter().find(|phone| phone.over().is_none());
     match (verdict, left_over) {
@@ -183,7 +191,7 @@ fn judge(caller: &Leg, phones: &[&Leg]) -> Verdict {
     }
 }
 
-fn judge_answered(caller: &Leg, phones: &[&Leg]) -> Verdict {
+fn judge_answered(caller: &Leg, phones: &[&Leg], carriage: Carriage) -> Verdict {
     let mut pair = phones
         .iter()
         .filter(|phone| phone.is_answered() && phone.answer == caller.answer);
@@ -192,7 +200,8 @@ fn judge_answered(caller: &Leg, phones: &[&Leg]) -> Verdict {
     };
     let ends = [(End::Caller, caller), (End::Agent, *phone)];
     for (end, leg) in ends {
-        if !leg.acknowledged {
+        let excused = carriage == Carriage::Lossy && leg.over().is_some();
+        if !leg.acknowledged && !excused {
             return Verdict::Lost(Loss::NotAcknowledged(end));
         }
     }

@@ -14,7 +14,7 @@ use rand_pcg::Pcg64Mcg;
 
 use super::{
     far_end::{FarEnd, Manners},
-    ledger::{Ledger, Tally},
+    ledger::{Carriage, Ledger, Tally},
     phase::{Link, Phase},
     relay::{Fate, Place, Relay, Weather},
     sockets::Sockets,
@@ -40,6 +40,9 @@ pub(super) struct Plan {
     pub(super) agents: u32,
     pub(super) manners: Manners,
     pub(super) weather: Weather,
+    pub(super) carriage: Carriage,
+    /// How long an agent is left alone after a call.
+    pub(super) wrap_up: &'static str,
     pub(super) operator: Operator,
     pub(super) sockets: Listening,
 }
@@ -68,6 +71,8 @@ impl Default for Plan {
             agents: 4,
             manners: Manners::default(),
             weather: Weather::default(),
+            carriage: Carriage::Sure,
+            wrap_up: "0s",
             operator: Operator::Kamailio,
             sockets: Listening::Own,
         }
@@ -117,7 +122,7 @@ impl Scene {
             Listening::Own => None,
             Listening::Held => Some(Sockets::hold(sip)?),
         };
-        let configuration = configuration([sip, http, phones_relay], plan.agents)?;
+        let configuration = configuration([sip, http, phones_relay], plan)?;
         let node = Victim::start(
             &folder.join("node"),
             &configuration,
@@ -209,6 +214,20 @@ impl Scene {
         ))
     }
 
+    /// Waits until so many more calls have begun.
+    pub(super) fn go_on(&mut self, calls: usize) -> anyhow::Result<()> {
+        let wanted = self.ledger()?.callers.len() + calls;
+        poll::until(Instant::now() + KILL_MAX, "more calls", || {
+            self.check_runs()?;
+            let begun = self.ledger()?.callers.len();
+            Ok(if begun >= wanted {
+                Look::Done(())
+            } else {
+                Look::NotYet(format!("{begun} of {wanted}"))
+            })
+        })
+    }
+
     /// Kills the node at this moment, and starts it again after so long. How long it was away.
     pub(super) fn kill_now(&mut self, away: Duration) -> anyhow::Result<Duration> {
         self.check_runs()?;
@@ -295,7 +314,7 @@ impl Scene {
             sbc.stop()?;
         }
         Ok(Outcome {
-            tally: ledger.tally(),
+            tally: ledger.tally(self.plan.carriage),
             ledger,
             left,
             told,
@@ -352,28 +371,23 @@ pub(super) fn status(pointer: &str, is: u32) -> Condition {
     }
 }
 
-/// Kamailio over TCP. It knows of no other node, and tries this one three times, two seconds each.
+/// Kamailio over TCP. It knows of no other node: one that is silent is asked once more.
 fn operator(folder: &Path, sip: u16, deadline: Instant) -> anyhow::Result<Kamailio> {
     fs::create_dir_all(folder)?;
-    Kamailio::start(
-        folder,
-        &[sip, sip, sip],
-        kamailio::Link::Tcp,
-        Probing::Never,
-        deadline,
-    )
+    let (nodes, link) = ([sip, sip], kamailio::Link::Tcp);
+    Kamailio::start_patient(folder, &nodes, link, Probing::Never, SILENCE_MAX, deadline)
 }
 
-fn configuration([sip, http, phones]: [u16; 3], agents: u32) -> anyhow::Result<String> {
+fn configuration([sip, http, phones]: [u16; 3], plan: Plan) -> anyhow::Result<String> {
     let template = binary::root().join("sip-scenarios/nodes/one-site.toml");
     let mut text = fs::read_to_string(&template)
         .with_context(|| format!("{}", template.display()))?
         .replace("{sip_port}", &sip.to_string())
         .replace("{http_port}", &http.to_string())
         .replace("{ring_time}", "15s")
-        .replace("{wrap_up}", "0s");
+        .replace("{wrap_up}", plan.wrap_up);
     text.push_str("\n[journal]\npath = \"quinze.journal\"\n");
-    for n in 1..=agents {
+    for n in 1..=plan.agents {
         text.push_str(&format!(
             "\n[[agent]]\nid = \"arm-67-{n}\"\nsite = \"FR670\"\nskills = {{ amu = 5 }}\n\
              contact = \"sip:arm-67-{n}@127.0.0.1:{phones}\"\nstart = \"ready\"\n"
@@ -382,6 +396,8 @@ fn configuration([sip, http, phones]: [u16; 3], agents: u32) -> anyhow::Result<S
     Ok(text)
 }
 
+/// An SBC with one node waits longer than its restart takes.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 /// Longer than any of the programs takes to start on a slow machine.
 const START_MAX: Duration = Duration::from_secs(30);
 /// By then a message that is waited for has come by.

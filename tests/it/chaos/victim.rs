@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -185,12 +185,6 @@ impl Target {
         Ok(())
     }
 
-    /// Whether there is a journal at all.
-    pub(super) fn has_journal(&self) -> anyhow::Result<()> {
-        fs::metadata(&self.journal)
-            .map(drop)
-            .with_context(|| format!("{}", self.journal.display()))
-    }
 }
 
 /// Longer than an INVITE needs to the node and into its journal.

@@ -28,6 +28,9 @@ use crate::support::{
 /// How long Kamailio may take to answer one question about itself, and to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a node may be silent before the next one is tried.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+
 /// How Kamailio learns which nodes take calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Probing {
@@ -63,11 +66,25 @@ impl Kamailio {
         probing: Probing,
         deadline: Instant,
     ) -> anyhow::Result<Self> {
+        Self::start_patient(folder, nodes, link, probing, SILENCE_MAX, deadline)
+    }
+
+    /// Starts one that waits so long for the first word of a node before it tries the next.
+    pub(crate) fn start_patient(
+        folder: &Path,
+        nodes: &[u16],
+        link: Link<'_>,
+        probing: Probing,
+        silence_max: Duration,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
         let (port, rpc_port) = (free_port(), free_port());
         let list = folder.join("nodes.list");
         fs::write(&list, node_list(nodes, link, probing))?;
         let config = folder.join("kamailio.cfg");
-        fs::write(&config, configuration(folder, port, rpc_port, probing))?;
+        let text = configuration(folder, port, rpc_port, probing);
+        let text = text.replace("{patience}", &silence_max.as_millis().to_string());
+        fs::write(&config, text)?;
         let mut command = Command::new("kamailio");
         if let Link::Tls(authority) = link {
             authority.write(folder);

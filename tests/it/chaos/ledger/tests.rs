@@ -92,7 +92,7 @@ fn tally(flaw: Flaw) -> Tally {
     let (mut callers, mut phones) = (Log::default(), Log::default());
     caller(&mut callers, flaw);
     phone(&mut phones, flaw);
-    Ledger::read(&callers.0, &phones.0).tally()
+    Ledger::read(&callers.0, &phones.0).tally(Carriage::Sure)
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn who_is_refused_at_once_is_not_lost_and_who_gives_up_is_abandoned() {
         .add(3, Received, "SIP/2.0 180 Ringing", "c2", ["f", "t"], "1 INVITE")
         .add(4, Sent, "CANCEL sip:15@y SIP/2.0", "c2", ["f", ""], "1 CANCEL")
         .add(5, Received, "SIP/2.0 487 Over", "c2", ["f", "t"], "1 INVITE");
-    let tally = Ledger::read(&log.0, &[]).tally();
+    let tally = Ledger::read(&log.0, &[]).tally(Carriage::Sure);
     assert_eq!((tally.refused, tally.abandoned), (1, 1));
     assert!(tally.is_good());
 }
@@ -143,7 +143,7 @@ fn a_phone_with_two_calls_at_once_is_seen_and_one_after_the_other_is_not() {
         callers.add(50, Sent, "INVITE sip:15@y SIP/2.0", "c2", ["g", ""], "1 INVITE");
         phone(&mut phones, Flaw::None);
         phones.add(second, Received, "INVITE sip:arm-1@y SIP/2.0", "p2", ["m", ""], "1 INVITE");
-        let tally = Ledger::read(&callers.0, &phones.0).tally();
+        let tally = Ledger::read(&callers.0, &phones.0).tally(Carriage::Sure);
         assert_eq!(tally.double_offers(), doubled);
     }
 }
@@ -152,7 +152,7 @@ fn a_phone_with_two_calls_at_once_is_seen_and_one_after_the_other_is_not() {
 fn a_phone_that_rings_for_nobody_is_seen() {
     let mut phones = Log::default();
     phone(&mut phones, Flaw::None);
-    let tally = Ledger::read(&[], &phones.0).tally();
+    let tally = Ledger::read(&[], &phones.0).tally(Carriage::Sure);
     let call_id = "p1".to_owned();
     assert_eq!(tally.trouble, [Trouble::RangForNobody { call_id }]);
 }
