@@ -39,9 +39,7 @@ fn stderr(output: &Output) -> String {
 
 /// A folder of this test's own.
 fn folder(name: &str) -> PathBuf {
-    let folder = binary::runs().join("operator").join(name);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    binary::fresh_folder(&format!("operator/{name}")).unwrap()
 }
 
 fn configuration(sip: u16, http: u16) -> String {

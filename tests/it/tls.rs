@@ -82,9 +82,7 @@ fn refusals(reason: &str) -> String {
 
 /// A folder of this test's own.
 fn folder(name: &str) -> PathBuf {
-    let folder = binary::runs().join("tls").join(name);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    binary::fresh_folder(&format!("tls/{name}")).unwrap()
 }
 
 fn configuration(sip: u16, http: u16) -> String {

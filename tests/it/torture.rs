@@ -105,8 +105,8 @@ fn torture(transport: Transport) {
     let all = rounds();
     assert_eq!(all.iter().map(Vec::len).sum::<usize>(), TABLE.len());
     for (number, round) in all.iter().enumerate() {
-        let folder = binary::runs().join(format!("torture/{transport:?}-{number}"));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = format!("torture/{transport:?}-{number}");
+        let folder = binary::fresh_folder(&folder).unwrap();
         let mut bench = Bench {
             node: Node::start(&folder, configuration),
             transport,

@@ -17,7 +17,6 @@ const CALLS_MAX: usize = 16;
 
 /// A caller who gave up, once or several times within [`Settings::repeat_within`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Abandoned {
     /// The centre that was called.
     pub site: SiteId,
@@ -77,9 +76,44 @@ pub(crate) struct AbandonedList {
     /// Entries that nobody needs to call back, the oldest first.
     resolved: BTreeSet<AbandonedId>,
     next: u64,
+    /// Entries that were touched; `None` where nobody has asked for it.
+    touched: Option<Vec<AbandonedId>>,
 }
 
 impl AbandonedList {
+    /// From now on it is noted which entries are touched, for [`Self::take_touched`].
+    pub(crate) fn note_touched(&mut self) {
+        self.touched.get_or_insert_default();
+    }
+
+    /// Entries that may have changed.
+    pub(crate) fn take_touched(&mut self) -> Vec<AbandonedId> {
+        self.touched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn touch(&mut self, id: AbandonedId) {
+        if let Some(touched) = &mut self.touched {
+            touched.push(id);
+        }
+    }
+
+    /// An entry of before.
+    pub(crate) fn restore(&mut self, id: AbandonedId, entry: Abandoned) {
+        self.next = self.next.max(id.value());
+        if let Some(caller) = entry.caller {
+            self.by_caller.insert((caller, entry.site), id);
+        }
+        if let Some(call) = entry.came_back {
+            self.came_back.insert(call, id);
+        }
+        let state = entry.state;
+        self.entries.insert(id, entry);
+        self.set_state(id, state);
+    }
+
     /// The entry of a caller who gave up not long ago, or a new one.
     fn entry(
         &mut self,
@@ -107,10 +141,12 @@ impl AbandonedList {
             self.by_caller.insert((caller, entry.site), id);
         }
         self.entries.insert(id, entry);
+        self.touch(id);
         id
     }
 
     fn remove(&mut self, id: AbandonedId) {
+        self.touch(id);
         self.resolved.remove(&id);
         let Some(entry) = self.entries.remove(&id) else {
             return;
@@ -127,6 +163,7 @@ impl AbandonedList {
     }
 
     fn set_state(&mut self, id: AbandonedId, state: AbandonedState) {
+        self.touch(id);
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.state = state;
         }
@@ -205,8 +242,9 @@ impl Acd {
             if let Some(before) = before {
                 list.came_back.remove(&before);
             }
-            list.came_back.insert(call, id);
             let attempts = entry.attempts;
+            list.came_back.insert(call, id);
+            list.touch(id);
             self.emit(Event::CameBack {
                 call,
                 line,

@@ -26,6 +26,7 @@ use crate::{
     spec::StartState,
     staff::Staff,
     table::Table,
+    touched::Touched,
 };
 
 /// The distributor of a node. See the [crate] for how it is driven.
@@ -60,6 +61,7 @@ pub struct Acd {
     pub(crate) changed: VecDeque<Changed>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) next_offer: u64,
+    pub(crate) touched: Option<Touched>,
 }
 
 /// A line's waiting calls.
@@ -160,6 +162,7 @@ impl Acd {
             changed: VecDeque::new(),
             outputs: VecDeque::new(),
             next_offer: 1,
+            touched: None,
             directory,
         };
         for agent in acd.directory.clone().agents() {

@@ -28,6 +28,17 @@ struct Known {
     gave_up: Option<GaveUp>,
 }
 
+/// A caller who is remembered, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptCaller {
+    /// When the caller was last heard of.
+    pub heard: Instant,
+    /// The agent who had the caller last.
+    pub last_agent: Option<AgentId>,
+    /// A call without an answer: where, when it or the first of its chain arrived, and when it ended.
+    pub gave_up: Option<(SiteId, Instant, Instant)>,
+}
+
 /// A call that ended without an answer.
 #[derive(Clone, Copy, Debug)]
 struct GaveUp {
@@ -38,6 +49,44 @@ struct GaveUp {
 }
 
 impl Callers {
+    /// From now on it is noted which callers are touched, for [`Self::take_touched`].
+    pub(crate) fn note_touched(&mut self) {
+        self.known.note_touched();
+    }
+
+    /// All who are remembered.
+    pub(crate) fn keys(&self) -> Vec<CallerKey> {
+        self.known.keys()
+    }
+
+    /// What of a caller outlives a process.
+    pub(crate) fn keep(&self, caller: CallerKey) -> Option<KeptCaller> {
+        let known = self.known.get(&caller)?;
+        let gave_up = |one: GaveUp| (one.site, one.arrival, one.at);
+        Some(KeptCaller {
+            heard: known.heard,
+            last_agent: known.last_agent,
+            gave_up: known.gave_up.map(gave_up),
+        })
+    }
+
+    /// Callers of before, each heard of later than the one before.
+    pub(crate) fn restore(&mut self, caller: CallerKey, kept: &KeptCaller) {
+        let gave_up = |(site, arrival, at)| GaveUp { site, arrival, at };
+        let known = Known {
+            heard: kept.heard,
+            last_agent: kept.last_agent,
+            gave_up: kept.gave_up.map(gave_up),
+        };
+        self.known.insert(caller, known);
+        self.heard.push_back((kept.heard, caller));
+    }
+
+    /// Callers of whom something may have changed.
+    pub(crate) fn take_touched(&mut self) -> Vec<CallerKey> {
+        self.known.take_touched()
+    }
+
     /// The agent who had a caller last.
     pub(crate) fn last_agent(&self, caller: CallerKey) -> Option<AgentId> {
         self.known.get(&caller)?.last_agent

@@ -118,6 +118,7 @@ impl Acd {
         if !is_possible || order.sites.iter().any(|site| site.index() >= sites) {
             return self.ignore(Ignored::Crisis(id));
         }
+        self.touch_sites();
         let meant: BTreeSet<_> = order.sites.iter().copied().collect();
         let (before, ends) = self.crises.take(id, |site| meant.contains(&site));
         self.forget_ends(ends);
@@ -192,6 +193,7 @@ impl Acd {
         ended: Vec<SiteId>,
         change: CrisisChange,
     ) {
+        self.touch_sites();
         for site in &ended {
             self.sites[site.index()].crises.retain(|one| *one != id);
         }
@@ -315,6 +317,7 @@ impl Acd {
     pub(crate) fn set_site_state(&mut self, site: SiteId, state: Option<SiteState>) {
         if let Some(now) = self.sites.get_mut(site.index()) {
             now.stated = state;
+            self.touch_sites();
             self.note_site_state(site);
         }
     }

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    abandoned::Abandoned,
     acd::{Acd, Deadline},
     agent::{AgentState, Want},
     call::{Call, Diverting, Otherwise, Seeking, Told, With},
+    callers::KeptCaller,
     course::{Course, KeptCrisisPart, KeptPart},
     crisis::ActiveCrisis,
     ids::{
-        AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, PlanId, Priority, SiteId, StepIndex,
-        StepRef,
+        AbandonedId, AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, PlanId, Priority,
+        SiteId, StepIndex, StepRef,
     },
     offers::LiveOffer,
     spec::SiteState,
@@ -29,6 +31,12 @@ pub struct KeptState {
     pub crises: Vec<ActiveCrisis>,
     /// The crisis plans that are on at sites, the one that counts most last ([`Acd::crises_at`]).
     pub crises_at: Vec<(SiteId, Vec<CrisisId>)>,
+    /// Callers who gave up.
+    pub abandoned: Vec<(AbandonedId, Abandoned)>,
+    /// Callers who are remembered, each heard of later than the one before.
+    pub callers: Vec<(CallerKey, KeptCaller)>,
+    /// Numbers of offers begin here, so that none is used again that another process has used.
+    pub offers_from: u64,
 }
 
 /// An agent, as it is written down.
@@ -152,6 +160,16 @@ impl Acd {
         })
     }
 
+    /// What of a caller is to outlive this process; `None` for one who is not remembered.
+    pub fn kept_caller(&self, caller: CallerKey) -> Option<KeptCaller> {
+        self.callers.keep(caller)
+    }
+
+    /// All callers who are remembered.
+    pub fn callers(&self) -> Vec<CallerKey> {
+        self.callers.keys()
+    }
+
     /// How a site works, where somebody said so.
     pub fn stated(&self, site: SiteId) -> Option<SiteState> {
         self.sites[site.index()].stated()
@@ -173,6 +191,13 @@ impl Acd {
         for (id, kept) in kept.agents {
             self.restore_agent(now, id, kept);
         }
+        for (id, entry) in kept.abandoned {
+            self.abandoned.restore(id, entry);
+        }
+        for (caller, kept) in &kept.callers {
+            self.callers.restore(*caller, kept);
+        }
+        self.next_offer = self.next_offer.max(kept.offers_from);
         for (id, kept) in kept.calls {
             self.restore_call(now, id, kept);
         }
@@ -191,7 +216,7 @@ impl Acd {
             Some(state) => self.set_state(now, id, state),
             None => self.settle(now, id),
         }
-        let agent = &mut self.agents[id.index()];
+        let agent = self.agent_mut(id);
         agent.logged_in = kept.logged_in;
         agent.busy = kept.busy;
         (agent.unanswered, agent.declined) = kept.refused;

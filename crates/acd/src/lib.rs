@@ -92,11 +92,13 @@ mod settings;
 mod spec;
 mod staff;
 mod table;
+mod touched;
 mod view;
 
 pub use abandoned::{Abandoned, AbandonedState};
 pub use acd::Acd;
 pub use agent::{AgentState, AgentStateKind, NotReadyReason, Want};
+pub use callers::KeptCaller;
 pub use candidates::Candidates;
 pub use course::{KeptCrisisPart, KeptPart};
 pub use crisis::ActiveCrisis;
@@ -120,4 +122,5 @@ pub use spec::{
     LineSpec, PlanSpec, Reach, Selection, SiteSpec, SiteState, StartState, StepSpec,
     TransferredPriority,
 };
+pub use touched::Touched;
 pub use view::{CallPhase, CallView};

@@ -189,7 +189,7 @@ impl Acd {
             since: now,
             line,
         });
-        self.agents[agent.index()].last_call = Some(id);
+        self.agent_mut(agent).last_call = Some(id);
         self.set_state(
             now,
             agent,

@@ -174,7 +174,7 @@ impl Acd {
         let (after, agent, call) = (offer.deadline(), offer.agent, offer.call);
         self.deadlines.remove(&(before, Deadline::Offer(id)));
         self.deadlines.insert((after, Deadline::Offer(id)));
-        if let AgentState::Offered { deadline, .. } = &mut self.agents[agent.index()].state {
+        if let AgentState::Offered { deadline, .. } = &mut self.agent_mut(agent).state {
             *deadline = after;
         }
         let Some(call) = self.calls.get(&call) else {
@@ -217,7 +217,7 @@ impl Acd {
         if told == Told::No {
             self.queues[line.index()].pace.answered(now);
         }
-        let answering = &mut self.agents[agent.index()];
+        let answering = self.agent_mut(agent);
         (answering.unanswered, answering.declined) = (0, 0);
         answering.last_call = Some(id);
         self.set_state(
@@ -339,13 +339,13 @@ impl Acd {
     /// The state of an agent whose offer ended without an answer.
     fn release_agent(&mut self, now: Instant, offer: &LiveOffer, outcome: OfferOutcome) {
         let id = offer.agent;
-        let agent = &mut self.agents[id.index()];
+        let settings = self.settings;
+        let agent = self.agent_mut(id);
         // Whoever was asked in person during a pause is still in it.
         let is_paused = agent.want != Want::Ready;
         if is_paused && outcome != OfferOutcome::Unreachable {
             return self.settle(now, id);
         }
-        let settings = self.settings;
         let retry_at = now + settings.refusal_retry;
         let not_ready = |reason| AgentState::NotReady { reason, since: now };
         let state = match outcome {

@@ -17,7 +17,7 @@ impl Acd {
         let directory = self.directory.clone();
         let profile = directory.agent_profile(id);
         let (home, skills) = (profile.site, profile.profile);
-        let agent = &mut self.agents[id.index()];
+        let agent = self.agent_mut(id);
         let was_on_duty = agent.is_on_duty();
         let before = std::mem::replace(&mut agent.state, state);
         let (from, to) = (before.kind(), agent.state.kind());
@@ -93,7 +93,7 @@ impl Acd {
     }
 
     pub(crate) fn set_want(&mut self, now: Instant, id: AgentId, want: Want) {
-        let agent = &mut self.agents[id.index()];
+        let agent = self.agent_mut(id);
         let was_on_duty = agent.is_on_duty();
         agent.want = want;
         self.note_duty(now, id, was_on_duty);
@@ -113,9 +113,10 @@ impl Acd {
     }
 
     pub(crate) fn agent_wants_now(&mut self, now: Instant, id: AgentId, want: Want) {
-        let Some(agent) = self.agents.get_mut(id.index()) else {
+        if self.agents.get(id.index()).is_none() {
             return self.ignore(Ignored::Agent(id));
-        };
+        }
+        let agent = self.agent_mut(id);
         (agent.unanswered, agent.declined) = (0, 0);
         let leaves = want != Want::Ready;
         self.set_want(now, id, want);
@@ -181,7 +182,7 @@ impl Acd {
         let until = (before + by).min(latest).max(before).max(now);
         self.deadlines.remove(&(before, Deadline::Agent(id)));
         self.deadlines.insert((until, Deadline::Agent(id)));
-        self.agents[id.index()].state = AgentState::WrapUp { until };
+        self.agent_mut(id).state = AgentState::WrapUp { until };
     }
 
     /// An agent says how the call that is there, or was there last, was closed.

@@ -8,36 +8,66 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashMap;
 
-/// Values by number.
+/// Values by number, and the numbers of those that may have changed since [`Table::take_touched`].
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     entries: HashMap<K, V, BuildHasherDefault<Spread>>,
+    /// `None` where nobody has asked for it.
+    touched: Option<Vec<K>>,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
         Self {
             entries: HashMap::default(),
+            touched: None,
         }
     }
 }
 
 impl<K: Copy + Ord + Hash, V> Table<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.touch(key);
         self.entries.insert(key, value)
     }
 
     /// The value of a key: the one that is there, or this one from now on.
     pub(crate) fn or_insert(&mut self, key: K, value: V) -> &mut V {
+        self.touch(key);
         self.entries.entry(key).or_insert(value)
     }
 
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        self.touch(*key);
         self.entries.remove(key)
     }
 
     pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.touch(*key);
         self.entries.get_mut(key)
+    }
+
+    /// Something that belongs to this value may have changed. Most are touched several times in a row.
+    pub(crate) fn touch(&mut self, key: K) {
+        if let Some(touched) = &mut self.touched
+            && touched.last() != Some(&key)
+        {
+            touched.push(key);
+        }
+    }
+
+    /// The numbers of values that were touched since this was last asked for, in no order, some perhaps
+    /// twice.
+    pub(crate) fn take_touched(&mut self) -> Vec<K> {
+        self.touched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// From now on it is noted which values are touched, for [`Self::take_touched`].
+    pub(crate) fn note_touched(&mut self) {
+        self.touched.get_or_insert_default();
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {

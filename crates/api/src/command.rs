@@ -23,11 +23,35 @@ pub struct Request {
 }
 
 impl Request {
-    /// Runs the command on the core's thread and sends the answer back.
-    pub fn run(self, engine: &mut Engine, now: Instant) {
-        let answer = self.command.run(engine, now);
+    /// Runs the command on the core's thread. An order that was carried out is answered when what it
+    /// changed is durable, by whoever gets the reply; everything else at once.
+    #[must_use = "whoever gave an order waits for its answer"]
+    pub fn run(self, engine: &mut Engine, now: Instant) -> Option<Reply> {
+        let is_order = matches!(self.command, Command::Obey(..));
+        let reply = Reply {
+            answer: self.command.run(engine, now),
+            to: self.reply,
+        };
+        if is_order {
+            return Some(reply);
+        }
+        reply.send();
+        None
+    }
+}
+
+/// An answer that waits until what it says is durable.
+#[derive(Debug)]
+pub struct Reply {
+    answer: Answer,
+    to: oneshot::Sender<Answer>,
+}
+
+impl Reply {
+    /// Answers.
+    pub fn send(self) {
         // Whoever asked may have gone.
-        let _gone = self.reply.send(answer);
+        let _gone = self.to.send(self.answer);
     }
 }
 

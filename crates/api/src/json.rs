@@ -20,6 +20,7 @@ pub(crate) use events::event;
 pub(crate) struct Status {
     node: String,
     draining: bool,
+    journal: &'static str,
     uptime_seconds: f64,
     calls: Calls,
     legs: usize,
@@ -46,6 +47,7 @@ impl Status {
         Self {
             node: view.node,
             draining: view.draining,
+            journal: view.journal.label(),
             uptime_seconds: view.uptime.as_secs_f64(),
             calls: Calls {
                 waiting: view.waiting,

@@ -43,7 +43,7 @@ use engine::{
 use metrics::Metrics;
 use tokio::sync::{broadcast, mpsc};
 
-pub use command::{Request, gauges};
+pub use command::{Reply, Request, gauges};
 
 use crate::{
     command::{Answer, Command, Query, ask},
@@ -164,6 +164,12 @@ async fn ready(State(shared): State<Shared>) -> Result<&'static str, Problem> {
     match shared.ask(Query::Status).await? {
         Answer::Status(status) if status.draining => {
             Err(Problem::unavailable("draining: no new calls are taken"))
+        }
+        Answer::Status(status) if !status.journal.is_sound() => {
+            let state = status.journal.label();
+            Err(Problem::unavailable(format!(
+                "the journal is {state}: another node should have the calls"
+            )))
         }
         Answer::Status(_) => Ok("ready\n"),
         _ => Err(unexpected()),

@@ -35,9 +35,7 @@ impl Calls {
             return;
         };
         leg.session.answered(now, response);
-        if let Ok(target) = response.remote_target() {
-            leg.dialog.refresh_target(target);
-        }
+        leg.dialog.take_answer(response);
         match relay.what {
             Relayed::Offer => {
                 let dialog = leg.dialog.clone();
@@ -215,7 +213,7 @@ impl Calls {
             Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
             Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
             Some(ClientUse::Join(join)) => join.ack = Some(ack),
-            Some(ClientUse::CodeOver(_) | ClientUse::Unwatched) | None => {}
+            Some(ClientUse::CodeOver(_) | ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
         }
     }
 

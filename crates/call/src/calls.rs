@@ -19,6 +19,7 @@ use crate::{
     event::{EndCause, Event},
     ids::{AttemptId, CallId, CallNumber},
     leg::Side,
+    noted::Noted,
     reliable::{Early, Reliable},
     session::AskBy,
     transfer::Transfer,
@@ -79,7 +80,7 @@ pub struct Calls {
     pub(crate) settings: Settings,
     pub(crate) locals: Locals,
     pub(crate) ids: IdSource,
-    pub(crate) table: BTreeMap<CallNumber, Call>,
+    pub(crate) table: Noted<CallNumber, Call>,
     /// One deadline for each call, earliest first.
     deadlines: BTreeSet<(Instant, CallNumber)>,
     armed: BTreeMap<CallNumber, Instant>,
@@ -105,7 +106,9 @@ pub(crate) enum ClientUse {
     Join(Box<SentJoin>),
     /// A BYE to a phone that has dialled a code.
     CodeOver(CallNumber),
-    /// A BYE, a PRACK or a NOTIFY: nothing depends on its answer.
+    /// A BYE, and the CSeq number of our last INVITE in its dialog.
+    Bye(Option<u32>),
+    /// A PRACK or a NOTIFY: nothing depends on its answer.
     Unwatched,
 }
 
@@ -193,7 +196,7 @@ impl Calls {
             settings,
             locals,
             ids: IdSource::new(seed),
-            table: BTreeMap::new(),
+            table: Noted::default(),
             deadlines: BTreeSet::new(),
             armed: BTreeMap::new(),
             server_uses: SecondaryMap::new(),

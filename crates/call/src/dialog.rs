@@ -26,6 +26,8 @@ pub(crate) struct Dialog {
     remote: Bytes,
     local_cseq: u32,
     remote_cseq: Option<u32>,
+    /// The CSeq number of our last INVITE in it: a 2xx to it may have to be acknowledged once more.
+    invited: Option<u32>,
     remote_target: Bytes,
     route_set: RouteSet,
     flow: Flow,
@@ -85,6 +87,7 @@ impl Dialog {
             remote: copied(request, HeaderName::From),
             local_cseq: 0,
             remote_cseq: Some(request.cseq_number()),
+            invited: None,
             remote_target: target.into(),
             route_set: record_route(request).collect(),
             flow,
@@ -106,6 +109,7 @@ impl Dialog {
             remote: copied(response, HeaderName::To),
             local_cseq: response.cseq_number(),
             remote_cseq: None,
+            invited: Some(response.cseq_number()),
             remote_target: Bytes::copy_from_slice(target),
             route_set,
             flow,
@@ -123,6 +127,7 @@ impl Dialog {
             remote: self.remote.clone(),
             local_cseq: self.local_cseq,
             remote_cseq: self.remote_cseq,
+            invited: self.invited,
             remote_target: self.remote_target.clone(),
             route_set: self.route_set.to_vec(),
             flow: self.flow,
@@ -141,6 +146,7 @@ impl Dialog {
             remote: kept.remote,
             local_cseq: kept.local_cseq.saturating_add(CSEQ_LEAP),
             remote_cseq: kept.remote_cseq,
+            invited: kept.invited,
             remote_target: kept.remote_target,
             route_set: kept.route_set.into(),
             flow: kept.flow,
@@ -207,6 +213,18 @@ impl Dialog {
         }
     }
 
+    /// Takes the peer's Contact from a 2xx to a request of ours.
+    pub(crate) fn take_answer(&mut self, response: &Response) {
+        if let Ok(target) = response.remote_target() {
+            self.refresh_target(target);
+        }
+    }
+
+    /// The CSeq number of our last INVITE in it.
+    pub(crate) const fn invited(&self) -> Option<u32> {
+        self.invited
+    }
+
     /// Starts the next request of ours inside the dialog.
     pub(crate) fn request(
         &mut self,
@@ -215,6 +233,9 @@ impl Dialog {
         locals: &Locals,
     ) -> (Builder, Flow) {
         self.local_cseq += 1;
+        if *method == Method::Invite {
+            self.invited = Some(self.local_cseq);
+        }
         self.request_with_cseq(method, self.local_cseq, ids, locals)
     }
 

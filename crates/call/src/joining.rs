@@ -220,9 +220,7 @@ impl Calls {
             return;
         };
         joining.leg.session.answered(now, response);
-        if let Ok(target) = response.remote_target() {
-            joining.leg.dialog.refresh_target(target);
-        }
+        joining.leg.dialog.take_answer(response);
         joining.leg.owed_ack = Some(OwedAck {
             cseq: response.cseq_number(),
             tx,
@@ -348,9 +346,7 @@ impl Calls {
         } = joining;
         if let Some(caller) = self.leg_mut(number, Side::Caller) {
             caller.session.answered(now, answer);
-            if let Ok(target) = answer.remote_target() {
-                caller.dialog.refresh_target(target);
-            }
+            caller.dialog.take_answer(answer);
             if let Some(offer) = &offer {
                 caller.describe(offer);
             }

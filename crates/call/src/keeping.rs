@@ -135,9 +135,7 @@ impl Calls {
             }
             _ if by == AskBy::Options => leg.session.put_off(now),
             status if status.is_success() => {
-                if let Ok(target) = response.remote_target() {
-                    leg.dialog.refresh_target(target);
-                }
+                leg.dialog.take_answer(response);
                 leg.session.answered(now, response);
             }
             // Whoever knows no UPDATE is asked by re-INVITE.

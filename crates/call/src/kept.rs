@@ -183,6 +183,8 @@ pub struct KeptDialog {
     pub local_cseq: u32,
     /// That of the peer's last request, if there was one.
     pub remote_cseq: Option<u32>,
+    /// The CSeq number of our last INVITE in it.
+    pub invited: Option<u32>,
     /// The peer's Contact.
     pub remote_target: Bytes,
     /// The route set.

@@ -37,6 +37,7 @@ mod joining;
 mod keeping;
 mod kept;
 mod leg;
+mod noted;
 mod relaying;
 mod reliable;
 mod restoring;
@@ -58,4 +59,5 @@ pub use kept::{
     Kept, KeptAttempt, KeptConnected, KeptDialog, KeptEnding, KeptLeg, KeptOnward, KeptRefresh,
     KeptStage, KeptUnacked, KeptUnanswered, KeptWaiting,
 };
+pub use noted::Noted;
 pub use ringing::{ALLOW, SUPPORTED};

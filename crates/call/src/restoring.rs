@@ -9,8 +9,8 @@ mod parts;
 use std::time::Instant;
 
 use bytes::Bytes;
-use sip::{Limits, Message, Request, StatusCode};
-use sip_transaction::{ClientTx, Flow, Refused, TransactionLayer};
+use sip::{Builder, HeaderName, Limits, Message, Method, Request, StatusCode};
+use sip_transaction::{ClientTx, Flow, Refused, ServerTx, TransactionLayer};
 use smallvec::SmallVec;
 
 use crate::{
@@ -109,21 +109,52 @@ impl Calls {
         })
     }
 
-    /// Phones that were to stop ringing and have not said that they did: each may still be answered. For
-    /// which call, and the INVITE.
-    pub fn kept_withdrawn(&self, layer: &TransactionLayer) -> Vec<(CallNumber, KeptAttempt)> {
-        let uses = self.client_uses.iter();
-        let withdrawn = uses.filter_map(|(tx, used)| {
-            let ClientUse::Invite(sent) = used else {
-                return None;
-            };
-            let call = self.table.get(&sent.call);
-            let rings = call.and_then(Call::ringing);
-            let is_rung = rings.is_some_and(|rings| rings.iter().any(|one| one.tx == tx));
-            let kept = self.keep_invite(layer, tx).filter(|_| !is_rung)?;
-            Some((sent.call, kept))
-        });
-        withdrawn.collect()
+    /// A phone that was to stop ringing and has not said that it did: it may still be answered. For which
+    /// call, and the INVITE.
+    pub fn kept_withdrawn(
+        &self,
+        layer: &TransactionLayer,
+        tx: ClientTx,
+    ) -> Option<(CallNumber, KeptAttempt)> {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
+            return None;
+        };
+        let call = self.table.get(&sent.call);
+        let rings = call.and_then(Call::ringing);
+        let is_rung = rings.is_some_and(|rings| rings.iter().any(|one| one.tx == tx));
+        let kept = self.keep_invite(layer, tx).filter(|_| !is_rung)?;
+        Some((sent.call, kept))
+    }
+
+    /// From now on it is noted what changes: for whoever writes it down, and asks [`Calls::take_touched`]
+    /// and [`Calls::take_touched_unanswered`] again and again.
+    pub fn note_touched(&mut self) {
+        self.table.note_touched();
+        self.unanswered.invites.note_touched();
+    }
+
+    /// The calls of which [`Calls::kept`] may say something else than when this was last asked for. In no
+    /// order, some perhaps twice, some perhaps gone.
+    pub fn take_touched(&mut self) -> Vec<CallNumber> {
+        self.table.take_touched()
+    }
+
+    /// As [`Calls::take_touched`], for [`Calls::kept_unanswered`].
+    pub fn take_touched_unanswered(&mut self) -> Vec<Bytes> {
+        self.unanswered.invites.take_touched()
+    }
+
+    /// The call for which a phone was rung by this transaction, while it is open.
+    pub fn rung_for(&self, tx: ClientTx) -> Option<CallNumber> {
+        match self.client_uses.get(tx)? {
+            ClientUse::Invite(sent) => Some(sent.call),
+            _ => None,
+        }
+    }
+
+    /// The call whose INVITE this is.
+    pub fn invited_by(&self, tx: ServerTx) -> Option<CallNumber> {
+        self.server_uses.get(tx).copied()
     }
 
     /// A phone that was to stop ringing is told so again: the same INVITE, and a CANCEL as soon as it has
@@ -140,16 +171,37 @@ impl Calls {
         }
     }
 
-    /// Says goodbye again to somebody who may not have heard it.
+    /// The CSeq number of our last INVITE before this BYE.
+    pub fn invited_before_bye(&self, tx: ClientTx) -> Option<u32> {
+        match self.client_uses.get(tx)? {
+            ClientUse::Bye(invited) => *invited,
+            _ => None,
+        }
+    }
+
+    /// Says goodbye again to somebody who may not have heard it, and acknowledges first whatever that one
+    /// may have answered to the INVITE of this CSeq number.
     pub fn restore_bye(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         bye: &Bytes,
-        flow: Flow,
+        (flow, invited): (Flow, Option<u32>),
     ) {
-        if let Some(tx) = parse(bye).and_then(|bye| layer.request(now, bye, flow).ok()) {
-            self.client_uses.insert(tx, ClientUse::Unwatched);
+        let Some(bye) = parse(bye) else { return };
+        if let Some(cseq) = invited {
+            let ack = Builder::request(&Method::Ack, bye.uri_bytes())
+                .header(HeaderName::Via, self.locals.via(flow, &self.ids.branch()))
+                .header(HeaderName::MaxForwards, "70")
+                .copy(&bye, HeaderName::Route)
+                .copy(&bye, HeaderName::From)
+                .copy(&bye, HeaderName::To)
+                .copy(&bye, HeaderName::CallId)
+                .header_fmt(HeaderName::CSeq, format_args!("{cseq} ACK"));
+            layer.send(&ack.finish(), flow);
+        }
+        if let Ok(tx) = layer.request(now, bye, flow) {
+            self.client_uses.insert(tx, ClientUse::Bye(invited));
         }
     }
 
@@ -160,9 +212,19 @@ impl Calls {
         }
     }
 
-    /// Phones that were given up, and may still be answered.
-    pub fn kept_unanswered(&self) -> Vec<KeptUnanswered> {
-        self.unanswered.keep().collect()
+    /// A phone that was given up, and may still be answered: by the Call-ID of our INVITE.
+    pub fn kept_unanswered(&self, call_id: &Bytes) -> Option<KeptUnanswered> {
+        self.unanswered.keep(call_id)
+    }
+
+    /// The Call-IDs of all phones that were given up.
+    pub fn unanswered(&self) -> impl Iterator<Item = &Bytes> {
+        self.unanswered.invites.keys()
+    }
+
+    /// Numbers of calls begin here, so that none is used again that another process has used.
+    pub fn begin_numbers_at(&mut self, number: CallNumber) {
+        self.next_number = self.next_number.max(number.value());
     }
 
     /// Phones that were given up are known again.
@@ -306,12 +368,24 @@ impl Calls {
             (None, Some(agent)) => Company::Agent(agent),
             (None, None) => return None,
         };
+        self.acknowledge_again(layer, &caller);
+        if let Company::Agent(agent) = &company {
+            self.acknowledge_again(layer, agent);
+        }
         Some(Connected {
             invite,
             caller,
             company,
             ends_at: kept.ends_at,
         })
+    }
+
+    /// Whoever answered may still wait for our ACK.
+    fn acknowledge_again(&mut self, layer: &mut TransactionLayer, leg: &Leg) {
+        if let Some(cseq) = leg.dialog.invited().filter(|_| leg.owed_ack.is_none()) {
+            let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
+            layer.send(&ack.finish(), flow);
+        }
     }
 
     /// A 2xx that is not acknowledged is sent again at once. The transaction of the INVITE that opened the

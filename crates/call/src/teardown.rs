@@ -53,7 +53,7 @@ impl Calls {
             Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
             Some(ClientUse::Join(_)) => self.handle_join_response(now, layer, tx, response),
             Some(ClientUse::CodeOver(_)) if response.status().is_final() => self.code_over(tx),
-            Some(ClientUse::CodeOver(_) | ClientUse::Unwatched) | None => {}
+            Some(ClientUse::CodeOver(_) | ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
         }
     }
 
@@ -76,7 +76,7 @@ impl Calls {
             Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
             Some(ClientUse::Join(_)) => self.handle_join_failed(now, layer, tx, cause),
             Some(ClientUse::CodeOver(_)) => self.code_over(tx),
-            Some(ClientUse::Unwatched) | None => {}
+            Some(ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);
     }
@@ -275,7 +275,8 @@ impl Calls {
             .finish_request()
             .ok();
         let tx = bye.and_then(|bye| layer.request(now, bye, flow).ok())?;
-        self.client_uses.insert(tx, ClientUse::Unwatched);
+        self.client_uses
+            .insert(tx, ClientUse::Bye(dialog.invited()));
         Some(tx)
     }
 

@@ -2,13 +2,13 @@
 //! answered by a person who then hears nothing. Such an answer is acknowledged and hung up.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use sip::{Method, Response};
-use sip_transaction::TransactionLayer;
+use sip_transaction::{Flow, TransactionLayer};
 
 use crate::{
     call::Stage,
@@ -18,6 +18,7 @@ use crate::{
     ids::CallNumber,
     kept::KeptUnanswered,
     leg::Leg,
+    noted::Noted,
 };
 
 /// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,
@@ -33,7 +34,7 @@ pub(crate) const ANSWERS_MAX: usize = 8;
 /// The INVITEs that nobody answered, by Call-ID.
 #[derive(Debug, Default)]
 pub(crate) struct Unanswered {
-    invites: BTreeMap<Bytes, SentInvite>,
+    pub(crate) invites: Noted<Bytes, SentInvite>,
     /// When each is forgotten, in order.
     until: VecDeque<(Instant, Bytes)>,
 }
@@ -48,9 +49,10 @@ impl Unanswered {
         self.invites.insert(sent.call_id.clone(), sent);
     }
 
-    /// What of it outlives a process.
-    pub(crate) fn keep(&self) -> impl Iterator<Item = KeptUnanswered> {
-        self.invites.values().map(|sent| KeptUnanswered {
+    /// What of the INVITE of this Call-ID outlives a process.
+    pub(crate) fn keep(&self, call_id: &Bytes) -> Option<KeptUnanswered> {
+        let sent = self.invites.get(call_id)?;
+        Some(KeptUnanswered {
             call: sent.call,
             attempt: sent.attempt,
             call_id: sent.call_id.clone(),
@@ -86,14 +88,16 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         response: &Response,
+        flow: Flow,
     ) -> bool {
         let is_answer =
             response.status().is_success() && response.cseq_method() == Method::Invite.as_bytes();
         if !is_answer {
             return false;
         }
-        let Some(sent) = self.unanswered.invites.get_mut(response.call_id()) else {
-            return self.ack_answer_of_before(layer, response);
+        let call_id = Bytes::copy_from_slice(response.call_id());
+        let Some(sent) = self.unanswered.invites.get_mut(&call_id) else {
+            return self.ack_answer_of_before(layer, response, flow);
         };
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
@@ -122,22 +126,38 @@ impl Calls {
     }
 
     /// A side repeats its 2xx to an INVITE of ours that was sent by a process before this one: our ACK of
-    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. Whether
-    /// it was so.
-    fn ack_answer_of_before(&mut self, layer: &mut TransactionLayer, response: &Response) -> bool {
-        let number = response.from_tag().and_then(CallNumber::of_tag);
-        let number = number.map(|named| self.moved_legs.get(&named).copied().unwrap_or(named));
-        let call = number.and_then(|number| self.table.get(&number));
-        let Some(Stage::Connected(connected)) = call.map(|call| &call.stage) else {
+    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. One whose
+    /// call is over meanwhile has had its BYE, and is acknowledged all the same: one small message for each
+    /// that comes. Whether it was so.
+    fn ack_answer_of_before(
+        &mut self,
+        layer: &mut TransactionLayer,
+        response: &Response,
+        flow: Flow,
+    ) -> bool {
+        let Some(named) = response.from_tag().and_then(CallNumber::of_tag) else {
             return false;
         };
-        let mut legs = connected.legs();
-        let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
-        let Some(leg) = legs.find(answers) else {
-            return false;
-        };
+        let number = self.moved_legs.get(&named).copied().unwrap_or(named);
         let cseq = response.cseq_number();
-        let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
+        let (ack, flow) = match self.table.get(&number).map(|call| &call.stage) {
+            Some(Stage::Connected(connected)) => {
+                let mut legs = connected.legs();
+                let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
+                let Some(leg) = legs.find(answers) else {
+                    return false;
+                };
+                leg.dialog.ack(cseq, &mut self.ids, &self.locals)
+            }
+            Some(_) => return false,
+            None if named.value() >= self.next_number => return false,
+            None => {
+                // Back to where it came from: nobody can have it sent elsewhere.
+                let dialog = Dialog::calling(response, &[], flow, Peer::BehindNat);
+                let (ack, _) = dialog.ack(cseq, &mut self.ids, &self.locals);
+                (ack, flow)
+            }
+        };
         layer.send(&ack.finish(), flow);
         true
     }

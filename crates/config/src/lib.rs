@@ -57,8 +57,8 @@ pub struct Loaded {
     pub dns: Vec<SocketAddr>,
     /// What TCP and TLS connections may cost.
     pub connections: ConnectionLimits,
-    /// Where the state is written that the next process takes up; `None`: nowhere.
-    pub journal: Option<PathBuf>,
+    /// Where the state is written that outlives the process.
+    pub journal: Journal,
     /// How long calls may go on when the node is told to stop.
     pub drain_limit: Duration,
     /// How log lines look.
@@ -67,6 +67,17 @@ pub struct Loaded {
     pub planning: Option<planning::Planning>,
     /// What is legal but probably not meant, one printed line each.
     pub warnings: Vec<String>,
+}
+
+/// Where the state is written that outlives the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Journal {
+    /// The file does not say: where whoever starts a node has room for it.
+    Unsaid,
+    /// Nowhere, as the file says.
+    Off,
+    /// There.
+    At(PathBuf),
 }
 
 /// What TCP and TLS connections may cost.

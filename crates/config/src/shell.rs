@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -13,7 +13,7 @@ use sip::Transport;
 use sip_transaction::ListenerId;
 
 use crate::{
-    ConnectionLimits, Loaded, LogFormat, Secret, authentication, numbers,
+    ConnectionLimits, Journal, Loaded, LogFormat, Secret, authentication, numbers,
     people::{self, People},
     report::{Report, Span},
     table::{At, Table},
@@ -68,7 +68,7 @@ pub(crate) fn read(
     let (trunks, trunk_names) = trunks::read(root, tls.as_ref(), &country, &listeners, report);
     let mut settings = read_settings(root, report);
     let drain_limit = read_drain(root);
-    let journal = read_journal(root, path);
+    let journal = read_journal(root, path, report);
     let log = read_log(root);
     let authentication = authentication::Section::read(root, path, report, secrets);
     let people = people::read(root, report, &mut settings.distribution);
@@ -98,6 +98,7 @@ pub(crate) fn read(
             contacts: people.contacts(&directory),
             settings,
             seed,
+            secrets: None,
             directory,
         },
         http,
@@ -112,12 +113,26 @@ pub(crate) fn read(
 }
 
 /// Where the state is written; relative to the file.
-fn read_journal(root: &Table<'_>, path: &Path) -> Option<PathBuf> {
-    let table = root.table("journal", "[journal]")?;
-    let file = table.required("path", "\"quinze.journal\"");
+fn read_journal(root: &Table<'_>, path: &Path, report: &Report<'_>) -> Journal {
+    let Some(table) = root.table("journal", "[journal]") else {
+        return Journal::Unsaid;
+    };
+    let mode = table.word("mode", &[("on", true), ("off", false)]);
+    let file = table.string("path");
     table.finish();
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    Some(folder.join(file?.value))
+    match (mode.is_none_or(|mode| mode.value), file) {
+        (true, Some(file)) => {
+            let folder = path.parent().unwrap_or_else(|| Path::new(""));
+            Journal::At(folder.join(file.value))
+        }
+        (true, None) => Journal::Unsaid,
+        (false, None) => Journal::Off,
+        (false, Some(file)) => {
+            let message = "`path` in [journal]: nothing is written with mode = \"off\"";
+            report.error(&file.span, message);
+            Journal::Off
+        }
+    }
 }
 
 /// The country code of national numbers.

@@ -26,7 +26,7 @@ impl Engine {
 
     /// What is the same for the calls of one number, and says nothing else of it: a keyed hash.
     pub(crate) fn caller_key(&self, number: &Pii<String>) -> CallerKey {
-        let [key, other, ..] = self.config.seed;
+        let [.., key, other] = self.secrets;
         let mut hasher = SipHasher24::new_with_keys(key, other);
         hasher.write(number.expose().as_bytes());
         CallerKey::new(hasher.finish())

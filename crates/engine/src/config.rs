@@ -41,6 +41,11 @@ pub struct Config {
     pub settings: Settings,
     /// Entropy for tags, branches, call ids and hash tables.
     pub seed: [u64; 4],
+    /// Secrets by which this node knows again what it has given away: routes of dialogs that it only
+    /// forwards, and callers. Challenges are not among them: whoever answered one of before is asked again.
+    /// `None` for new ones, of the seed; with a journal they are those of the
+    /// first process that wrote it.
+    pub secrets: Option<[u64; 4]>,
 }
 
 impl Config {

@@ -53,10 +53,10 @@ impl Engine {
                         .handle_response(now, &mut self.layer, tx, &response);
                 }
             }
-            Tx::StrayResponse { response, .. } => {
+            Tx::StrayResponse { response, flow } => {
                 let late = self
                     .calls
-                    .handle_stray_response(now, &mut self.layer, &response);
+                    .handle_stray_response(now, &mut self.layer, &response, flow);
                 if !late {
                     self.dropped(DropReason::StrayResponse);
                 }
@@ -374,26 +374,19 @@ impl Engine {
     }
 
     pub(crate) fn take_from_registrar(&mut self, now: Instant, event: sip_proxy::Event) {
+        use sip_proxy::Event::{Bound, Refreshed, Unbound};
+        let (Bound { aor } | Refreshed { aor } | Unbound { aor, .. }) = event;
+        let Some(agent) = self.agent_of(aor) else {
+            return;
+        };
+        self.note_phones(agent);
         match event {
-            sip_proxy::Event::Bound { aor } => {
-                if let Some(agent) = self.agent_of(aor) {
-                    self.emit(Event::PhoneRegistered { agent });
-                    self.acd
-                        .handle_input(now, acd::Input::AgentReachable { agent });
-                }
-            }
-            sip_proxy::Event::Refreshed { aor } => {
-                if let Some(agent) = self.agent_of(aor) {
-                    self.acd
-                        .handle_input(now, acd::Input::AgentReachable { agent });
-                }
-            }
-            sip_proxy::Event::Unbound { aor, .. } => {
-                if let Some(agent) = self.agent_of(aor) {
-                    self.emit(Event::PhoneUnregistered { agent });
-                }
-            }
+            Bound { .. } => self.emit(Event::PhoneRegistered { agent }),
+            Refreshed { .. } => {}
+            Unbound { .. } => return self.emit(Event::PhoneUnregistered { agent }),
         }
+        self.acd
+            .handle_input(now, acd::Input::AgentReachable { agent });
     }
 
     fn agent_of(&self, aor: sip_proxy::Aor) -> Option<AgentId> {

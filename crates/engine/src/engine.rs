@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::Hasher as _,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -17,6 +18,7 @@ use sip_proxy::{
 use sip_transaction::{
     ClientTx, Flow, IdSource, Local, Locals, StreamListener, TransactionLayer, Transmit,
 };
+use siphasher::sip::SipHasher24;
 use slotmap::SecondaryMap;
 
 use crate::{
@@ -25,6 +27,8 @@ use crate::{
     event::{Direction, Event},
     hidden::HiddenCalls,
     identity::{self, Source},
+    journal_state::JournalState,
+    notebook::Notebook,
     proven::ProvenConnections,
     record::Records,
     routing::DialPlan,
@@ -91,6 +95,9 @@ pub enum Output {
     Transmit(Transmit),
     /// Note this fact.
     Event(Event),
+    /// Write this down, all of it or nothing. Nothing that comes after it is to be sent before it is
+    /// durable.
+    Record(Vec<journal::Change>),
     /// Ask DNS, and tell the answer by [`Input::Resolved`].
     Resolve(Query),
     /// From now on, whoever is connected to at this address by TLS must prove to have this name
@@ -153,6 +160,13 @@ pub struct Engine {
     pub(crate) leaving: Vec<(acd::CallId, Pii<String>)>,
     /// The numbers in the list of abandoned callers.
     pub(crate) abandoned_numbers: BTreeMap<AbandonedId, Pii<String>>,
+    /// What [`Config::secrets`] says, or new ones.
+    pub(crate) secrets: [u64; 4],
+    /// Which of the processes that wrote this journal.
+    pub(crate) epoch: u64,
+    pub(crate) journal_state: JournalState,
+    /// `None` where nothing is written down.
+    pub(crate) notebook: Option<Notebook>,
     outputs: VecDeque<Output>,
 }
 
@@ -179,6 +193,8 @@ impl Engine {
                 .collect(),
         );
         let [seed_a, seed_b, seed_c, seed_d] = config.seed;
+        let secrets = config.secrets.unwrap_or_else(|| new_secrets(config.seed));
+        let [secret_a, secret_b, ..] = secrets;
         let trunks = Trunks::new(config.trunks.clone());
         let layer = transaction_layer(&config, [seed_a, seed_b]);
         let call_settings = call_settings(&config);
@@ -189,7 +205,7 @@ impl Engine {
         Self {
             layer,
             proxy: Proxy::new(
-                ProxySettings::new(config.domain.clone(), [seed_b, seed_d]),
+                ProxySettings::new(config.domain.clone(), [secret_a, secret_b]),
                 locals.clone(),
                 [seed_a, seed_c],
             ),
@@ -214,12 +230,7 @@ impl Engine {
             dial_plan: DialPlan::new(&config),
             contacts: config.contacts.iter().cloned().collect(),
             guard: Guard::new(settings.guard),
-            contact_addresses: config
-                .contacts
-                .iter()
-                .filter_map(|(_, contact)| contact.as_uri().as_sip()?.host.ip())
-                .map(|ip| ip.to_canonical())
-                .collect(),
+            contact_addresses: contact_addresses(&config),
             arriving: None,
             records: Records::default(),
             probes: SecondaryMap::new(),
@@ -232,6 +243,10 @@ impl Engine {
             now,
             leaving: Vec::new(),
             abandoned_numbers: BTreeMap::new(),
+            secrets,
+            epoch: 1,
+            journal_state: JournalState::Off,
+            notebook: None,
             outputs: VecDeque::new(),
             config,
         }
@@ -295,9 +310,9 @@ impl Engine {
         self.pump(now);
     }
 
-    /// The next thing to do.
+    /// The next thing to do. What is to be written down comes before what depends on it.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.poll_record().or_else(|| self.outputs.pop_front())
     }
 
     /// Whether [`Engine::poll_output`] has something.
@@ -433,6 +448,23 @@ impl Engine {
                 .end(now, &mut self.layer, call, StatusCode::SERVICE_UNAVAILABLE);
         }
     }
+}
+
+fn contact_addresses(config: &Config) -> BTreeSet<IpAddr> {
+    let contacts = config.contacts.iter();
+    let ips = contacts.filter_map(|(_, contact)| contact.as_uri().as_sip()?.host.ip());
+    ips.map(|ip| ip.to_canonical()).collect()
+}
+
+/// Secrets of a seed, from which the seed cannot be found.
+fn new_secrets([a, b, c, d]: [u64; 4]) -> [u64; 4] {
+    [0_u64, 1, 2, 3].map(|which| {
+        let mut hasher = SipHasher24::new_with_keys(a ^ c, b ^ d);
+        for word in [a, b, c, d, which] {
+            hasher.write_u64(word);
+        }
+        hasher.finish()
+    })
 }
 
 fn transaction_layer(config: &Config, hash_seed: [u64; 2]) -> TransactionLayer {

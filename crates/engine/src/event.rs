@@ -13,7 +13,7 @@ use sip::{Invalid, ParseError, headers::Attestation};
 use sip_proxy::{Health, TrunkId, Unproven};
 use sip_transaction::{Attempt, MessageKind};
 
-use crate::gate::Class;
+use crate::{gate::Class, journal_state::JournalState};
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,6 +143,11 @@ pub enum Event {
     },
     /// The node takes no new calls from now on.
     Draining,
+    /// The journal stands differently.
+    JournalChanged {
+        /// How it stands now.
+        state: JournalState,
+    },
 }
 
 impl Event {
@@ -253,6 +258,8 @@ pub enum BlockReason {
     CallsMax,
     /// The node is draining.
     Draining,
+    /// The journal has failed: another node should have the call.
+    JournalFailed,
     /// A partner's call, shed to keep room for emergencies.
     Shed,
     /// Its trunk has as many calls as it may.
@@ -267,6 +274,7 @@ impl BlockReason {
         match self {
             Self::CallsMax => "calls-max",
             Self::Draining => "draining",
+            Self::JournalFailed => "journal-failed",
             Self::Shed => "shed",
             Self::TrunkCalls => "trunk-calls",
             Self::TrunkRate => "trunk-rate",

@@ -135,7 +135,7 @@ impl Engine {
     ) {
         let opens_call =
             *received.request().method() == Method::Invite && !received.way().is_in_dialog();
-        if opens_call && self.is_draining() {
+        if opens_call && self.refuses_calls() {
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         }
         let forwarded = self

@@ -57,7 +57,7 @@ impl Engine {
         ways: Vec<(TrunkId, Target)>,
     ) {
         let is_full = self.calls.len() >= self.config.settings.calls_max;
-        if self.is_draining() || is_full {
+        if self.refuses_calls() || is_full {
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         }
         let mut rest = VecDeque::from(ways);
@@ -87,7 +87,7 @@ impl Engine {
             return self.answer(now, tx, StatusCode::TEMPORARILY_UNAVAILABLE);
         }
         let is_full = self.calls.len() >= self.config.settings.calls_max;
-        if self.is_draining() || is_full || self.trunk_loads.begin(now, trunk).is_err() {
+        if self.refuses_calls() || is_full || self.trunk_loads.begin(now, trunk).is_err() {
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         }
         let call = self.calls.start(now, &mut self.layer, tx, invite, flow);

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use acd::{AgentId, KeptCall, KeptOffer, KeptSeeking, OfferId};
 use bytes::Bytes;
 use call::{AttemptId, CallNumber, KeptAttempt, KeptStage};
-use journal::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace};
+use journal::{Item, KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess, Key};
 use sip::{UriBuf, headers::QValue};
 use sip_proxy::{Binding, TrunkId, Trunks};
+use sip_transaction::ClientTx;
+use slotmap::KeyData;
 
 use crate::{
     engine::Engine,
@@ -22,36 +24,52 @@ use crate::{
 /// Over how long those who talk are asked whether they are there.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Where the numbers that a process gives begin: each has room for four thousand million.
+const EPOCH_SHIFT: u32 = 32;
+
 impl Engine {
-    /// What of this node is to outlive its process.
-    pub fn kept(&self) -> KeptNode {
-        let directory = self.directory();
-        let calls = self.calls.numbers();
-        KeptNode {
-            calls: calls.filter_map(|number| self.kept_entry(number)).collect(),
-            withdrawn: self.calls.kept_withdrawn(&self.layer),
-            refused: self.layer.refused().collect(),
-            byes: self.layer.open_byes().collect(),
-            unanswered: self.calls.kept_unanswered(),
-            agents: directory
-                .agents()
-                .map(|agent| (agent, self.acd.kept_agent(agent)))
-                .collect(),
-            phones: directory
-                .agents()
-                .filter_map(|agent| {
-                    let phones = self.registrar.bindings(aor_of(agent));
-                    let phones: Vec<_> = phones.map(kept_phone).collect();
-                    (!phones.is_empty()).then_some((agent, phones))
-                })
-                .collect(),
-            stated: directory
-                .sites()
+    /// How one thing stands that is to outlive this process; `None` when there is no such thing.
+    pub(crate) fn kept_item(&self, key: &Key) -> Option<Item> {
+        Some(match key {
+            Key::Process => Item::Process(KeptProcess {
+                epoch: self.epoch,
+                secrets: self.secrets,
+            }),
+            Key::Call(number) => Item::Call(Box::new(self.kept_entry(*number)?)),
+            Key::Agent(agent) => Item::Agent(*agent, self.acd.kept_agent(*agent)),
+            Key::Phones(agent) => {
+                let phones = self.registrar.bindings(aor_of(*agent));
+                let phones: Vec<_> = phones.map(kept_phone).collect();
+                (!phones.is_empty()).then_some(Item::Phones(*agent, phones))?
+            }
+            Key::Sites => self.kept_sites(),
+            Key::Withdrawn(tx) => {
+                let (call, attempt) = self.calls.kept_withdrawn(&self.layer, client(*tx))?;
+                Item::Withdrawn(call, attempt)
+            }
+            Key::Refused(tx) => Item::Refused(self.layer.refused(KeyData::from_ffi(*tx).into())?),
+            Key::Bye(tx) => {
+                let (bye, flow) = self.layer.open_bye(client(*tx))?;
+                Item::Bye(bye, flow, self.calls.invited_before_bye(client(*tx)))
+            }
+            Key::Unanswered(call_id) => Item::Unanswered(self.calls.kept_unanswered(call_id)?),
+            Key::Abandoned(id) => {
+                let entry = self.acd.abandoned_entry(*id)?;
+                let number = self.abandoned_numbers.get(id).cloned();
+                Item::Abandoned(*id, Box::new(entry.clone()), number)
+            }
+            Key::Caller(caller) => Item::Caller(*caller, self.acd.kept_caller(*caller)?),
+        })
+    }
+
+    fn kept_sites(&self) -> Item {
+        let sites = || self.directory().sites();
+        Item::Sites {
+            stated: sites()
                 .filter_map(|site| Some((site, self.acd.stated(site)?)))
                 .collect(),
             crises: self.acd.active_crises().cloned().collect(),
-            crises_at: directory
-                .sites()
+            crises_at: sites()
                 .map(|site| (site, self.acd.crises_at(site).to_vec()))
                 .collect(),
         }
@@ -77,6 +95,9 @@ impl Engine {
     pub fn restore(&mut self, now: Instant, kept: KeptNode) {
         debug_assert!(self.calls.is_empty(), "it begins with what was before");
         self.now = now;
+        self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
+        let from = self.epoch << EPOCH_SHIFT;
+        self.calls.begin_numbers_at(CallNumber::from_value(from));
         let count = u32::try_from(kept.calls.len()).unwrap_or(u32::MAX);
         let gap = ASKED_WITHIN / count.max(1);
         let mut calls = Vec::new();
@@ -91,8 +112,8 @@ impl Engine {
         for one in &kept.refused {
             self.calls.restore_refused(now, &mut self.layer, one);
         }
-        for (bye, flow) in &kept.byes {
-            self.calls.restore_bye(now, &mut self.layer, bye, *flow);
+        for (bye, to) in &kept.byes {
+            self.calls.restore_bye(now, &mut self.layer, bye, *to);
         }
         for one in kept.unanswered {
             self.calls.restore_unanswered(now, one);
@@ -101,12 +122,22 @@ impl Engine {
             let phones = phones.into_iter().filter_map(phone);
             self.registrar.restore(now, aor_of(agent), phones.collect());
         }
+        let numbers = kept.abandoned.iter();
+        let numbers = numbers.filter_map(|(id, _, number)| Some((*id, number.clone()?)));
+        self.abandoned_numbers = numbers.collect();
         let kept = acd::KeptState {
             agents: kept.agents,
             calls,
             stated: kept.stated,
             crises: kept.crises,
             crises_at: kept.crises_at,
+            abandoned: kept
+                .abandoned
+                .iter()
+                .map(|(id, entry, _)| (*id, entry.clone()))
+                .collect(),
+            callers: kept.callers,
+            offers_from: from,
         };
         self.acd.restore(now, kept);
         let numbers: Vec<_> = self.calls.numbers().collect();
@@ -156,6 +187,10 @@ impl Engine {
         }
         Some((acd_id(number), distribution))
     }
+}
+
+fn client(tx: u64) -> ClientTx {
+    KeyData::from_ffi(tx).into()
 }
 
 fn kept_phone(binding: &Binding) -> KeptPhone {

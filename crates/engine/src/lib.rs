@@ -31,7 +31,9 @@ mod forwarding;
 mod gate;
 mod hidden;
 mod identity;
+mod journal_state;
 mod kept;
+mod notebook;
 mod orders;
 mod outgoing;
 mod proven;
@@ -47,6 +49,7 @@ pub use config::{Authentication, Config, Importance, Listener, NumberRoute, Sett
 pub use engine::{Engine, Input, Output};
 pub use event::{BlockReason, Direction, DropReason, Event, Outcome, TransferOutcome, Transferred};
 pub use gate::Class;
+pub use journal_state::JournalState;
 pub use orders::{Order, OrderError, Picked};
 pub use routing::{Dialled, DialledError};
 pub use view::{

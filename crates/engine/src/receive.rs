@@ -249,6 +249,9 @@ impl Engine {
         if self.is_draining() {
             return Err(BlockReason::Draining);
         }
+        if self.refuses_calls() {
+            return Err(BlockReason::JournalFailed);
+        }
         if self.calls.len() >= self.config.settings.calls_max {
             return Err(BlockReason::CallsMax);
         }
@@ -294,7 +297,7 @@ impl Engine {
         if matches!(request.uri(), Uri::Other(_)) {
             return self.answer(now, tx, StatusCode::UNSUPPORTED_URI_SCHEME);
         }
-        let status = if self.is_draining() {
+        let status = if self.is_draining() || !self.journal_state().is_sound() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::OK

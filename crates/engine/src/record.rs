@@ -6,7 +6,7 @@ use std::{
 };
 
 use acd::{AgentId, CallerKey, LineId, OfferId, Priority};
-use call::{AttemptId, CallId, CallNumber};
+use call::{AttemptId, CallId, CallNumber, Noted};
 use sip::Pii;
 use sip_proxy::TrunkId;
 use sip_transaction::Target;
@@ -105,7 +105,7 @@ pub(crate) struct LiveOffer {
 /// All records, by call and by call id.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    by_number: BTreeMap<CallNumber, Record>,
+    by_number: Noted<CallNumber, Record>,
     by_id: BTreeMap<CallId, CallNumber>,
     attempts: u64,
 }
@@ -166,6 +166,16 @@ impl Records {
         let offers = &mut self.get_mut(call)?.offers;
         let index = offers.iter().position(is_it)?;
         Some(offers.remove(index))
+    }
+
+    /// From now on it is noted which are touched, for [`Self::take_touched`].
+    pub(crate) fn note_touched(&mut self) {
+        self.by_number.note_touched();
+    }
+
+    /// Calls whose records may have changed.
+    pub(crate) fn take_touched(&mut self) -> Vec<CallNumber> {
+        self.by_number.take_touched()
     }
 
     /// Attempts of before had numbers up to this one.

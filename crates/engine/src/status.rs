@@ -36,6 +36,7 @@ impl Engine {
         StatusView {
             node: self.config.node.clone(),
             draining: self.is_draining(),
+            journal: self.journal_state(),
             uptime: now - self.started_at,
             waiting,
             ringing,

@@ -11,7 +11,7 @@ use call::{CallId, StageView};
 use sip::Pii;
 use sip_proxy::Health;
 
-use crate::event::Event;
+use crate::{event::Event, journal_state::JournalState};
 
 /// What the node does as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct StatusView {
     pub node: String,
     /// Whether new calls are refused.
     pub draining: bool,
+    /// How the journal stands.
+    pub journal: JournalState,
     /// How long the engine has run.
     pub uptime: Duration,
     /// Callers who wait and whose call rings no phone.

@@ -16,11 +16,13 @@
 //! holds the number, and the number itself for calling back.
 
 mod clock;
+mod item;
 mod rows;
 mod state;
 mod wire;
 
 pub use clock::Clock;
-pub use rows::{Decoded, Kind, Loss, Row, VERSION, decode, encode};
-pub use state::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace};
+pub use item::{Item, Key};
+pub use rows::{Change, Decoded, Kind, Loss, Row, VERSION, decode, encode};
+pub use state::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess};
 pub use wire::WireError;

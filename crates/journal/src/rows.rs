@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-use acd::{ActiveCrisis, AgentId, CrisisId, Directory, KeptAgent, SiteId, SiteState};
-use bytes::Bytes;
-use call::{
-    CallNumber, KeptAttempt, KeptUnanswered,
-    sip_transaction::{Flow, Refused},
-};
+use acd::{ActiveCrisis, CrisisId, Directory, SiteId, SiteState};
 use minicbor::{Decoder, Encoder};
 
 use crate::{
     clock::Clock,
-    state::{KeptEntry, KeptNode, KeptPhone},
-    wire::{Context, Wire, WireError},
+    item::{Item, Key},
+    state::KeptNode,
+    wire::{Context, Out, Wire, WireError, begin},
 };
 
 /// The version of the rows that are written. The one before is read, too, once there is one.
@@ -26,22 +22,40 @@ pub enum Kind {
     Call,
     /// An agent; the key is the id.
     Agent,
-    /// The registered phones of an agent; the key is the id.
-    Phones,
     /// How sites work and which crisis plans are on; there is one.
     Sites,
-    /// What was said and may not have been heard: refusals, goodbyes, CANCELs; there is one.
-    Unheard,
+    /// The registered phones of an agent; the key is the id.
+    Phones,
+    /// What the process is; there is one.
+    Process,
+    /// A phone that was to stop ringing.
+    Withdrawn,
+    /// An INVITE that was refused.
+    Refused,
+    /// A BYE that is not answered.
+    Bye,
+    /// A phone that was given up; the key is the Call-ID of its INVITE.
+    Unanswered,
+    /// A caller who gave up; the key is the entry's number.
+    Abandoned,
+    /// A caller who is remembered; the key is a pseudonym.
+    Caller,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 11] = [
         Self::Call,
         Self::Agent,
-        Self::Phones,
         Self::Sites,
-        Self::Unheard,
+        Self::Phones,
+        Self::Process,
+        Self::Withdrawn,
+        Self::Refused,
+        Self::Bye,
+        Self::Unanswered,
+        Self::Abandoned,
+        Self::Caller,
     ];
 
     /// Its number in a file.
@@ -50,8 +64,14 @@ impl Kind {
             Self::Call => 1,
             Self::Agent => 2,
             Self::Sites => 3,
-            Self::Unheard => 4,
             Self::Phones => 5,
+            Self::Process => 6,
+            Self::Withdrawn => 7,
+            Self::Refused => 8,
+            Self::Bye => 9,
+            Self::Unanswered => 10,
+            Self::Abandoned => 11,
+            Self::Caller => 12,
         }
     }
 
@@ -86,6 +106,20 @@ impl fmt::Debug for Row {
     }
 }
 
+/// One change of the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The row is there from now on, instead of one of the same kind and key.
+    Put(Row),
+    /// The row is gone from now on. One that was not there is no error.
+    Remove {
+        /// The kind of the row.
+        kind: u16,
+        /// The key of the row.
+        key: Vec<u8>,
+    },
+}
+
 /// A row that is of no use, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
@@ -116,47 +150,55 @@ type Sites = (
     Crises,
     Vec<(SiteId, Vec<CrisisId>)>,
 );
-type Unheard = (
-    (Vec<(CallNumber, KeptAttempt)>, Vec<Refused>),
-    Vec<(Bytes, Flow)>,
-    Vec<KeptUnanswered>,
-);
 
-/// The rows of a state, calls first.
-pub fn encode(node: &KeptNode, directory: &Directory, clock: Clock) -> Vec<Row> {
+/// The row of a thing.
+pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Row {
     let context = Context { directory, clock };
-    let calls = node.calls.iter().map(|entry| {
-        let key = entry.legs.number.value().to_be_bytes().to_vec();
-        row(Kind::Call, key, entry, &context)
-    });
-    let agents = node.agents.iter().map(|(id, agent)| {
-        let key = directory.agent_profile(*id).id.clone().into_bytes();
-        row(Kind::Agent, key, &(*id, Kept(agent)), &context)
-    });
-    let phones = node.phones.iter().map(|(id, phones)| {
-        let key = directory.agent_profile(*id).id.clone().into_bytes();
-        row(Kind::Phones, key, &(*id, phones.clone()), &context)
-    });
-    let order = |one: &ActiveCrisis| {
-        let sites = one.sites.iter().copied().collect();
-        let words = (one.author.clone(), one.reason.clone());
-        (one.crisis, sites, ((one.since, one.until), words))
-    };
-    let sites: Sites = (
-        node.stated.clone(),
-        node.crises.iter().map(order).collect(),
-        node.crises_at.clone(),
-    );
-    let unheard: Unheard = (
-        (node.withdrawn.clone(), node.refused.clone()),
-        node.byes.clone(),
-        node.unanswered.clone(),
-    );
-    let others = [
-        row(Kind::Sites, Vec::new(), &sites, &context),
-        row(Kind::Unheard, Vec::new(), &unheard, &context),
-    ];
-    calls.chain(agents).chain(phones).chain(others).collect()
+    let mut out = Encoder::new(Vec::new());
+    match item {
+        Item::Process(process) => process.put(&mut out, &context),
+        Item::Call(entry) => entry.put(&mut out, &context),
+        Item::Agent(id, agent) => pair(id, agent, &mut out, &context),
+        Item::Phones(id, phones) => pair(id, phones, &mut out, &context),
+        Item::Sites {
+            stated,
+            crises,
+            crises_at,
+        } => {
+            let order = |one: &ActiveCrisis| {
+                let sites = one.sites.iter().copied().collect();
+                let words = (one.author.clone(), one.reason.clone());
+                (one.crisis, sites, ((one.since, one.until), words))
+            };
+            let crises = crises.iter().map(order).collect();
+            let sites: Sites = (stated.clone(), crises, crises_at.clone());
+            sites.put(&mut out, &context);
+        }
+        Item::Withdrawn(call, attempt) => pair(call, attempt, &mut out, &context),
+        Item::Refused(refused) => refused.put(&mut out, &context),
+        Item::Bye(bye, flow, invited) => pair(bye, &(*flow, *invited), &mut out, &context),
+        Item::Unanswered(unanswered) => unanswered.put(&mut out, &context),
+        Item::Abandoned(id, entry, number) => {
+            begin(&mut out, 3);
+            id.put(&mut out, &context);
+            entry.put(&mut out, &context);
+            number.put(&mut out, &context);
+        }
+        Item::Caller(key, caller) => pair(key, caller, &mut out, &context),
+    }
+    Row {
+        kind: key.kind().number(),
+        key: key.bytes(directory),
+        version: VERSION,
+        body: out.into_writer(),
+    }
+}
+
+/// Two fields.
+fn pair(first: &impl Wire, second: &impl Wire, out: &mut Out, context: &Context<'_>) {
+    begin(out, 2);
+    first.put(out, context);
+    second.put(out, context);
 }
 
 /// The state that rows hold, in any order. A row that cannot be read costs no other.
@@ -173,7 +215,12 @@ pub fn decode<'r>(
             decoded.losses.push(Loss { kind, key, error });
         }
     }
-    decoded.node.calls.sort_by_key(|entry| entry.legs.number);
+    let node = &mut decoded.node;
+    node.calls.sort_by_key(|entry| entry.legs.number);
+    node.agents.sort_by_key(|(id, _)| *id);
+    node.phones.sort_by_key(|(id, _)| *id);
+    node.abandoned.sort_by_key(|(id, ..)| *id);
+    node.callers.sort_by_key(|(_, caller)| caller.heard);
     decoded
 }
 
@@ -187,18 +234,14 @@ fn take(node: &mut KeptNode, row: &Row, context: &Context<'_>) -> Result<(), Wir
         return Err(WireError::Malformed(told));
     };
     let mut input = Decoder::new(&row.body);
+    let input = &mut input;
     match kind {
-        Kind::Call => node.calls.push(KeptEntry::get(&mut input, context)?),
-        Kind::Agent => {
-            let (id, agent) = <(AgentId, KeptAgent)>::get(&mut input, context)?;
-            node.agents.push((id, agent));
-        }
-        Kind::Phones => {
-            let phones = <(AgentId, Vec<KeptPhone>)>::get(&mut input, context)?;
-            node.phones.push(phones);
-        }
+        Kind::Process => node.process = Some(Wire::get(input, context)?),
+        Kind::Call => node.calls.push(Wire::get(input, context)?),
+        Kind::Agent => node.agents.push(Wire::get(input, context)?),
+        Kind::Phones => node.phones.push(Wire::get(input, context)?),
         Kind::Sites => {
-            let (stated, crises, crises_at) = Sites::get(&mut input, context)?;
+            let (stated, crises, crises_at) = Sites::get(input, context)?;
             let order = |(crisis, sites, (times, words)): (_, Vec<_>, Order)| ActiveCrisis {
                 crisis,
                 sites: sites.into_iter().collect(),
@@ -211,35 +254,12 @@ fn take(node: &mut KeptNode, row: &Row, context: &Context<'_>) -> Result<(), Wir
             node.crises = crises.into_iter().map(order).collect();
             node.crises_at = crises_at;
         }
-        Kind::Unheard => {
-            let ((withdrawn, refused), byes, unanswered) = Unheard::get(&mut input, context)?;
-            (node.withdrawn, node.refused) = (withdrawn, refused);
-            (node.byes, node.unanswered) = (byes, unanswered);
-        }
+        Kind::Withdrawn => node.withdrawn.push(Wire::get(input, context)?),
+        Kind::Refused => node.refused.push(Wire::get(input, context)?),
+        Kind::Bye => node.byes.push(Wire::get(input, context)?),
+        Kind::Unanswered => node.unanswered.push(Wire::get(input, context)?),
+        Kind::Abandoned => node.abandoned.push(Wire::get(input, context)?),
+        Kind::Caller => node.callers.push(Wire::get(input, context)?),
     }
     Ok(())
-}
-
-/// A value that is only written.
-struct Kept<'a, T>(&'a T);
-
-impl<T: Wire> Wire for Kept<'_, T> {
-    fn put(&self, out: &mut crate::wire::Out, context: &Context<'_>) {
-        self.0.put(out, context);
-    }
-
-    fn get(_: &mut crate::wire::In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
-        Err(WireError::Malformed("it is only written".to_owned()))
-    }
-}
-
-fn row(kind: Kind, key: Vec<u8>, value: &impl Wire, context: &Context<'_>) -> Row {
-    let mut out = Encoder::new(Vec::new());
-    value.put(&mut out, context);
-    Row {
-        kind: kind.number(),
-        key,
-        version: VERSION,
-        body: out.into_writer(),
-    }
 }

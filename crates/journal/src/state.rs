@@ -3,8 +3,8 @@
 use std::{fmt, time::Instant};
 
 use acd::{
-    ActiveCrisis, AgentId, CallerKey, CrisisId, KeptAgent, KeptCall, LineId, OfferId, Priority,
-    SiteId, SiteState,
+    Abandoned, AbandonedId, ActiveCrisis, AgentId, CallerKey, CrisisId, KeptAgent, KeptCall,
+    KeptCaller, LineId, OfferId, Priority, SiteId, SiteState,
 };
 use bytes::Bytes;
 use call::{
@@ -16,14 +16,16 @@ use call::{
 /// A node, as it is written down.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct KeptNode {
+    /// What the process was; `None` for one that has written nothing.
+    pub process: Option<KeptProcess>,
     /// Calls that are not over.
     pub calls: Vec<KeptEntry>,
     /// Phones that were to stop ringing and have not said that they did.
     pub withdrawn: Vec<(CallNumber, KeptAttempt)>,
     /// INVITEs that have been refused, whose senders may not have heard that.
     pub refused: Vec<Refused>,
-    /// BYEs that are not answered, and where they go.
-    pub byes: Vec<(Bytes, Flow)>,
+    /// BYEs that are not answered, where they go, and the CSeq number of our last INVITE to the receiver.
+    pub byes: Vec<(Bytes, (Flow, Option<u32>))>,
     /// Phones that were given up, and may still be answered.
     pub unanswered: Vec<KeptUnanswered>,
     /// The agents.
@@ -36,6 +38,10 @@ pub struct KeptNode {
     pub crises: Vec<ActiveCrisis>,
     /// The crisis plans that are on at sites, in the order in which they were switched on there.
     pub crises_at: Vec<(SiteId, Vec<CrisisId>)>,
+    /// Callers who gave up, with the numbers that called.
+    pub abandoned: Vec<(AbandonedId, Abandoned, Option<Pii<String>>)>,
+    /// Callers who are remembered.
+    pub callers: Vec<(CallerKey, KeptCaller)>,
 }
 
 /// Messages of callers and phones are in it: it shows how many of each there are.
@@ -52,7 +58,27 @@ impl fmt::Debug for KeptNode {
             .field("stated", &self.stated)
             .field("crises", &self.crises)
             .field("crises_at", &self.crises_at)
+            .field("abandoned", &self.abandoned.len())
+            .field("callers", &self.callers.len())
             .finish()
+    }
+}
+
+/// What a process is, as it is written down.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeptProcess {
+    /// Which of those that wrote this journal, counted from 1. Numbers that it gives begin with it.
+    pub epoch: u64,
+    /// The secrets by which it knows again what it has given away: routes, callers.
+    pub secrets: [u64; 4],
+}
+
+/// The secrets are not printed.
+impl fmt::Debug for KeptProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptProcess")
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
     }
 }
 

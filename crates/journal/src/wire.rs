@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use acd::{
-    AgentId, AgentState, CallId, CallerKey, CrisisId, Directory, KeptAgent, KeptCall, KeptOffer,
-    KeptSeeking, LineId, NotReadyReason, OfferId, PauseReason, PlanId, Priority, SiteId, SiteState,
-    StepIndex, StepRef, Want,
+    Abandoned, AbandonedId, AbandonedState, AgentId, AgentState, CallId, CallerKey, CrisisId,
+    Directory, KeptAgent, KeptCall, KeptCaller, KeptOffer, KeptSeeking, LineId, NotReadyReason,
+    OfferId, PauseReason, PlanId, Priority, SiteId, SiteState, StepIndex, StepRef, Want,
 };
 use bytes::Bytes;
 use call::{
@@ -19,7 +19,7 @@ use minicbor::{Decoder, Encoder, data::Type};
 
 use crate::{
     clock::Clock,
-    state::{KeptEntry, KeptJourney, KeptPhone, KeptPlace},
+    state::{KeptEntry, KeptJourney, KeptPhone, KeptPlace, KeptProcess},
 };
 
 /// A row cannot be read.
@@ -202,6 +202,7 @@ macro_rules! tuple {
 
 tuple!(2: A 0, B 1);
 tuple!(3: A 0, B 1, C 2);
+tuple!(4: A 0, B 1, C 2, D 3);
 
 /// A struct is the array of its fields in this order: a new one comes last, with a new version of the row.
 macro_rules! fields_of {
@@ -222,9 +223,9 @@ macro_rules! fields_of {
 
 fields_of!(Flow: 3 { transport, listener, remote });
 fields_of!(Refused: 3 { invite, flow, answer });
-fields_of!(KeptDialog: 11 {
-    call_id, local_tag, remote_tag, local, remote, local_cseq, remote_cseq, remote_target, route_set,
-    flow, is_behind_nat,
+fields_of!(KeptDialog: 12 {
+    call_id, local_tag, remote_tag, local, remote, local_cseq, remote_cseq, invited, remote_target,
+    route_set, flow, is_behind_nat,
 });
 fields_of!(KeptUnacked: 2 { ok, cseq });
 fields_of!(KeptLeg: 5 { dialog, session, description, unacked, owed_ack });
@@ -244,6 +245,23 @@ fields_of!(StepRef: 2 { plan, step });
 fields_of!(KeptJourney: 9 { line, trunk, number, offered_at, answered, offers, sent_to, place, by });
 fields_of!(KeptPhone: 7 { contact, q, expires_at, register, flows, path, device });
 fields_of!(KeptEntry: 3 { legs, journey, distribution });
+fields_of!(Abandoned: 10 {
+    site, line, caller, first, last, attempts, longest_wait, calls, came_back, state,
+});
+fields_of!(KeptCaller: 3 { heard, last_agent, gave_up });
+
+impl Wire for KeptProcess {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        let [a, b, c, d] = self.secrets;
+        (self.epoch, (a, b, c, d)).put(out, context);
+    }
+
+    fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
+        let (epoch, (a, b, c, d)) = Wire::get(input, context)?;
+        let secrets = [a, b, c, d];
+        Ok(Self { epoch, secrets })
+    }
+}
 
 /// A newtype is its number.
 macro_rules! newtype {
@@ -271,6 +289,7 @@ newtype! {
     CallNumber: u64, |one| one.value(), |number| Some(CallNumber::from_value(number));
     CallId: u64, |one| one.value(), |number| Some(CallId::new(number));
     CallerKey: u64, |one| one.value(), |number| Some(CallerKey::new(number));
+    AbandonedId: u64, |one| one.value(), |number| Some(AbandonedId::new(number));
     OfferId: u64, |one| one.value(), |number| Some(OfferId::from_value(number));
     Priority: u8, |one| one.value(), Priority::new;
     StepIndex: u8, |one| one.value(), StepIndex::from_value;
@@ -330,6 +349,7 @@ macro_rules! variants {
 }
 
 variants!(Transport { 0 Udp, 1 Tcp, 2 Tls });
+variants!(AbandonedState { 0 ToCallBack, 1 Called, 2 Resolved });
 variants!(KeptRefresh { 0 Asked, 1 Update, 2 Invite });
 variants!(SiteState {
     0 Normal, 1 Unstaffed, 2 ScheduledMaintenanceDown, 3 ScheduledMaintenanceAvailable,

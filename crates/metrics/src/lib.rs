@@ -9,7 +9,7 @@ mod connection;
 mod names;
 
 use engine::{
-    Direction, Event, GaugesView, Outcome, Transferred,
+    Direction, Event, GaugesView, JournalState, Outcome, Transferred,
     acd::{self, AgentStateKind, Directory, LineId, OfferOutcome, SiteId},
     sip::StatusCode,
     sip_transaction::{Attempt, MessageKind},
@@ -183,6 +183,11 @@ impl Metrics {
         self.series.streams_full.inc();
     }
 
+    /// A group of changes took so long to be durable.
+    pub fn journalled(&self, took: std::time::Duration) {
+        self.series.journal_appends.observe(took.as_secs_f64());
+    }
+
     /// Datagrams that the system did not take.
     pub fn datagrams_lost(&self, count: usize) {
         if count > 0 {
@@ -238,6 +243,13 @@ impl Metrics {
         series.forwarding.set(signed(status.forwarding));
         series.registrations.set(signed(status.registered));
         series.draining.set(i64::from(status.draining));
+        for state in JournalState::ALL {
+            let is_it = i64::from(state == status.journal);
+            series
+                .journal
+                .with_label_values(&[state.label()])
+                .set(is_it);
+        }
         for line in &gauges.lines {
             let profile = self.directory.line_profile(line.id);
             let labels = [self.site_id(profile.site), profile.id.as_str()];

@@ -1,8 +1,8 @@
 //! Every metric: its name, what it counts, its labels. The only place where a name is written.
 
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector,
+    GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, core::Collector,
 };
 
 /// Upper bounds of the buckets of waits, in seconds.
@@ -30,6 +30,8 @@ pub(crate) struct Series {
     pub(crate) forwarding: IntGauge,
     pub(crate) registrations: IntGauge,
     pub(crate) draining: IntGauge,
+    pub(crate) journal: IntGaugeVec,
+    pub(crate) journal_appends: Histogram,
     pub(crate) datagrams_lost: prometheus::IntCounter,
     pub(crate) streams_full: prometheus::IntCounter,
     pub(crate) connections_refused: IntCounterVec,
@@ -116,7 +118,19 @@ impl Series {
                 "Requests that the proxy forwards, or whose transactions linger, now.",
             ),
             registrations: single("quinze_registrations", "Phones with a binding now."),
+            journal_appends: lone_histogram(
+                "quinze_journal_append_seconds",
+                "From handing a group of changes to the journal's thread to hearing that it is durable.",
+                &[
+                    0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0,
+                ],
+            ),
             draining: single("quinze_draining", "1 while new calls are refused."),
+            journal: gauge(
+                "quinze_journal_state",
+                "1 for how the journal stands: off, kept, late or failed. Alarm on the last two.",
+                &["state"],
+            ),
             datagrams_lost: lone_counter(
                 "quinze_datagrams_lost_total",
                 "Datagrams that the system did not take from us.",
@@ -165,7 +179,7 @@ impl Series {
     }
 
     fn add_to(&self, registry: &Registry) {
-        let all: [Box<dyn Collector>; 26] = [
+        let all: [Box<dyn Collector>; 28] = [
             Box::new(self.calls.clone()),
             Box::new(self.calls_now.clone()),
             Box::new(self.waiting.clone()),
@@ -183,6 +197,8 @@ impl Series {
             Box::new(self.forwarding.clone()),
             Box::new(self.registrations.clone()),
             Box::new(self.draining.clone()),
+            Box::new(self.journal.clone()),
+            Box::new(self.journal_appends.clone()),
             Box::new(self.datagrams_lost.clone()),
             Box::new(self.streams_full.clone()),
             Box::new(self.connections_refused.clone()),
@@ -211,6 +227,11 @@ fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
 
 fn lone_counter(name: &str, help: &str) -> prometheus::IntCounter {
     prometheus::IntCounter::with_opts(opts(name, help)).expect("the name is right")
+}
+
+fn lone_histogram(name: &str, help: &str, buckets: &[f64]) -> Histogram {
+    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    Histogram::with_opts(opts).expect("the name is right")
 }
 
 fn gauge(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use engine::{
-    Engine, Input, Output,
+    Engine, Input, JournalState, Output,
     sip::Transport,
     sip_transaction::{Flow, ListenerId, Transmit},
 };
@@ -20,11 +20,11 @@ use tokio::{
     sync::{broadcast, mpsc},
     time::sleep_until,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     dns::Dns,
-    hand_over::HandOver,
+    keeping::{Keeping, Opened},
     log,
     streams::{Connections, Sent},
     udp::UdpListener,
@@ -63,8 +63,14 @@ pub(crate) struct Core {
     pub(crate) control: mpsc::Receiver<Control>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: broadcast::Sender<Arc<engine::Event>>,
-    /// `None` without a `[journal]`.
-    pub(crate) journal: Option<HandOver>,
+    /// `None` without a journal.
+    pub(crate) keeping: Option<Keeping<Held>>,
+}
+
+/// What leaves the core only when what it depends on is durable.
+pub(crate) enum Held {
+    Output(Output),
+    Reply(api::Reply),
 }
 
 /// What woke the core.
@@ -74,6 +80,7 @@ enum Woken {
     Request(api::Request),
     Control(Control),
     Timer,
+    Durable,
 }
 
 impl Core {
@@ -95,13 +102,18 @@ impl Core {
                         self.engine.handle_input(now, input);
                     }
                 }
-                Woken::Request(request) => request.run(&mut self.engine, now),
+                Woken::Request(request) => self.answer(request, now),
                 Woken::Control(Control::Stop) => return,
-                Woken::Control(Control::HandOver) if self.hand_over(now) => return,
-                Woken::Control(Control::HandOver) => {}
+                Woken::Control(Control::HandOver) if self.keeping.is_some() => {
+                    return self.hand_over();
+                }
+                Woken::Control(Control::HandOver) => {
+                    warn!("there is no journal: nothing can be handed over");
+                }
                 Woken::Control(Control::Drain { limit }) => self.engine.drain(now, now + limit),
-                Woken::Timer => {}
+                Woken::Timer | Woken::Durable => {}
             }
+            self.keep(now);
             if self.engine.poll_timeout().is_some_and(|at| at <= now) {
                 self.engine.handle_timeout(now);
             }
@@ -111,7 +123,9 @@ impl Core {
                 if calls_ended && stop_by.is_none() {
                     stop_by = Some(now + LINGER_MAX);
                 }
-                if self.engine.is_idle() || stop_by.is_some_and(|at| at <= now) {
+                let holds = self.keeping.as_ref().is_some_and(Keeping::holds);
+                let is_done = self.engine.is_idle() && !holds;
+                if is_done || stop_by.is_some_and(|at| at <= now) {
                     return;
                 }
             }
@@ -119,44 +133,55 @@ impl Core {
     }
 
     /// Begins with what the process before has left.
-    pub(crate) async fn take_up(&mut self) {
-        let Some(mut journal) = self.journal.take() else {
-            return;
-        };
+    ///
+    /// # Errors
+    /// The system has no thread for the journal.
+    pub(crate) async fn take_up(&mut self, journal: Opened) -> io::Result<()> {
         for (_, socket) in &self.udp {
             socket.can_send().await;
         }
-        journal.take_up(Instant::now(), &mut self.engine);
+        self.keeping = Some(journal.take_up(&mut self.engine)?);
+        self.engine.set_journal_state(JournalState::Kept);
         self.drain_outputs();
-        journal.forget();
-        self.journal = Some(journal);
+        Ok(())
     }
 
-    /// Whether everything is written down, and this process may end.
-    fn hand_over(&mut self, now: Instant) -> bool {
-        self.drain_outputs();
-        let Some(journal) = &mut self.journal else {
-            warn!("there is no [journal]: nothing can be handed over");
-            return false;
+    /// Looks what has become durable, and whether something has been waited for too long.
+    fn keep(&mut self, now: Instant) {
+        let Some(keeping) = &mut self.keeping else {
+            return;
         };
-        match journal.leave(now, &self.engine) {
-            Ok(()) => {
-                info!("everything is written down for the next process");
-                true
-            }
-            Err(error) => {
-                error!(%error, "nothing could be written down: this process goes on");
-                false
-            }
-        }
+        keeping.handle_timeout(now, self.engine.calls_live() > 0);
+        let metrics = &self.metrics;
+        keeping.catch_up(now, |took| metrics.journalled(took));
+        self.engine.set_journal_state(keeping.state());
+    }
+
+    /// Everything is handed to the journal, whose thread ends when it is durable: the next process goes on.
+    fn hand_over(mut self) {
+        self.drain_outputs();
+        drop(self.keeping.take());
+        info!("everything is written down for the next process");
+    }
+
+    fn answer(&mut self, request: api::Request, now: Instant) {
+        let Some(reply) = request.run(&mut self.engine, now) else {
+            return;
+        };
+        self.drain_outputs();
+        self.let_out(Held::Reply(reply));
     }
 
     async fn wait(&mut self, stop_by: Option<Instant>) -> Woken {
-        let deadline = [self.engine.poll_timeout(), stop_by]
+        let has_calls = self.engine.calls_live() > 0;
+        let keeping = self.keeping.as_ref();
+        let keeping = keeping.and_then(|keeping| keeping.poll_timeout(has_calls));
+        let deadline = [self.engine.poll_timeout(), keeping, stop_by]
             .into_iter()
             .flatten()
             .min();
         let Self {
+            keeping,
             udp,
             streams,
             requests,
@@ -178,7 +203,14 @@ impl Core {
                 _ => Poll::Ready(()),
             }
         });
+        let durable = async {
+            match keeping {
+                Some(keeping) => keeping.progressed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = durable => Woken::Durable,
             Some(control) = control.recv() => Woken::Control(control),
             () = readable => Woken::Readable,
             Some(input) = streams.recv() => Woken::Stream(input),
@@ -212,14 +244,16 @@ impl Core {
         loop {
             while let Some(output) = self.engine.poll_output() {
                 match output {
-                    Output::Transmit(transmit) => self.transmit(transmit),
-                    Output::Event(event) => self.note(event),
-                    Output::Resolve(query) => {
-                        let _inside_the_shell = self.shell.enter();
-                        self.dns.ask(query);
+                    Output::Record(changes) => {
+                        if let Some(keeping) = &mut self.keeping {
+                            keeping.append(Instant::now(), changes);
+                        }
                     }
-                    Output::PeerName { remote, name } => self.connections.expect(remote, &name),
+                    output => self.let_out(Held::Output(output)),
                 }
+            }
+            while let Some(held) = self.keeping.as_mut().and_then(Keeping::release) {
+                self.carry_out(held);
             }
             for (_, socket) in &mut self.udp {
                 self.metrics.datagrams_lost(socket.flush());
@@ -228,6 +262,34 @@ impl Core {
             if !self.engine.has_output() {
                 return;
             }
+        }
+    }
+
+    /// Carries out what depends on nothing that is not durable; the rest is held.
+    fn let_out(&mut self, held: Held) {
+        let now = match &mut self.keeping {
+            Some(keeping) => keeping.hold(held),
+            None => Some(held),
+        };
+        if let Some(held) = now {
+            self.carry_out(held);
+        }
+    }
+
+    fn carry_out(&mut self, held: Held) {
+        match held {
+            Held::Reply(reply) => reply.send(),
+            Held::Output(Output::Transmit(transmit)) => self.transmit(transmit),
+            Held::Output(Output::Event(event)) => self.note(event),
+            Held::Output(Output::Resolve(query)) => {
+                let _inside_the_shell = self.shell.enter();
+                self.dns.ask(query);
+            }
+            Held::Output(Output::PeerName { remote, name }) => {
+                self.connections.expect(remote, &name);
+            }
+            // It has been handed over.
+            Held::Output(Output::Record(_)) => {}
         }
     }
 

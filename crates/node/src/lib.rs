@@ -9,8 +9,8 @@
 
 mod core;
 mod dns;
-mod hand_over;
 pub mod journal;
+mod keeping;
 mod log;
 mod node;
 mod signals;

@@ -7,7 +7,7 @@ use engine::{
     sip::headers::Attestation,
     sip_proxy::Health,
 };
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Writes what an operations team follows at the default level, and the rest below it.
 pub(crate) fn event(directory: &Directory, event: &Event) {
@@ -80,6 +80,10 @@ fn node_event(directory: &Directory, event: &Event) {
         Event::TrunkHealth { name, remote, .. } => {
             info!(trunk = name, %remote, "next hop answers");
         }
+        Event::JournalChanged { state } if state.is_sound() => {
+            info!(state = state.label(), "journal");
+        }
+        Event::JournalChanged { state } => error!(state = state.label(), "journal"),
         Event::Draining => info!("draining: no new calls from now on"),
         Event::Dropped { reason } => debug!(reason = reason.label(), "dropped"),
         Event::Distribution {

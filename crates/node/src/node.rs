@@ -3,13 +3,12 @@
 use std::{
     io,
     net::SocketAddr,
-    path::Path,
     sync::Arc,
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use config::Loaded;
+use config::{Journal, Loaded};
 use engine::{Engine, Listener, sip::Transport, sip_transaction::ListenerId};
 use metrics::Metrics;
 use tokio::{
@@ -21,8 +20,8 @@ use tokio::{
 use crate::{
     core::{Control, Core, udp_listeners},
     dns::Dns,
-    hand_over::HandOver,
     journal::error::OpenError,
+    keeping::Opened,
     streams::Connections,
     tls::{CertificateError, Certificates, Tls},
     udp::UdpListener,
@@ -108,8 +107,7 @@ impl Node {
     /// [`StartError`]; nothing is left running.
     pub fn start(mut loaded: Loaded) -> Result<Self, StartError> {
         let tls = loaded.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
-        let journal = loaded.journal.as_deref();
-        let journal = journal.map(open_journal).transpose()?;
+        let journal = open_journal(&mut loaded)?;
         let bound = Bound::bind(&mut loaded)?;
         let sip = loaded
             .engine
@@ -184,8 +182,7 @@ impl Node {
         });
     }
 
-    /// Writes everything down for the next process, and ends; goes on where there is no `[journal]`, or it
-    /// cannot be written.
+    /// Ends when everything is written down for the next process; goes on where there is no journal.
     pub fn hand_over(&self) {
         let _ended_already = self.control.try_send(Control::HandOver);
     }
@@ -269,11 +266,18 @@ impl Bound {
     }
 }
 
-fn open_journal(path: &Path) -> Result<HandOver, StartError> {
-    HandOver::open(path).map_err(|source| StartError::Journal {
+/// Opens the journal; the engine is to have its secrets.
+fn open_journal(loaded: &mut Loaded) -> Result<Option<Opened>, StartError> {
+    let Journal::At(path) = &loaded.journal else {
+        return Ok(None);
+    };
+    let opened = Opened::open(path, &loaded.engine.directory);
+    let opened = opened.map_err(|source| StartError::Journal {
         path: path.display().to_string(),
         source,
-    })
+    })?;
+    loaded.engine.secrets = opened.secrets();
+    Ok(Some(opened))
 }
 
 fn note_real_port(listener: &mut Listener, real: SocketAddr) {
@@ -323,7 +327,7 @@ fn launch(
     loaded: Loaded,
     bound: Bound,
     tls: Option<Arc<Tls>>,
-    journal: Option<HandOver>,
+    journal: Option<Opened>,
 ) -> Result<Launched, StartError> {
     let (control, control_queue) = mpsc::channel(8);
     let (inbox, streams) = mpsc::channel(STREAMS_MAX);
@@ -369,11 +373,11 @@ fn launch(
         control: control_queue,
         metrics: core_metrics,
         events: core_events,
-        journal,
+        keeping: None,
     };
     let core = std::thread::Builder::new()
         .name("quinze-core".to_owned())
-        .spawn(move || run_core(udp, core, ended_sender))
+        .spawn(move || run_core(udp, core, journal, ended_sender))
         .map_err(StartError::Runtime)?;
     Ok(Launched {
         control,
@@ -389,13 +393,16 @@ fn launch(
 fn run_core(
     udp: Vec<(ListenerId, std::net::UdpSocket)>,
     core: impl FnOnce(Vec<(ListenerId, UdpListener)>) -> Core,
+    journal: Option<Opened>,
     ended: oneshot::Sender<()>,
 ) {
     let local = Builder::new_current_thread().enable_all().build();
     let Ok(local) = local else { return };
     let orderly = local.block_on(async move {
         let mut core = core(udp_listeners(udp).ok()?);
-        core.take_up().await;
+        if let Some(journal) = journal {
+            core.take_up(journal).await.ok()?;
+        }
         core.run().await;
         Some(())
     });

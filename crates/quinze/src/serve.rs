@@ -3,16 +3,18 @@
 use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use config::{Loaded, Secret};
+use config::{Journal, Loaded, Secret};
 use node::{End, Node, Signals};
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
 /// Runs a node until a signal ends it.
 pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
-    let Some(loaded) = load(path)? else {
+    let Some(mut loaded) = load(path)? else {
         return Ok(ExitCode::FAILURE);
     };
     start_log(&loaded);
+    place_journal(path, &mut loaded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -62,6 +64,24 @@ fn read_secret(secret: &Secret) -> Result<String, String> {
             .map_err(|error| format!("cannot read {}: {error}", path.display())),
         Secret::Environment(name) => {
             env::var(name).map_err(|_| format!("the variable {name} is not set, or is no text"))
+        }
+    }
+}
+
+/// A journal is written unless the configuration says that none is.
+fn place_journal(path: &Path, loaded: &mut Loaded) {
+    match &loaded.journal {
+        Journal::Off => warn!("there is no journal: no call outlives this process"),
+        Journal::At(_) => {}
+        Journal::Unsaid => {
+            // systemd gives a list where there are several; the first is ours.
+            let state = env::var("STATE_DIRECTORY").ok();
+            let state = state.as_deref().and_then(|list| list.split(':').next());
+            let place = match state {
+                Some(folder) if !folder.is_empty() => Path::new(folder).join("quinze.journal"),
+                _ => path.with_extension("journal"),
+            };
+            loaded.journal = Journal::At(place);
         }
     }
 }

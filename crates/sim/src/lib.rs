@@ -11,6 +11,7 @@
 //! The peers ([`Peer`]) are SIP user agents by the book, independent of the product's legs; they
 //! also speak over real sockets in the demo.
 
+mod host;
 pub mod hostile;
 mod ladder;
 mod laws;
@@ -20,6 +21,7 @@ pub mod planning;
 mod script;
 mod world;
 
+pub use host::DiskManner;
 pub use ladder::Ladder;
 pub use network::{Datagram, Fate, Filter, Weather};
 pub use peer::{HungUpBy, Peer, PeerEvent, PeerOutput, SessionId};

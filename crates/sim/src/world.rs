@@ -9,13 +9,13 @@ use std::{
 use engine::{
     Config, Engine, Event, Input, Order, OrderError, Output,
     acd::{AgentId, AgentStateKind, Want},
-    journal::{self, Clock},
     sip::Transport,
     sip_proxy::{Answer, Query},
     sip_transaction::{Flow, Transmit},
 };
 
 use crate::{
+    host::{DiskManner, Host},
     ladder::Ladder,
     laws::{Leftover, Watcher},
     network::{Datagram, Fate, Filter, Network, Weather},
@@ -43,7 +43,7 @@ const STEPS_MAX: u64 = 50_000_000;
 pub struct World {
     now: Instant,
     began: Instant,
-    nodes: BTreeMap<SocketAddr, Engine>,
+    nodes: BTreeMap<SocketAddr, Host>,
     peers: BTreeMap<SocketAddr, Peer>,
     network: Network,
     ladder: Ladder,
@@ -82,7 +82,10 @@ impl World {
             .expect("a node has a listener")
             .address;
         self.ladder.name(address, name);
-        self.nodes.insert(address, Engine::new(self.now, config));
+        let seed = self.seed ^ (self.nodes.len() as u64 + 1).rotate_left(40);
+        let host = Host::new(self.now, self.nanos(), config, seed);
+        self.nodes.insert(address, host);
+        self.drain_node(address);
         address
     }
 
@@ -93,20 +96,33 @@ impl World {
     /// When there is no such node.
     pub fn restart(&mut self, node: SocketAddr, config: Config, down: Duration) {
         let before = self.nodes.remove(&node).expect("the node was added");
-        let clock = Clock::new(self.now, self.nanos());
-        let written = before.kept();
-        let rows = journal::encode(&written, before.directory(), clock);
-        drop(before);
+        let dead = before.die();
+        for event in &dead.untold {
+            self.watcher.note(event);
+        }
         self.run_for(down);
-        // What another process knows of this one's instants is the numbers.
-        let clock = Clock::new(self.now, self.nanos());
-        let kept = journal::decode(&rows, &config.directory, clock);
-        assert_eq!(kept.losses, [], "seed {}", self.seed);
-        assert_eq!(kept.node, written, "seed {}", self.seed);
-        let mut engine = Engine::new(self.now, config);
-        engine.restore(self.now, kept.node);
-        self.nodes.insert(node, engine);
+        let host = Host::again(self.now, self.nanos(), config, dead);
+        self.nodes.insert(node, host);
         self.drain_node(node);
+    }
+
+    /// Lets a node die after so many more messages and facts have left it: in the middle of a step, where
+    /// that is. It is dead until [`World::restart`].
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn die_after(&mut self, node: SocketAddr, outputs: u32) {
+        let host = self.nodes.get_mut(&node).expect("the node was added");
+        host.die_after(outputs);
+    }
+
+    /// Lets the disk of a node behave so from now on.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn set_disk(&mut self, node: SocketAddr, manner: DiskManner) {
+        let host = self.nodes.get_mut(&node).expect("the node was added");
+        host.set_disk(manner);
     }
 
     fn nanos(&self) -> i64 {
@@ -195,8 +211,9 @@ impl World {
     /// # Panics
     /// When there is no such node.
     pub fn order(&mut self, node: SocketAddr, order: Order) -> Result<(), OrderError> {
-        let engine = self.nodes.get_mut(&node).expect("there is such a node");
-        let done = engine.carry_out(self.now, order);
+        let host = self.nodes.get_mut(&node).expect("there is such a node");
+        assert!(!host.is_dead(), "nobody hears that");
+        let done = host.engine.carry_out(self.now, order);
         self.drain_node(node);
         done
     }
@@ -227,8 +244,8 @@ impl World {
 
     /// Lets a node take no new calls.
     pub fn drain(&mut self, node: SocketAddr, limit: Duration) {
-        if let Some(engine) = self.nodes.get_mut(&node) {
-            engine.drain(self.now, self.now + limit);
+        if let Some(host) = self.nodes.get_mut(&node) {
+            host.engine.drain(self.now, self.now + limit);
         }
         self.drain_node(node);
     }
@@ -260,7 +277,7 @@ impl World {
         let leftovers: Vec<_> = self
             .nodes
             .values()
-            .map(|node| self.leftover(node))
+            .map(|host| self.leftover(&host.engine))
             .collect();
         let mut broken = self.watcher.broken(&leftovers);
         for (address, peer) in &self.peers {
@@ -319,7 +336,7 @@ impl World {
     /// # Panics
     /// When there is no such node.
     pub fn node(&self, address: SocketAddr) -> &Engine {
-        self.nodes.get(&address).expect("the node was added")
+        &self.nodes.get(&address).expect("the node was added").engine
     }
 
     fn leftover(&self, node: &Engine) -> Leftover {
@@ -349,7 +366,12 @@ impl World {
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
-        let nodes = self.nodes.values().filter_map(Engine::poll_timeout);
+        let nodes = self.nodes.values();
+        let nodes = nodes.flat_map(|host| {
+            [host.poll_timeout(), host.poll_disk()]
+                .into_iter()
+                .flatten()
+        });
         let peers = self.peers.values().filter_map(Peer::poll_timeout);
         nodes.chain(peers).chain(self.network.next_arrival()).min()
     }
@@ -361,9 +383,15 @@ impl World {
         let due = |at: Option<Instant>, now| at.is_some_and(|at| at <= now);
         let nodes: Vec<_> = self.nodes.keys().copied().collect();
         for address in nodes {
-            if let Some(node) = self.nodes.get_mut(&address)
-                && due(node.poll_timeout(), self.now)
+            if let Some(host) = self.nodes.get_mut(&address)
+                && host.handle_disk(self.now)
             {
+                self.drain_node(address);
+            }
+            if let Some(host) = self.nodes.get_mut(&address)
+                && due(host.poll_timeout(), self.now)
+            {
+                let node = &mut host.engine;
                 node.handle_timeout(self.now);
                 assert!(
                     !due(node.poll_timeout(), self.now),
@@ -386,7 +414,11 @@ impl World {
 
     fn deliver(&mut self, datagram: &Datagram) {
         let Datagram { from, to, bytes } = datagram.clone();
-        if let Some(node) = self.nodes.get_mut(&to) {
+        if let Some(host) = self.nodes.get_mut(&to) {
+            if host.is_dead() {
+                return;
+            }
+            let node = &mut host.engine;
             self.watcher.see(datagram, to);
             let listener = node
                 .listener_at(to)
@@ -406,9 +438,14 @@ impl World {
 
     fn drain_node(&mut self, address: SocketAddr) {
         loop {
-            let output = self.nodes.get_mut(&address).and_then(Engine::poll_output);
-            match output {
-                None => return,
+            let now = self.now;
+            let Some(host) = self.nodes.get_mut(&address) else {
+                return;
+            };
+            match host.poll_output(now) {
+                None => return host.note_drained(),
+                // The disk has it.
+                Some(Output::Record(_)) => {}
                 Some(Output::Event(event)) => {
                     self.watcher.note(&event);
                     self.events.push((self.elapsed(), event));
@@ -432,9 +469,9 @@ impl World {
     fn resolve(&mut self, node: SocketAddr, query: Query) {
         let known = self.dns.get(&query).cloned();
         let (answer, ttl) = known.unwrap_or((Answer::None, Duration::ZERO));
-        if let Some(node) = self.nodes.get_mut(&node) {
+        if let Some(host) = self.nodes.get_mut(&node) {
             let resolved = Input::Resolved { query, answer, ttl };
-            node.handle_input(self.now, resolved);
+            host.engine.handle_input(self.now, resolved);
         }
     }
 

@@ -104,7 +104,20 @@ pub struct TransactionLayer {
     wheel: Option<TimerWheel<Due>>,
     /// What clients that offer overload control are told.
     overload: Option<OverloadControl>,
+    /// `None` where nobody has asked for it.
+    touched: Option<Touched>,
     outputs: VecDeque<Output>,
+}
+
+/// Transactions of which something may have changed that [`TransactionLayer::open_invite`],
+/// [`TransactionLayer::open_bye`] or [`TransactionLayer::refused`] tell. In no order, some perhaps twice,
+/// some perhaps gone.
+#[derive(Debug, Default)]
+pub struct Touched {
+    /// INVITEs and BYEs of ours.
+    pub clients: Vec<ClientTx>,
+    /// INVITEs of others.
+    pub servers: Vec<ServerTx>,
 }
 
 /// What a timer of the wheel is for.
@@ -148,6 +161,7 @@ impl TransactionLayer {
             by_flow: BTreeSet::new(),
             wheel: None,
             overload: None,
+            touched: None,
             outputs: VecDeque::new(),
         }
     }
@@ -199,6 +213,7 @@ impl TransactionLayer {
         let tx = self
             .servers
             .insert(Server::new(invite, fingerprint, merged, flow));
+        self.touch_server(tx);
         self.server_index.insert(fingerprint, tx);
         if let Some(key) = merged {
             self.merged_index.insert(key, tx);
@@ -206,15 +221,51 @@ impl TransactionLayer {
         Some(tx)
     }
 
-    /// BYEs of ours that are not answered, and where they go. Whoever sends these bytes again, by whatever
-    /// layer, repeats them.
-    pub fn open_byes(&self) -> impl Iterator<Item = (Bytes, Flow)> + '_ {
-        self.clients.values().filter_map(Client::open_bye)
+    /// A BYE of ours that is not answered, and where it goes. Whoever sends these bytes again, by whatever
+    /// layer, repeats it.
+    pub fn open_bye(&self, tx: ClientTx) -> Option<(Bytes, Flow)> {
+        self.clients.get(tx)?.open_bye()
     }
 
-    /// INVITEs that have been refused, and whose senders have not acknowledged that.
-    pub fn refused(&self) -> impl Iterator<Item = Refused> + '_ {
-        self.servers.values().filter_map(Server::refused)
+    /// An INVITE that has been refused, and whose sender has not acknowledged that.
+    pub fn refused(&self, tx: ServerTx) -> Option<Refused> {
+        self.servers.get(tx)?.refused()
+    }
+
+    /// All client transactions that exist.
+    pub fn client_transactions(&self) -> impl Iterator<Item = ClientTx> + '_ {
+        self.clients.keys()
+    }
+
+    /// All server transactions that exist.
+    pub fn server_transactions(&self) -> impl Iterator<Item = ServerTx> + '_ {
+        self.servers.keys()
+    }
+
+    /// From now on it is noted which transactions change: for whoever writes them down, and asks
+    /// [`Self::take_touched`] again and again.
+    pub fn note_touched(&mut self) {
+        self.touched.get_or_insert_default();
+    }
+
+    /// What was touched since this was last asked for.
+    pub fn take_touched(&mut self) -> Touched {
+        self.touched
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    fn touch_client(&mut self, tx: ClientTx) {
+        if let Some(touched) = &mut self.touched {
+            touched.clients.push(tx);
+        }
+    }
+
+    fn touch_server(&mut self, tx: ServerTx) {
+        if let Some(touched) = &mut self.touched {
+            touched.servers.push(tx);
+        }
     }
 
     /// Goes on refusing an INVITE that was refused before this layer came to be: the answer is sent again

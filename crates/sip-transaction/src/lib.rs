@@ -56,7 +56,8 @@ pub use event::{Event, Failure, Merged, Output, RefuseReason};
 pub use flow::{Attempt, Flow, ListenerId, MessageKind, Target, Transmit};
 pub use ids::IdSource;
 pub use layer::{
-    ClientTx, Live, Overloaded, Refused, ServerTx, Settings, StreamListener, TransactionLayer,
+    ClientTx, Live, Overloaded, Refused, ServerTx, Settings, StreamListener, Touched,
+    TransactionLayer,
 };
 pub use locals::{Local, Locals};
 pub use timers::Timers;

@@ -23,7 +23,6 @@ fn tag(answer: &str) -> &str {
 #[test]
 fn the_next_process_goes_on_with_every_call() {
     let folder = folder("hand-over");
-    let _first_run = fs::remove_file(folder.join("quinze.journal"));
     let mut node = Node::start(&folder, configuration);
     let (sip, mut callers) = (node.sip, Vec::new());
     for which in ["one", "two"] {
@@ -67,19 +66,60 @@ fn the_next_process_goes_on_with_every_call() {
     second.cancel();
     let ended = second.expect("SIP/2.0 487 ");
     second.acknowledge(&ended);
-    // What lives is not taken up once more by whoever comes after a crash.
-    next.process.signal(Signal::SIGKILL).unwrap();
-    assert_eq!(next.end(), None, "killed");
-    let mut third = Node::start(&folder, |_, http| configuration(sip, http));
-    let (_, calls) = third.get("/v1/calls");
-    assert_eq!(calls.trim(), "[]");
-    third.process.signal(Signal::SIGTERM).unwrap();
-    assert_eq!(third.end(), Some(0));
+    next.process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(next.end(), Some(0));
+}
+
+/// `kill -9`, again and again: nothing is written at the end, since everything has been before it was told.
+#[test]
+fn a_killed_node_has_lost_nothing_that_it_has_told() {
+    let folder = folder("killed");
+    let mut node = Node::start(&folder, configuration);
+    let sip = node.sip;
+    let mut callers: Vec<_> = (0..5)
+        .map(|which| {
+            let mut caller = Peer::calling(sip, NUMBER, &format!("killed-{which}"));
+            let queued = caller.expect("SIP/2.0 182 ");
+            (caller, queued)
+        })
+        .collect();
+    let pause = r#"{"state":"not-ready","reason":"pause"}"#;
+    assert_eq!(node.post("/v1/agents/arm-67-1/state", pause), 200);
+    for _ in 0..3 {
+        node.process.signal(Signal::SIGKILL).unwrap();
+        assert_eq!(node.end(), None, "killed");
+        node = Node::start(&folder, |_, http| configuration(sip, http));
+        for (place, (caller, queued)) in callers.iter_mut().enumerate() {
+            let again = caller.expect("SIP/2.0 182 ");
+            assert!(again.contains(&format!("place {}", place + 1)), "{again}");
+            assert_eq!(tag(&again), tag(queued), "the same dialog");
+        }
+        let (_, agent) = node.get("/v1/agents/arm-67-1");
+        assert!(agent.contains("not-ready"), "{agent}");
+    }
+    // Who is gone does not come back.
+    while let Some((mut caller, _)) = callers.pop() {
+        caller.cancel();
+        let ended = caller.expect("SIP/2.0 487 ");
+        caller.acknowledge(&ended);
+        node.process.signal(Signal::SIGKILL).unwrap();
+        assert_eq!(node.end(), None, "killed");
+        node = Node::start(&folder, |_, http| configuration(sip, http));
+        let (_, calls) = node.get("/v1/status");
+        let waiting = format!("\"waiting\":{},", callers.len());
+        assert!(calls.contains(&waiting), "{calls}");
+    }
+    node.process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(node.end(), Some(0));
 }
 
 #[test]
 fn without_a_journal_nothing_is_handed_over_and_the_node_goes_on() {
-    let mut node = super::start("hand-over-nowhere");
+    let folder = folder("hand-over-nowhere");
+    let mut node = Node::start(&folder, |sip, http| {
+        super::configuration(sip, http) + "\n[journal]\nmode = \"off\"\n"
+    });
+    assert!(node.log().contains("no call outlives this process"));
     let mut caller = Peer::calling(node.sip, NUMBER, "stays");
     caller.expect("SIP/2.0 182 ");
     node.process.signal(Signal::SIGUSR2).unwrap();

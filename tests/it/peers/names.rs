@@ -128,8 +128,7 @@ fn configuration(sip: u16, http: u16, dns: u16, phone: SocketAddr) -> String {
 
 #[test]
 fn a_carrier_is_found_by_its_name_and_called_at_its_next_server() {
-    let folder = binary::runs().join("peers/names");
-    fs::create_dir_all(&folder).unwrap();
+    let folder = binary::fresh_folder("peers/names").unwrap();
     let (first, second, phone) = (Peer::at(FIRST), Peer::at(SECOND), Peer::at(PHONE));
     let (_dns, dns) = dnsmasq(&folder, &first, &second);
     let at = phone.address();

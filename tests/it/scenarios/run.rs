@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -33,7 +32,7 @@ pub(super) fn run(name: &str) -> anyhow::Result<()> {
     let scenario = Scenario::read(&xml_folder)?;
     binary::check_sipp()?;
     binary::quinze()?;
-    let folder = fresh_folder(name)?;
+    let folder = binary::fresh_folder(name)?;
     // A scenario that failed while it held the lock has nothing to do with this one.
     let (mut _shared, mut _alone) = (None, None);
     match scenario.company {
@@ -49,15 +48,6 @@ pub(super) fn run(name: &str) -> anyhow::Result<()> {
                 folder.display()
             )
         })
-}
-
-fn fresh_folder(name: &str) -> anyhow::Result<PathBuf> {
-    let folder = binary::runs().join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
-    }
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 struct Run<'a> {

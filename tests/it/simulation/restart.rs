@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine::{acd::Want, journal};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
-use sim::{Answer, CallPlan, Manner, SessionId, Weather};
+use sim::{Answer, CallPlan, DiskManner, Manner, SessionId, Weather};
 
 use super::{
     AFTER_20_S, Bench, DIALLED, Site, configuration,
@@ -142,6 +142,51 @@ fn agents_are_what_they_were() {
     bench.finish();
 }
 
+#[test]
+fn who_gave_up_is_still_to_be_called_back_and_the_agent_of_the_last_call_is_known() {
+    let (mut bench, text) = one_site();
+    bench.manner("arm-1", Manner::answers(Answer::Never));
+    let plan = CallPlan::to(DIALLED).number("+33612345678");
+    bench.call(plan.patience(seconds(8.0)));
+    bench.world.run_for(seconds(20.0));
+    let listed = |bench: &Bench| {
+        let entries = bench.world.node(bench.node).abandoned(bench.world.now());
+        let one =
+            |entry: &engine::AbandonedView| (entry.id, entry.entry.attempts, entry.entry.state);
+        entries.iter().map(one).collect::<Vec<_>>()
+    };
+    let before = listed(&bench);
+    assert_eq!(before.len(), 1);
+    bench.restart(&text, 2, seconds(1.0));
+    assert_eq!(listed(&bench), before);
+    let node = bench.world.node(bench.node);
+    let entry = node
+        .abandoned_entry(bench.world.now(), before[0].0)
+        .unwrap();
+    let number = entry.number.map(|number| number.expose().clone());
+    assert_eq!(
+        number.as_deref(),
+        Some("+33612345678"),
+        "somebody can call back"
+    );
+    // The same caller, known by a secret that outlived the process.
+    let agent = bench.agent("arm-1");
+    bench.world.set_agent(bench.node, agent, Want::Ready);
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(1.0)).talks(seconds(3.0)),
+    );
+    bench.call(CallPlan::to(DIALLED).number("+33612345678"));
+    bench.world.run_for(seconds(30.0));
+    let listed = listed(&bench);
+    assert_eq!(
+        listed[0].2,
+        engine::acd::AbandonedState::Resolved,
+        "{listed:?}"
+    );
+    bench.finish();
+}
+
 /// Restarts at random moments in all weather: every call ends once, every dialog is ended, nothing is
 /// left, and nobody is in two calls.
 #[test]
@@ -152,6 +197,7 @@ fn no_call_is_lost_when_the_node_dies_again_and_again() {
         let mut rng = Pcg64Mcg::seed_from_u64(seed);
         let weather = if seed % 2 == 0 { Weather::CALM } else { STORM };
         let mut bench = Bench::new(&text, seed, weather);
+        bench.world.set_disk(bench.node, random_disk(&mut rng));
         // Phones hang up when callers do not: a call that both sides keep up would never end.
         for agent in agents {
             let manner = random_manner(&mut rng);
@@ -168,8 +214,11 @@ fn no_call_is_lost_when_the_node_dies_again_and_again() {
             let plan = random_plan(&mut rng);
             bench.call(plan);
             bench.world.run_for(seconds(rng.random::<f64>() * 5.0));
-            if rng.random_bool(0.3) {
+            // Once, or again while it takes up what was before.
+            for _ in 0..[0, 0, 0, 0, 1, 1, 2][rng.random_range(0..7)] {
                 lives += 1;
+                bench.world.die_after(bench.node, rng.random_range(1..12));
+                bench.world.run_for(seconds(rng.random::<f64>() * 0.5));
                 let down = seconds(rng.random::<f64>() * 1.5);
                 bench.restart(&text, seed ^ (lives << 40), down);
             }
@@ -186,6 +235,17 @@ fn no_call_is_lost_when_the_node_dies_again_and_again() {
         }
         bench.world.run_for(seconds(2_400.0));
         bench.finish();
+    }
+}
+
+/// Half of them are at once done with everything.
+fn random_disk(rng: &mut Pcg64Mcg) -> DiskManner {
+    match rng.random_bool(0.5) {
+        true => DiskManner::PERFECT,
+        false => DiskManner {
+            delay: seconds(rng.random::<f64>() * 0.2),
+            unheard: 0.5,
+        },
     }
 }
 
@@ -206,7 +266,7 @@ fn a_damaged_row_is_told_and_costs_no_other() {
     let bench = busy();
     let node = bench.world.node(bench.node);
     let clock = journal::Clock::new(bench.world.now(), 0);
-    let rows = journal::encode(&node.kept(), node.directory(), clock);
+    let rows = node.rows(clock);
     let calls = rows
         .iter()
         .filter(|row| row.kind == journal::Kind::Call.number());
@@ -254,7 +314,7 @@ fn what_the_configuration_does_not_know_any_more_is_told() {
     let bench = busy();
     let node = bench.world.node(bench.node);
     let clock = journal::Clock::new(bench.world.now(), 0);
-    let rows = journal::encode(&node.kept(), node.directory(), clock);
+    let rows = node.rows(clock);
     let text = configuration(&two_sites(), AFTER_20_S).replace("id = \"b-2\"", "id = \"b-3\"");
     let loaded = config::load("test.toml".as_ref(), &text, [1; 4]).unwrap();
     let read = journal::decode(&rows, &loaded.engine.directory, clock);

@@ -1,7 +1,7 @@
 //! The programs that the scenarios run.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -23,6 +23,16 @@ pub(crate) fn root() -> &'static Path {
 /// Where the files of a run go.
 pub(crate) fn runs() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenarios")
+}
+
+/// A folder below [`runs`], without anything that a run before has left: a node would take its journal up.
+pub(crate) fn fresh_folder(name: &str) -> anyhow::Result<PathBuf> {
+    let folder = runs().join(name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// The `quinze` binary, built from the sources as they are: a test of yesterday's binary is none.

@@ -78,6 +78,20 @@ impl Node {
         }
     }
 
+    /// Gives an order; the status of the answer.
+    pub(crate) fn post(&self, path: &str, body: &str) -> u16 {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(5)))
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
+        let answer = agent
+            .post(format!("http://127.0.0.1:{}{path}", self.http))
+            .content_type("application/json")
+            .send(body);
+        answer.map_or(0, |answer| answer.status().as_u16())
+    }
+
     /// The value of a series of `/metrics`, 0 when it is absent.
     pub(crate) fn metric(&self, series: &str) -> f64 {
         let (_, text) = self.get("/metrics");

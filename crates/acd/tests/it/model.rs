@@ -5,7 +5,10 @@ mod days;
 
 use std::time::Duration;
 
-use acd::{Acd, CallPhase, Condition, CrisisOrder, Input, KeptState, Output, Settings};
+use acd::{
+    Abandoned, AbandonedId, Acd, CallPhase, CallerKey, Condition, CrisisOrder, Input, KeptCaller,
+    KeptState, Output, Settings,
+};
 use proptest::prelude::*;
 
 use self::{
@@ -163,9 +166,14 @@ proptest! {
                 .sites()
                 .map(|site| (site, desk.acd.crises_at(site).to_vec()))
                 .collect(),
+            abandoned: abandoned(&desk.acd),
+            callers: callers(&desk.acd),
+            offers_from: 1,
         };
         let mut after = Acd::new(desk.now(), country.directory(), Settings::default());
         after.restore(desk.now(), kept);
+        prop_assert_eq!(abandoned(&after), abandoned(&desk.acd));
+        prop_assert_eq!(callers(&after), callers(&desk.acd));
         let standing = |acd: &Acd| -> Vec<_> {
             let calls = acd.calls().map(|id| {
                 let mut call = acd.call(id).unwrap();
@@ -183,4 +191,20 @@ proptest! {
         let told = std::iter::from_fn(|| after.poll_output());
         prop_assert_eq!(told.filter(|one| matches!(one, Output::Offer(_))).count(), 0);
     }
+}
+
+fn abandoned(acd: &Acd) -> Vec<(AbandonedId, Abandoned)> {
+    let entries = acd.abandoned();
+    entries.map(|(id, entry)| (id, entry.clone())).collect()
+}
+
+/// The callers who are remembered, in the order in which they were last heard of.
+fn callers(acd: &Acd) -> Vec<(CallerKey, KeptCaller)> {
+    let mut callers: Vec<_> = acd
+        .callers()
+        .into_iter()
+        .filter_map(|caller| Some((caller, acd.kept_caller(caller)?)))
+        .collect();
+    callers.sort_by_key(|(_, kept)| kept.heard);
+    callers
 }

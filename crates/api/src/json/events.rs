@@ -61,6 +61,7 @@ pub(crate) fn event(directory: &Directory, event: &Event) -> Option<(&'static st
             ("phone-unregistered", json!({ "agent": agent_id(*agent) }))
         }
         Event::Draining => ("draining", json!({})),
+        Event::JournalChanged { state } => ("journal", json!({"state": state.label()})),
         Event::Distribution { call, what } => {
             let (name, mut data) = distribution(directory, what)?;
             if let (Some(call), Some(data)) = (call, data.as_object_mut()) {

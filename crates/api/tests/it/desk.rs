@@ -110,7 +110,9 @@ impl Desk {
         let told = events.clone();
         tokio::spawn(async move {
             while let Some(request) = queue.recv().await {
-                request.run(&mut engine, now);
+                if let Some(reply) = request.run(&mut engine, now) {
+                    reply.send();
+                }
                 while let Some(output) = engine.poll_output() {
                     if let Output::Event(event) = output {
                         let _nobody_listens = told.send(Arc::new(event));

@@ -1,23 +1,9 @@
-//! Rows, changes, and the checksum that holds a row together.
+//! Rows, their damage, and the checksum that holds a row together.
 
 use std::fmt;
 
 use crc32fast::Hasher;
-pub use engine::journal::Row;
-
-/// One change of the rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// The row is there from now on, instead of one of the same kind and key.
-    Put(Row),
-    /// The row is gone from now on. One that was not there is no error.
-    Remove {
-        /// The kind of the row.
-        kind: u16,
-        /// The key of the row.
-        key: Vec<u8>,
-    },
-}
+pub use engine::journal::{Change, Row};
 
 /// A row that is in the file and cannot be believed. It stays there until a change of the same kind
 /// and key replaces or removes it.

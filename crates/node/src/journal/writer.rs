@@ -24,11 +24,14 @@ use super::{
 #[derive(Debug)]
 pub struct Writer {
     /// `None` only while it is dropped: that ends the thread.
-    inbox: Option<Sender<(u64, Change)>>,
+    inbox: Option<Sender<Group>>,
     state: Arc<State>,
     pending_max: usize,
     thread: Option<JoinHandle<()>>,
 }
+
+/// Changes that are made durable together, and the number of the first: the others follow it.
+type Group = (u64, Vec<Change>);
 
 /// What the two threads share.
 #[derive(Debug, Default)]
@@ -42,7 +45,8 @@ struct State {
 pub struct Limits {
     /// Changes that may wait for the disk. Each holds its row in memory.
     pub pending_max: usize,
-    /// Changes that are made durable together. The more, the longer the first of them waits.
+    /// From how many changes on no others are made durable with them. The more, the longer the first of
+    /// them waits.
     pub group_max: usize,
 }
 
@@ -64,7 +68,7 @@ pub enum Progress {
     Failed(WriteError),
 }
 
-/// Why a change was not taken.
+/// Why changes were not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AppendError {
@@ -108,26 +112,28 @@ impl Writer {
         })
     }
 
-    /// Hands a change over. It never waits. Each number is higher than all before it.
+    /// Hands changes over that belong together: all of them will be durable, or none. It never waits. `first`
+    /// is the number of the first, the others follow it; all are higher than any before.
     ///
     /// # Errors
     ///
-    /// The change was not taken: see [`AppendError`].
-    pub fn append(&self, seq: u64, change: Change) -> Result<(), AppendError> {
+    /// The changes were not taken: see [`AppendError`].
+    pub fn append(&self, first: u64, changes: Vec<Change>) -> Result<(), AppendError> {
         if self.state.failed.load(Ordering::Acquire) {
             return Err(AppendError::Failed);
         }
-        // Counted first: the thread may be done with it before this returns.
-        if self.state.pending.fetch_add(1, Ordering::Relaxed) >= self.pending_max {
-            self.state.pending.fetch_sub(1, Ordering::Relaxed);
+        let count = changes.len();
+        // Counted first: the thread may be done with them before this returns.
+        if self.state.pending.fetch_add(count, Ordering::Relaxed) >= self.pending_max {
+            self.state.pending.fetch_sub(count, Ordering::Relaxed);
             return Err(AppendError::Behind);
         }
         let inbox = self
             .inbox
             .as_ref()
             .expect("the inbox is taken only by dropping");
-        inbox.send((seq, change)).map_err(|_| {
-            self.state.pending.fetch_sub(1, Ordering::Relaxed);
+        inbox.send((first, changes)).map_err(|_| {
+            self.state.pending.fetch_sub(count, Ordering::Relaxed);
             AppendError::Failed
         })
     }
@@ -152,7 +158,7 @@ impl Drop for Writer {
 /// What the thread owns.
 struct Work {
     file: JournalFile,
-    inbox: Receiver<(u64, Change)>,
+    inbox: Receiver<Group>,
     state: Arc<State>,
     group: Vec<(u64, Change)>,
     group_max: usize,
@@ -171,9 +177,12 @@ impl Work {
 
     fn serve(&mut self, tell: &impl Fn(Progress)) -> Result<(), WriteError> {
         while let Some(next) = self.next()? {
-            self.group.push(next);
-            let room = self.group_max - 1;
-            self.group.extend(self.inbox.try_iter().take(room));
+            self.add(next);
+            while self.group.len() < self.group_max
+                && let Ok(next) = self.inbox.try_recv()
+            {
+                self.add(next);
+            }
             self.file.write(&self.group)?;
             let taken = self.group.len();
             self.group.clear();
@@ -187,8 +196,12 @@ impl Work {
         Ok(())
     }
 
-    /// The next change; quiet moments are used to tidy up. `None` when there will be no more.
-    fn next(&mut self) -> Result<Option<(u64, Change)>, WriteError> {
+    fn add(&mut self, (first, changes): Group) {
+        self.group.extend((first..).zip(changes));
+    }
+
+    /// The next changes; quiet moments are used to tidy up. `None` when there will be no more.
+    fn next(&mut self) -> Result<Option<Group>, WriteError> {
         while !self.rested {
             match self.inbox.recv_timeout(QUIET) {
                 Ok(next) => return Ok(Some(next)),

@@ -362,7 +362,8 @@ impl<'a> Bench<'a> {
                 Output::Transmit(transmit) => self.take_transmit(transmit),
                 Output::Event(event) => self.take_event(&event),
                 Output::Resolve(query) => unreachable!("no trunk has a name: {query:?}"),
-                Output::PeerName { .. } => {}
+                // Nothing is kept here.
+                Output::PeerName { .. } | Output::Record(_) => {}
             }
         }
     }

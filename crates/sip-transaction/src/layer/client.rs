@@ -184,6 +184,7 @@ impl TransactionLayer {
             armed: Armed::default(),
         });
         self.client_index.insert(fingerprint, tx);
+        self.touch_client(tx);
         let (repeat, give_up) = if is_invite {
             (Timer::A, Timer::B)
         } else {
@@ -212,6 +213,7 @@ impl TransactionLayer {
     /// phone may ring already, its 180 lost. If no final response follows the CANCEL within 64·T1, the
     /// INVITE fails as timed out. `reason` is the value of a Reason header.
     pub fn cancel(&mut self, now: Instant, tx: ClientTx, reason: Option<&[u8]>) {
+        self.touch_client(tx);
         let Some(Client {
             machine: Machine::Invite { state, asked },
             ..
@@ -374,6 +376,7 @@ impl TransactionLayer {
         };
         let interval = client.interval;
         self.by_flow.remove(&(stream, tx));
+        self.touch_client(tx);
         self.streams.refuse(now, flow.remote);
         self.arm(now, interval, Due::Client(tx, timer));
         self.transmit(flow, None, sent, Attempt::First);

@@ -265,6 +265,7 @@ impl TransactionLayer {
             return;
         };
         *state = next;
+        self.touch_server(tx);
         for action in actions {
             match action {
                 Action::Send => self.send_response(tx, response.take()),

@@ -57,7 +57,7 @@ fn a_look_beside_a_writer() {
     .unwrap();
     let (mut seq, mut durable, mut looks) = (0, 0, 0);
     while seq < 2000 {
-        match writer.append(seq + 1, course(seq + 1)) {
+        match writer.append(seq + 1, vec![course(seq + 1)]) {
             Ok(()) => seq += 1,
             Err(AppendError::Behind) => match told.recv().unwrap() {
                 Progress::Durable(seq) => durable = seq,

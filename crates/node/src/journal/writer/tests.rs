@@ -28,7 +28,7 @@ fn everything_taken_is_durable_in_its_order() {
     let tell = move |progress| tell.send(progress).unwrap();
     let writer = Writer::spawn(open(&scratch), Limits::default(), tell).unwrap();
     for seq in 1..=1000 {
-        writer.append(seq, course(seq)).unwrap();
+        writer.append(seq, vec![course(seq)]).unwrap();
     }
     drop(writer);
     let mut before = 0;
@@ -52,10 +52,10 @@ fn what_waits_is_written_in_groups() {
         ..Limits::default()
     };
     let (writer, told) = slow(open(&scratch), limits);
-    writer.append(1, course(1)).unwrap();
+    writer.append(1, vec![course(1)]).unwrap();
     // The thread waits with its first progress, or has not begun: in both cases the others queue.
     for seq in 2..=26 {
-        writer.append(seq, course(seq)).unwrap();
+        writer.append(seq, vec![course(seq)]).unwrap();
     }
     let mut numbers = Vec::new();
     while numbers.last() != Some(&26) {
@@ -85,7 +85,7 @@ fn who_does_not_keep_up_takes_no_more() {
     let mut taken = 0;
     // The thread stops at its first progress: one is durable, five wait.
     let refused = loop {
-        match writer.append(taken + 1, course(taken + 1)) {
+        match writer.append(taken + 1, vec![course(taken + 1)]) {
             Ok(()) => taken += 1,
             Err(error) => break error,
         }
@@ -98,7 +98,7 @@ fn who_does_not_keep_up_takes_no_more() {
         assert!(matches!(progress, Progress::Durable(durable) if durable == seq));
     }
     assert_eq!(writer.pending(), 0);
-    writer.append(taken + 1, course(taken + 1)).unwrap();
+    writer.append(taken + 1, vec![course(taken + 1)]).unwrap();
     drop(told);
     drop(writer);
     let (_, recovered) = JournalFile::open(&scratch.journal()).unwrap();
@@ -115,18 +115,18 @@ fn a_failure_is_told_once_and_nothing_after_it() {
         ..Limits::default()
     };
     let writer = Writer::spawn(open(&scratch), limits, tell).unwrap();
-    writer.append(1, put(1, "a", "one")).unwrap();
+    writer.append(1, vec![put(1, "a", "one")]).unwrap();
     assert!(matches!(told.recv().unwrap(), Progress::Durable(1)));
     // The numbers do not ascend: as good a failure as any.
-    writer.append(1, put(1, "b", "two")).unwrap();
-    let _taken_or_not = writer.append(2, put(1, "c", "three"));
+    writer.append(1, vec![put(1, "b", "two")]).unwrap();
+    let _taken_or_not = writer.append(2, vec![put(1, "c", "three")]);
     let progress = told.recv().unwrap();
     let failed = WriteError::OutOfOrder { seq: 1, last: 1 };
     assert_eq!(
         format!("{progress:?}"),
         format!("{:?}", Progress::Failed(failed))
     );
-    let refused = writer.append(3, put(1, "d", "four")).unwrap_err();
+    let refused = writer.append(3, vec![put(1, "d", "four")]).unwrap_err();
     assert_eq!(refused, AppendError::Failed);
     assert!(writer.pending() > 0);
     drop(writer);
@@ -142,7 +142,7 @@ fn a_dropped_writer_leaves_the_file_to_others() {
         let file = open(&scratch);
         assert_eq!(file.last_seq(), round);
         let writer = Writer::spawn(file, Limits::default(), |_| {}).unwrap();
-        writer.append(round + 1, course(round + 1)).unwrap();
+        writer.append(round + 1, vec![course(round + 1)]).unwrap();
     }
 }
 
@@ -154,7 +154,7 @@ fn quiet_moments_move_the_log_into_the_file() {
     let writer = Writer::spawn(open(&scratch), Limits::default(), tell).unwrap();
     let before = size(&scratch.journal()).unwrap();
     let body = "x".repeat(3 << 20);
-    writer.append(1, put(1, "a", &body)).unwrap();
+    writer.append(1, vec![put(1, "a", &body)]).unwrap();
     assert!(matches!(told.recv().unwrap(), Progress::Durable(1)));
     // Nothing more is told; the file grows when the writer had nothing to do for a while.
     let mut waits = 0;
@@ -163,6 +163,6 @@ fn quiet_moments_move_the_log_into_the_file() {
         waits += 1;
         assert!(waits < 100);
     }
-    writer.append(2, put(1, "a", "two")).unwrap();
+    writer.append(2, vec![put(1, "a", "two")]).unwrap();
     assert!(matches!(told.recv().unwrap(), Progress::Durable(2)));
 }

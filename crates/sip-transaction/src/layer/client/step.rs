@@ -8,7 +8,7 @@ use super::{Asked, Client, Machine, User, follow_up};
 use crate::{
     client_invite as invite, client_non_invite as non_invite,
     event::{Event, Failure},
-    flow::{Attempt, Kept},
+    flow::{Attempt, Kept, MessageKind},
     layer::{Armed, ClientTx, Due, TransactionLayer},
     timers::Timer,
 };
@@ -36,6 +36,7 @@ impl TransactionLayer {
         if next == invite::State::Accepted {
             *asked = Asked::Answered;
         }
+        self.touch_client(tx);
         for action in actions {
             match action {
                 Action::Tell => {
@@ -80,7 +81,7 @@ impl TransactionLayer {
     ) {
         use non_invite::Action;
         let Some(Client {
-            machine: Machine::NonInvite { state, user, .. },
+            machine: Machine::NonInvite { state, sent, user },
             ..
         }) = self.clients.get_mut(tx)
         else {
@@ -91,6 +92,9 @@ impl TransactionLayer {
         };
         *state = next;
         let user = *user;
+        if sent.kind == MessageKind::Request(Method::Bye.label()) {
+            self.touch_client(tx);
+        }
         let t2 = self.settings.timers.t2;
         for action in actions {
             match action {

@@ -79,7 +79,7 @@ fn child_that_is_killed() {
     .unwrap();
     let mut seq = recovered.last_seq;
     loop {
-        match writer.append(seq + 1, course(seq + 1)) {
+        match writer.append(seq + 1, vec![course(seq + 1)]) {
             Ok(()) => seq += 1,
             Err(AppendError::Behind) => {
                 told.recv().unwrap();

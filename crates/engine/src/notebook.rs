@@ -1,0 +1,184 @@
+//! What changed since it was last written down: found by the notes that the machines inside take, compared
+//! with what is known to be written, and told as one group of changes before anything that depends on it
+//! is sent.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::Hasher as _,
+};
+
+use journal::{Change, Clock, Key, Row};
+use siphasher::sip::SipHasher24;
+use slotmap::Key as _;
+
+use crate::{
+    engine::{Engine, Output},
+    receive::aor_of,
+};
+
+/// What is written down, and what is to be looked at again.
+#[derive(Debug)]
+pub(crate) struct Notebook {
+    clock: Clock,
+    /// A digest of each row that is written, by its kind and key.
+    written: BTreeMap<(u16, Vec<u8>), u64>,
+    /// Everything is to be looked at: rows that nothing stands for any more are to go.
+    is_new: bool,
+    changed: BTreeSet<Key>,
+}
+
+impl Engine {
+    /// From now on everything that is to outlive this process is told by [`Output::Record`], before what
+    /// depends on it. `written` are the rows that are there.
+    pub fn keep_journal<'r>(&mut self, clock: Clock, written: impl IntoIterator<Item = &'r Row>) {
+        self.layer.note_touched();
+        self.calls.note_touched();
+        self.acd.note_touched();
+        self.records.note_touched();
+        let written = written.into_iter();
+        self.notebook = Some(Notebook {
+            clock,
+            written: written
+                .map(|row| ((row.kind, row.key.clone()), digest(row)))
+                .collect(),
+            is_new: true,
+            changed: BTreeSet::new(),
+        });
+    }
+
+    /// What has changed and is not written down. `None` when nothing has, or nothing is written at all.
+    pub(crate) fn poll_record(&mut self) -> Option<Output> {
+        self.notebook.as_ref()?;
+        self.note_touched();
+        let mut notebook = self.notebook.take()?;
+        let changes = self.changes(&mut notebook);
+        self.notebook = Some(notebook);
+        (!changes.is_empty()).then_some(Output::Record(changes))
+    }
+
+    /// Some phone of this address-of-record came, went or was refreshed.
+    pub(crate) fn note_phones(&mut self, agent: acd::AgentId) {
+        if let Some(notebook) = &mut self.notebook {
+            notebook.changed.insert(Key::Phones(agent));
+        }
+    }
+
+    /// Collects the notes of the machines inside.
+    fn note_touched(&mut self) {
+        let Some(notebook) = &mut self.notebook else {
+            return;
+        };
+        let changed = &mut notebook.changed;
+        changed.extend(self.calls.take_touched().into_iter().map(Key::Call));
+        changed.extend(self.records.take_touched().into_iter().map(Key::Call));
+        let unanswered = self.calls.take_touched_unanswered();
+        changed.extend(unanswered.into_iter().map(Key::Unanswered));
+        let touched = self.layer.take_touched();
+        for tx in touched.clients {
+            changed.extend(self.calls.rung_for(tx).map(Key::Call));
+            let number = tx.data().as_ffi();
+            changed.extend([Key::Withdrawn(number), Key::Bye(number)]);
+        }
+        for tx in touched.servers {
+            changed.insert(Key::Refused(tx.data().as_ffi()));
+        }
+        let touched = self.acd.take_touched();
+        let call = |call: acd::CallId| Key::Call(call::CallNumber::from_value(call.value()));
+        changed.extend(touched.calls.into_iter().map(call));
+        changed.extend(touched.agents.into_iter().map(Key::Agent));
+        changed.extend(touched.abandoned.into_iter().map(Key::Abandoned));
+        changed.extend(touched.callers.into_iter().map(Key::Caller));
+        if touched.sites {
+            changed.insert(Key::Sites);
+        }
+    }
+
+    fn changes(&self, notebook: &mut Notebook) -> Vec<Change> {
+        let directory = self.directory();
+        let mut changes = Vec::new();
+        let keys = if std::mem::take(&mut notebook.is_new) {
+            notebook.changed.clear();
+            let keys = self.keys();
+            let known = keys
+                .iter()
+                .map(|key| (key.kind().number(), key.bytes(directory)));
+            let known: BTreeSet<_> = known.collect();
+            notebook.written.retain(|(kind, key), _| {
+                let stands = known.contains(&(*kind, key.clone()));
+                if !stands {
+                    let (kind, key) = (*kind, key.clone());
+                    changes.push(Change::Remove { kind, key });
+                }
+                stands
+            });
+            keys
+        } else {
+            std::mem::take(&mut notebook.changed)
+        };
+        for key in keys {
+            let row = self.row(&key, notebook.clock);
+            changes.extend(notebook.change(&key, row, directory));
+        }
+        changes
+    }
+
+    /// Everything that is to outlive this process.
+    pub fn rows(&self, clock: Clock) -> Vec<Row> {
+        let keys = self.keys();
+        keys.iter().filter_map(|key| self.row(key, clock)).collect()
+    }
+
+    fn row(&self, key: &Key, clock: Clock) -> Option<Row> {
+        let item = self.kept_item(key)?;
+        Some(journal::encode(key, &item, self.directory(), clock))
+    }
+
+    fn keys(&self) -> BTreeSet<Key> {
+        let mut keys = BTreeSet::from([Key::Process, Key::Sites]);
+        keys.extend(self.calls.numbers().map(Key::Call));
+        keys.extend(self.calls.unanswered().cloned().map(Key::Unanswered));
+        for tx in self.layer.client_transactions() {
+            let number = tx.data().as_ffi();
+            keys.extend([Key::Withdrawn(number), Key::Bye(number)]);
+        }
+        let servers = self.layer.server_transactions();
+        keys.extend(servers.map(|tx| Key::Refused(tx.data().as_ffi())));
+        let agents = || self.directory().agents();
+        keys.extend(agents().map(Key::Agent));
+        let has_phone =
+            |agent: &acd::AgentId| self.registrar.bindings(aor_of(*agent)).next().is_some();
+        keys.extend(agents().filter(has_phone).map(Key::Phones));
+        let abandoned = self.acd.abandoned();
+        keys.extend(abandoned.map(|(id, _)| Key::Abandoned(id)));
+        keys.extend(self.acd.callers().into_iter().map(Key::Caller));
+        keys
+    }
+}
+
+impl Notebook {
+    /// What is to be written so that this is how it stands.
+    fn change(
+        &mut self,
+        key: &Key,
+        row: Option<Row>,
+        directory: &acd::Directory,
+    ) -> Option<Change> {
+        let Some(row) = row else {
+            let (kind, key) = (key.kind().number(), key.bytes(directory));
+            let name = (kind, key);
+            self.written.remove(&name)?;
+            let (kind, key) = name;
+            return Some(Change::Remove { kind, key });
+        };
+        let digest = digest(&row);
+        let before = self.written.insert((row.kind, row.key.clone()), digest);
+        (before != Some(digest)).then_some(Change::Put(row))
+    }
+}
+
+fn digest(row: &Row) -> u64 {
+    let mut hasher = SipHasher24::new();
+    hasher.write_u16(row.version);
+    hasher.write(&row.body);
+    hasher.finish()
+}

@@ -1,0 +1,158 @@
+//! What a journal holds when a process begins, and how it is taken up.
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use engine::{
+    Engine,
+    acd::Directory,
+    call::KeptStage,
+    journal::{self, KeptNode, Kind, Row},
+};
+use tracing::{error, info, warn};
+
+use super::{Keeping, clock::JournalClock};
+use crate::journal::{
+    error::OpenError,
+    file::{JournalFile, Recovered},
+};
+
+/// After so long nobody upstream waits any more (Timer C, RFC 3261 §16.6): whoever waited is given up.
+/// Those who talk may still do.
+const WAITS_MAX: Duration = Duration::from_secs(180);
+
+/// A journal that is open, and what the processes before have left in it.
+pub(crate) struct Opened {
+    file: JournalFile,
+    found: Vec<Row>,
+    node: KeptNode,
+    clock: JournalClock,
+    down: Duration,
+}
+
+impl Opened {
+    /// Opens the journal, or begins one. One whose structure is broken is put aside, and told.
+    pub(crate) fn open(path: &Path, directory: &Directory) -> Result<Self, OpenError> {
+        let (file, recovered) = match JournalFile::open(path) {
+            Err(OpenError::Corrupt { what }) => {
+                error!(path = %path.display(), %what, "the journal is broken: it is put aside");
+                put_aside(path).map_err(|source| OpenError::Io { source })?;
+                JournalFile::open(path)?
+            }
+            opened => opened?,
+        };
+        let Recovered {
+            rows,
+            damaged,
+            lost_groups,
+            ..
+        } = recovered;
+        for damage in damaged {
+            error!(
+                ?damage,
+                "a row of the journal is damaged: what it held is lost"
+            );
+        }
+        if lost_groups > 0 {
+            error!(
+                lost_groups,
+                "the journal has lost changes that were durable"
+            );
+        }
+        let found: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+        let (clock, down) = JournalClock::begin(&found);
+        let state = found
+            .iter()
+            .filter(|row| Kind::of_number(row.kind).is_some());
+        let decoded = journal::decode(state, directory, clock.clock());
+        for loss in &decoded.losses {
+            error!(kind = loss.kind, error = %loss.error, "a row of the journal is of no use");
+        }
+        Ok(Self {
+            file,
+            found,
+            node: decoded.node,
+            clock,
+            down,
+        })
+    }
+
+    /// The secrets of the first process that wrote it.
+    pub(crate) fn secrets(&self) -> Option<[u64; 4]> {
+        self.node.process.map(|process| process.secrets)
+    }
+
+    /// Lets an engine begin with what was left, and goes on writing.
+    ///
+    /// # Errors
+    /// The system has no thread for it.
+    pub(crate) fn take_up<T>(mut self, engine: &mut Engine) -> io::Result<Keeping<T>> {
+        let now = Instant::now();
+        if self.down > WAITS_MAX {
+            self.give_up_who_waited();
+        }
+        // Rows of a later version are left to it.
+        let ours = self
+            .found
+            .iter()
+            .filter(|row| row.version == journal::VERSION && Kind::of_number(row.kind).is_some());
+        engine.keep_journal(self.clock.clock(), ours);
+        engine.restore(now, self.node);
+        let status = engine.status(now);
+        info!(
+            waiting = status.waiting,
+            ringing = status.ringing,
+            connected = status.connected,
+            down_ms = u64::try_from(self.down.as_millis()).unwrap_or(u64::MAX),
+            "what the journal holds is taken up"
+        );
+        Keeping::start(self.file, self.clock)
+    }
+
+    /// Whoever waited has gone long ago. Phones that rang are told to stop.
+    fn give_up_who_waited(&mut self) {
+        let calls = std::mem::take(&mut self.node.calls);
+        let count = calls.len();
+        for entry in calls {
+            let number = entry.legs.number;
+            match entry.legs.stage {
+                KeptStage::Waiting(waiting) => {
+                    let rang = waiting.ringing.into_iter();
+                    self.node.withdrawn.extend(rang.map(|rang| (number, rang)));
+                }
+                _ => self.node.calls.push(entry),
+            }
+        }
+        let given_up = count - self.node.calls.len();
+        if given_up > 0 {
+            let seconds = self.down.as_secs();
+            warn!(
+                given_up,
+                seconds, "callers who waited are given up: nobody was there for too long"
+            );
+        }
+    }
+}
+
+/// Renames the files of a journal, so that somebody can look at them.
+fn put_aside(path: &Path) -> io::Result<()> {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    let suffix = format!(".broken-{}", unix.map_or(0, |since| since.as_secs()));
+    for part in ["", "-wal", "-shm"] {
+        let with = |end: &str| {
+            let mut name = OsString::from(path);
+            name.push(part);
+            name.push(end);
+            PathBuf::from(name)
+        };
+        match std::fs::rename(with(""), with(&suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
