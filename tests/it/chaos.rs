@@ -94,10 +94,14 @@ fn nothing_is_lost_where_nothing_is_killed() -> Result<(), Failed> {
 const MORE_CALLS: usize = 10;
 
 /// Runs with the random numbers of `SEED`, or of the test's name; says which where it fails.
-fn seeded<T>(name: &str, run: impl FnOnce(&mut Pcg64Mcg) -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn seeded<T>(
+    name: &str,
+    run: impl FnOnce(&mut Pcg64Mcg) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let seed = size("SEED", 15_u64);
     let of_the_name = name.bytes().fold(seed, |sum, byte| {
-        sum.wrapping_mul(0x0100_0000_01b3).wrapping_add(u64::from(byte))
+        sum.wrapping_mul(0x0100_0000_01b3)
+            .wrapping_add(u64::from(byte))
     });
     run(&mut Pcg64Mcg::seed_from_u64(of_the_name))
         .with_context(|| format!("SEED={seed} draws the same again"))

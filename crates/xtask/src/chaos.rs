@@ -33,7 +33,9 @@ pub(crate) fn run(size: Chaos) -> anyhow::Result<()> {
     if figures.exists() {
         fs::remove_file(&figures)?;
     }
-    let path = figures.to_str().context("the target directory is no UTF-8")?;
+    let path = figures
+        .to_str()
+        .context("the target directory is no UTF-8")?;
     let args = ["test", "--package", "quinze-tests", "--no-fail-fast", "--"];
     let options = ["chaos::", "--nocapture", "--test-threads=1"];
     let ran = Program::cargo(&[&args[..], &options].concat())

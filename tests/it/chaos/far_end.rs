@@ -121,7 +121,12 @@ impl FarEnd {
             self.check_runs()?;
             let table = fs::read_to_string("/proc/net/udp")?;
             let suffix = format!(":{port:04X}");
-            let bound = |line: &str| line.split_whitespace().nth(1)?.ends_with(&suffix).then_some(());
+            let bound = |line: &str| {
+                line.split_whitespace()
+                    .nth(1)?
+                    .ends_with(&suffix)
+                    .then_some(())
+            };
             Ok(if table.lines().any(|line| bound(line).is_some()) {
                 Look::Done(())
             } else {

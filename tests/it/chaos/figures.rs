@@ -198,7 +198,10 @@ fn kills_under_load_lose_no_accepted_call() -> Result<(), Failed> {
 }
 
 fn load(random: &mut Pcg64Mcg) -> anyhow::Result<()> {
-    let (rate, kills) = (size("QUINZE_CHAOS_RATE", 50), size("QUINZE_CHAOS_LOAD_KILLS", 3));
+    let (rate, kills) = (
+        size("QUINZE_CHAOS_RATE", 50),
+        size("QUINZE_CHAOS_LOAD_KILLS", 3),
+    );
     let seconds = size("QUINZE_CHAOS_SECONDS", 9_u32);
     let plan = Plan {
         agents: rate,

@@ -71,10 +71,7 @@ pub(super) enum End {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
     /// A phone was asked to ring for one call while it had another.
-    TwoCallsAtOnce {
-        agent: String,
-        calls: [String; 2],
-    },
+    TwoCallsAtOnce { agent: String, calls: [String; 2] },
     /// A phone rang for no caller of this run.
     RangForNobody { call_id: String },
 }
@@ -132,7 +129,10 @@ impl Ledger {
     /// When a phone first rang for each caller, in that order: who was served when.
     pub(super) fn served(&self) -> Vec<&str> {
         let mut seen = BTreeSet::new();
-        let offers = self.phones.iter().filter_map(|phone| phone.offer.as_deref());
+        let offers = self
+            .phones
+            .iter()
+            .filter_map(|phone| phone.offer.as_deref());
         offers.filter(|offer| seen.insert(*offer)).collect()
     }
 
@@ -260,7 +260,9 @@ impl fmt::Display for Loss {
         match self {
             Self::NoFinalAnswer => write!(f, "no final answer"),
             Self::RefusedAfterAll(status) => write!(f, "told to wait, then refused with {status}"),
-            Self::NotAcknowledged(end) => write!(f, "the answer at the {end} was never acknowledged"),
+            Self::NotAcknowledged(end) => {
+                write!(f, "the answer at the {end} was never acknowledged")
+            }
             Self::AnsweredByNobody => write!(f, "the caller was answered, but by no phone"),
             Self::NotHungUp(end) => write!(f, "the dialog of the {end} has not ended"),
             Self::RingsOn => write!(f, "a phone rings for a call that is over"),

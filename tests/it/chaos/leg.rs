@@ -156,10 +156,12 @@ impl Leg {
                 }
             }
             Some((_, first)) if first != status => {
-                self.faults.push(format!("answered {first} and then {status}"));
+                self.faults
+                    .push(format!("answered {first} and then {status}"));
             }
             Some(_) if status < 300 && message.to_tag() != self.answering_tag.as_deref() => {
-                self.faults.push("answered again with another tag".to_owned());
+                self.faults
+                    .push("answered again with another tag".to_owned());
             }
             Some(_) => {}
         }
@@ -171,13 +173,18 @@ impl Leg {
         } else if self.is_tagged(ack, Side::Asking) {
             self.acknowledged = true;
         } else {
-            self.faults.push(format!("an ACK of no dialog: {}", ack.start()));
+            self.faults
+                .push(format!("an ACK of no dialog: {}", ack.start()));
         }
     }
 
     fn take_bye(&mut self, way: Way, bye: &Message) {
-        if ![Side::Asking, Side::Answering].into_iter().any(|side| self.is_tagged(bye, side)) {
-            self.faults.push(format!("a BYE of no dialog: {}", bye.start()));
+        if ![Side::Asking, Side::Answering]
+            .into_iter()
+            .any(|side| self.is_tagged(bye, side))
+        {
+            self.faults
+                .push(format!("a BYE of no dialog: {}", bye.start()));
             return;
         }
         self.hang_up.get_or_insert(HangUp { way, answer: None });

@@ -166,7 +166,8 @@ impl Namespace {
     }
 
     fn run_this_test_inside(self) -> anyhow::Result<()> {
-        let test = "chaos::loss::a_kill_in_any_phase_loses_nothing_where_the_kernel_loses_datagrams";
+        let test =
+            "chaos::loss::a_kill_in_any_phase_loses_nothing_where_the_kernel_loses_datagrams";
         let status = self
             .command("\"$@\" && nft list ruleset")
             .arg(env::current_exe()?)

@@ -116,7 +116,10 @@ mod tests {
         assert_eq!(message.status(), Some(182));
         assert_eq!(message.reason(), "Queued; place 3");
         assert_eq!(message.cseq(), Some((12, "INVITE")));
-        assert_eq!((message.from_tag(), message.to_tag()), (Some("f"), Some("t")));
+        assert_eq!(
+            (message.from_tag(), message.to_tag()),
+            (Some("f"), Some("t"))
+        );
         assert_eq!(message.origin(), Some("a4x99"));
         let bye = ANSWER.replace("SIP/2.0 182 Queued; place 3", "BYE sip:arm-1@b SIP/2.0");
         let bye = Message::parse(&bye).unwrap();

@@ -52,7 +52,10 @@ enum What {
     FirstInvite,
     /// A request in a dialog.
     Later(&'static str),
-    Answer { status: u16, cseq: Cseq },
+    Answer {
+        status: u16,
+        cseq: Cseq,
+    },
 }
 
 /// What is answered. Callers count from 1; nobody can say where the node begins.

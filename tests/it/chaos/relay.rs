@@ -103,12 +103,9 @@ impl Relay {
 
     /// What it did so far, in words.
     pub(super) fn told(&self) -> String {
-        let [passed, lost, doubled] = [
-            &self.counts.passed,
-            &self.counts.lost,
-            &self.counts.doubled,
-        ]
-        .map(|count| count.load(Ordering::Relaxed));
+        let [passed, lost, doubled] =
+            [&self.counts.passed, &self.counts.lost, &self.counts.doubled]
+                .map(|count| count.load(Ordering::Relaxed));
         format!("{passed} datagrams passed, {doubled} of them twice, {lost} lost")
     }
 }

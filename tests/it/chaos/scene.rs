@@ -165,7 +165,12 @@ impl Scene {
 
     /// Lets calls come, so many a second, and so many at a time at most; all in all so many, or until
     /// the end.
-    pub(super) fn call(&mut self, rate: u32, at_a_time: u32, all: Option<u32>) -> anyhow::Result<()> {
+    pub(super) fn call(
+        &mut self,
+        rate: u32,
+        at_a_time: u32,
+        all: Option<u32>,
+    ) -> anyhow::Result<()> {
         let [rate, at_a_time, all] =
             [Some(rate), Some(at_a_time), all].map(|number| number.unwrap_or(0).to_string());
         let target = format!("127.0.0.1:{}", self.caller_ports[1]);

@@ -173,7 +173,11 @@ impl Target {
 
     /// Waits until the journal is written to. It looks without a pause: what it waits for is followed
     /// by the answer within a fraction of a millisecond.
-    pub(super) fn await_journal(&self, mark: &JournalMark, deadline: Instant) -> anyhow::Result<()> {
+    pub(super) fn await_journal(
+        &self,
+        mark: &JournalMark,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
         let patience = deadline.min(Instant::now() + JOURNAL_MAX);
         while self.journal() == *mark {
             ensure!(
@@ -184,7 +188,6 @@ impl Target {
         }
         Ok(())
     }
-
 }
 
 /// Longer than an INVITE needs to the node and into its journal.
