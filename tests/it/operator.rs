@@ -6,6 +6,7 @@ mod listeners;
 mod orders;
 mod raw;
 mod sim;
+mod systemd;
 
 use std::{
     fs,

@@ -163,3 +163,11 @@ pub async fn gauges(requests: &mpsc::Sender<Request>) -> Option<GaugesView> {
         _ => None,
     }
 }
+
+/// The node at this moment; `None` when the core does not answer.
+pub async fn node_status(requests: &mpsc::Sender<Request>) -> Option<StatusView> {
+    match ask(requests, Command::Ask(Query::Status)).await {
+        Ok(Answer::Status(status)) => Some(*status),
+        _ => None,
+    }
+}

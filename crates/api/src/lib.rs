@@ -43,7 +43,7 @@ use engine::{
 use metrics::Metrics;
 use tokio::sync::{broadcast, mpsc};
 
-pub use command::{Reply, Request, gauges};
+pub use command::{Reply, Request, gauges, node_status};
 
 use crate::{
     command::{Answer, Command, Query, ask},

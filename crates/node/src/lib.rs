@@ -4,21 +4,25 @@
 //! the engine decide, sends a batch. TCP and TLS connections (`streams`) and the HTTP API are tasks on a
 //! runtime of their own; they speak to the core through bounded queues. Nothing is decided here.
 //!
-//! [`Node::start`] binds everything or nothing; [`Node::drain`] ends it in peace; [`Signals::run`] does both
-//! for a process, with its signals.
+//! [`Node::start`] binds everything or nothing, or takes sockets that a supervisor holds ([`Inherited`]);
+//! [`Node::drain`] ends it in peace; [`Signals::run`] runs a process with its signals, and tells the
+//! supervisor how it is.
 
 mod core;
 mod dns;
+mod inherited;
 pub mod journal;
 mod keeping;
 mod log;
 mod node;
 mod signals;
 mod streams;
+mod supervisor;
 mod tls;
 mod udp;
 
 pub use engine;
+pub use inherited::Inherited;
 pub use node::{End, Node, StartError};
 pub use signals::Signals;
 pub use tls::{CertificateError, check_certificates};

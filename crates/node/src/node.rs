@@ -20,6 +20,7 @@ use tokio::{
 use crate::{
     core::{Control, Core, udp_listeners},
     dns::Dns,
+    inherited::Inherited,
     journal::error::OpenError,
     keeping::Opened,
     streams::Connections,
@@ -105,10 +106,18 @@ impl Node {
     ///
     /// # Errors
     /// [`StartError`]; nothing is left running.
-    pub fn start(mut loaded: Loaded) -> Result<Self, StartError> {
+    pub fn start(loaded: Loaded) -> Result<Self, StartError> {
+        Self::start_with(loaded, Inherited::default())
+    }
+
+    /// The same, but listens on sockets that a supervisor holds where there are such, and binds the others.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start_with(mut loaded: Loaded, inherited: Inherited) -> Result<Self, StartError> {
         let tls = loaded.tls.clone().map(Tls::read).transpose()?.map(Arc::new);
         let journal = open_journal(&mut loaded)?;
-        let bound = Bound::bind(&mut loaded)?;
+        let bound = Bound::bind(&mut loaded, inherited)?;
         let sip = loaded
             .engine
             .listeners
@@ -164,6 +173,11 @@ impl Node {
     /// Node, sites and lines at this moment; `None` when the node has ended.
     pub async fn gauges(&self) -> Option<engine::GaugesView> {
         api::gauges(&self.requests).await
+    }
+
+    /// Where the core is asked.
+    pub(crate) fn requests(&self) -> mpsc::Sender<api::Request> {
+        self.requests.clone()
     }
 
     /// Reads the files of `[tls]` again: new connections have what is in them now. `None` where there
@@ -228,9 +242,10 @@ impl Drop for Node {
 }
 
 impl Bound {
-    /// Binds every address and writes the real ports back into the configuration.
-    fn bind(loaded: &mut Loaded) -> Result<Self, StartError> {
-        let http = bind_tcp("HTTP", loaded.http)?;
+    /// Binds every address that has no inherited socket, and writes the real ports back into the
+    /// configuration.
+    fn bind(loaded: &mut Loaded, mut inherited: Inherited) -> Result<Self, StartError> {
+        let http = bind_tcp("HTTP", loaded.http, &mut inherited)?;
         let mut bound = Self {
             udp: Vec::new(),
             streams: Vec::new(),
@@ -240,11 +255,7 @@ impl Bound {
             let address = listener.address;
             let real = match listener.transport {
                 Transport::Udp => {
-                    let socket = UdpListener::bind(address).map_err(|source| StartError::Bind {
-                        what: "SIP over UDP",
-                        address,
-                        source,
-                    })?;
+                    let socket = bind_udp("SIP over UDP", address, &mut inherited)?;
                     let real = socket.local_addr().map_err(StartError::Runtime)?;
                     bound.udp.push((listener.id, socket));
                     real
@@ -254,7 +265,7 @@ impl Bound {
                         Transport::Tls => "SIP over TLS",
                         _ => "SIP over TCP",
                     };
-                    let socket = bind_tcp(what, address)?;
+                    let socket = bind_tcp(what, address, &mut inherited)?;
                     let real = local_address(&socket)?;
                     bound.streams.push((listener.id, transport, socket));
                     real
@@ -262,6 +273,7 @@ impl Bound {
             };
             note_real_port(listener, real);
         }
+        inherited.leave();
         Ok(bound)
     }
 }
@@ -287,8 +299,31 @@ fn note_real_port(listener: &mut Listener, real: SocketAddr) {
     listener.address = real;
 }
 
-fn bind_tcp(what: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, StartError> {
-    let bind = || {
+fn bind_udp(
+    what: &'static str,
+    address: SocketAddr,
+    inherited: &mut Inherited,
+) -> Result<std::net::UdpSocket, StartError> {
+    let mut bind = || match inherited.take_udp(address)? {
+        Some(socket) => Ok(socket),
+        None => UdpListener::bind(address),
+    };
+    bind().map_err(|source| StartError::Bind {
+        what,
+        address,
+        source,
+    })
+}
+
+fn bind_tcp(
+    what: &'static str,
+    address: SocketAddr,
+    inherited: &mut Inherited,
+) -> Result<std::net::TcpListener, StartError> {
+    let mut bind = || {
+        if let Some(socket) = inherited.take_tcp(address)? {
+            return Ok(socket);
+        }
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
         if address.is_ipv6() {

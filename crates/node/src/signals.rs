@@ -1,12 +1,16 @@
 //! A node as a process: SIGTERM or Ctrl-C drains it, a second one stops it at once; SIGHUP has it read
-//! its certificates again; SIGUSR2 has it write everything down for the next process, and end.
+//! its certificates again; SIGUSR2 has it write everything down for the next process, and end. Its
+//! supervisor is told of all that.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::node::{End, Node};
+use crate::{
+    node::{End, Node},
+    supervisor::Supervisor,
+};
 
 /// The signals that a node obeys, watched from before it starts: none may end it unheard.
 #[derive(Debug)]
@@ -33,27 +37,35 @@ impl Signals {
 
     /// Runs a node until it has ended.
     pub async fn run(mut self, mut node: Node) -> End {
+        let mut supervisor = Supervisor::from_env(node.requests());
         loop {
             tokio::select! {
-                end = node.ended() => return end,
+                end = node.ended() => {
+                    supervisor.stopping();
+                    return end;
+                }
                 () = either(&mut self.terminate, &mut self.interrupt) => break,
-                _ = self.hang_up.recv() => reload_certificates(&node),
+                _ = self.hang_up.recv() => supervisor.reload(|| reload_certificates(&node)),
                 _ = self.hand_over.recv() => node.hand_over(),
+                () = supervisor.turn() => {}
             }
         }
         info!("draining; send the signal again to stop at once");
         node.drain();
-        tokio::select! {
-            end = node.ended() => {
-                info!("drained");
-                end
-            }
-            () = either(&mut self.terminate, &mut self.interrupt) => {
-                warn!("stopped with calls under way");
-                node.stop();
-                node.ended().await
+        supervisor.stopping();
+        loop {
+            tokio::select! {
+                end = node.ended() => {
+                    info!("drained");
+                    return end;
+                }
+                () = either(&mut self.terminate, &mut self.interrupt) => break,
+                () = supervisor.turn() => {}
             }
         }
+        warn!("stopped with calls under way");
+        node.stop();
+        node.ended().await
     }
 }
 

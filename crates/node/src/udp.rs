@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{io::Interest, net::UdpSocket};
 
 /// Datagrams that one system call moves at most.
@@ -40,12 +40,14 @@ impl UdpListener {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // The kernel grants what its own limit allows; less only means less room for bursts.
-        let _granted = socket.set_recv_buffer_size(KERNEL_BUFFER);
-        let _granted = socket.set_send_buffer_size(KERNEL_BUFFER);
-        socket.set_nonblocking(true)?;
+        prepare(&socket)?;
         socket.bind(&address.into())?;
         Ok(socket.into())
+    }
+
+    /// Makes a socket that somebody else has bound like one of ours.
+    pub(crate) fn adopt(socket: &std::net::UdpSocket) -> io::Result<()> {
+        prepare(&SockRef::from(socket))
     }
 
     /// Takes a bound socket. Must be called on the runtime that will drive it.
@@ -155,6 +157,18 @@ impl UdpListener {
             Ok(sent.count())
         })
     }
+}
+
+fn prepare(socket: &Socket) -> io::Result<()> {
+    // The kernel grants what its own limit allows; less only means less room for bursts. Whoever bound
+    // the socket may have had the right to more: that is kept.
+    if socket.recv_buffer_size()? < KERNEL_BUFFER {
+        let _granted = socket.set_recv_buffer_size(KERNEL_BUFFER);
+    }
+    if socket.send_buffer_size()? < KERNEL_BUFFER {
+        let _granted = socket.set_send_buffer_size(KERNEL_BUFFER);
+    }
+    socket.set_nonblocking(true)
 }
 
 fn to_std(address: SockaddrStorage) -> Option<SocketAddr> {

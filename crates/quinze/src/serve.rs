@@ -4,7 +4,7 @@ use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use config::{Journal, Loaded, Secret};
-use node::{End, Node, Signals};
+use node::{End, Inherited, Node, Signals};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +15,8 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
     };
     start_log(&loaded);
     place_journal(path, &mut loaded);
+    // Before there is a second thread.
+    let inherited = Inherited::from_env();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -23,7 +25,7 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         let _inside = runtime.enter();
         Signals::watch().context("cannot watch for signals")?
     };
-    let node = Node::start(loaded)?;
+    let node = Node::start_with(loaded, inherited)?;
     for (transport, address) in node.sip_addresses() {
         say(&format!("SIP over {} on {address}", transport.as_str()));
     }

@@ -47,7 +47,7 @@ fn each_listener_takes_calls_and_says_its_own_address() {
     node.stop();
 }
 
-fn options_over_tcp(node: SocketAddr) -> String {
+pub(super) fn options_over_tcp(node: SocketAddr) -> String {
     let mut stream = TcpStream::connect(node).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let us = stream.local_addr().unwrap();

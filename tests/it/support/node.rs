@@ -33,19 +33,25 @@ impl Node {
     /// and one of HTTP; its files lie in the folder.
     pub(crate) fn start(folder: &Path, configuration: impl Fn(u16, u16) -> String) -> Self {
         let (sip, http) = (free_port(), free_port());
-        let (config, log) = (folder.join("node.toml"), folder.join("node.log"));
+        let config = folder.join("node.toml");
         fs::write(&config, configuration(sip, http)).unwrap();
         let mut command = Command::new(binary::quinze().unwrap());
         command.arg("serve").arg("--config").arg(&config);
-        let process = Process::start("the node", &mut command, &log).unwrap();
-        let mut node = Self {
+        let mut node = Self::spawn(folder, &mut command, sip, http);
+        node.until("ready", |node| node.get("/readyz").0 == 200);
+        node
+    }
+
+    /// Starts a node in a way of the test's own, and waits for nothing.
+    pub(crate) fn spawn(folder: &Path, command: &mut Command, sip: u16, http: u16) -> Self {
+        let log = folder.join("node.log");
+        let process = Process::start("the node", command, &log).unwrap();
+        Self {
             process,
             log,
             sip,
             http,
-        };
-        node.until("ready", |node| node.get("/readyz").0 == 200);
-        node
+        }
     }
 
     /// Ends it at once, whatever calls it has: by a second SIGTERM, should the first not do.
