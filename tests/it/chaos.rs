@@ -23,12 +23,12 @@ mod victim;
 use std::{env, str::FromStr};
 
 use anyhow::Context as _;
-use rand::SeedableRng as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use self::{
     phase::Phase,
-    scene::{Plan, Scene},
+    scene::{Listening, Plan, Scene},
 };
 use crate::scenarios::Failed;
 
@@ -65,7 +65,16 @@ phases! {
 
 fn killed_in(name: &str, phase: Phase) -> anyhow::Result<()> {
     seeded(name, |random| {
-        let mut scene = Scene::start(name, Plan::default(), random)?;
+        let sockets = if random.random_bool(0.5) {
+            Listening::Own
+        } else {
+            Listening::Held
+        };
+        let plan = Plan {
+            sockets,
+            ..Plan::default()
+        };
+        let mut scene = Scene::start(name, plan, random)?;
         scene.call(20, 10, None)?;
         let mut kills = Vec::new();
         for _ in 0..size("QUINZE_CHAOS_KILLS", 5) {
@@ -73,7 +82,10 @@ fn killed_in(name: &str, phase: Phase) -> anyhow::Result<()> {
         }
         scene.go_on(MORE_CALLS)?;
         let outcome = scene.end()?;
-        println!("{name}: {}\n{kills:#?}", outcome.tally);
+        tell(&format!(
+            "{name}, sockets {sockets:?}: {}\n{kills:#?}",
+            outcome.tally
+        ));
         outcome.check(&kills)
     })
 }
@@ -84,7 +96,7 @@ fn nothing_is_lost_where_nothing_is_killed() -> Result<(), Failed> {
         let mut scene = Scene::start("calm", Plan::default(), random)?;
         scene.call(20, 10, Some(40))?;
         let outcome = scene.end()?;
-        println!("calm: {}", outcome.tally);
+        tell(&format!("calm: {}", outcome.tally));
         outcome.check(&[])
     })
     .map_err(Failed)
@@ -105,6 +117,15 @@ fn seeded<T>(
     });
     run(&mut Pcg64Mcg::seed_from_u64(of_the_name))
         .with_context(|| format!("SEED={seed} draws the same again"))
+}
+
+/// For whoever looks on.
+#[expect(
+    clippy::print_stdout,
+    reason = "what a run came to belongs to its output"
+)]
+fn tell(what: &str) {
+    println!("{what}");
 }
 
 /// How much is done: what a variable says, or what is enough for a part of all tests.

@@ -17,7 +17,7 @@ use super::{
     far_end::Manners,
     ledger::Ledger,
     scene::{Listening, Operator, Outcome, Plan, Scene, status},
-    seeded, size,
+    seeded, size, tell,
 };
 use crate::{
     scenarios::Failed,
@@ -118,7 +118,7 @@ fn places(ledger: &Ledger, since: Duration) -> BTreeMap<String, Told> {
             let told = if since > Duration::ZERO {
                 told.next()
             } else {
-                told.last()
+                told.next_back()
             };
             Some((leg.offer.clone()?, told?))
         })
@@ -146,6 +146,19 @@ fn new_calls_over_udp_outlast_three_seconds_without_a_node() -> Result<(), Faile
     };
     seeded("outage-udp", |random| {
         outage("outage-udp", "UDP", plan, random)
+    })
+    .map_err(Failed)
+}
+
+#[test]
+fn new_calls_over_tcp_outlast_three_seconds_without_a_node_where_its_sockets_are_held()
+-> Result<(), Failed> {
+    let plan = Plan {
+        sockets: Listening::Held,
+        ..Plan::default()
+    };
+    seeded("outage-tcp", |random| {
+        outage("outage-tcp", "TCP with held sockets", plan, random)
     })
     .map_err(Failed)
 }
@@ -210,7 +223,7 @@ fn load(random: &mut Pcg64Mcg) -> anyhow::Result<()> {
             talk: 150,
             plain: 0.9,
         },
-        sockets: Listening::Own,
+        sockets: Listening::Held,
         ..Plan::default()
     };
     let mut scene = Scene::start("load", plan, random)?;
@@ -251,7 +264,7 @@ fn unix_now() -> anyhow::Result<Duration> {
 
 /// Prints a figure, and writes it to the file that a variable names: `cargo xtask chaos` shows them together.
 pub(super) fn figure(what: &str, figure: &str) -> anyhow::Result<()> {
-    println!("figure: {what}: {figure}");
+    tell(&format!("{what}: {figure}"));
     if let Some(path) = env::var_os("QUINZE_CHAOS_FIGURES") {
         let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
         writeln!(file, "{what}\t{figure}")?;

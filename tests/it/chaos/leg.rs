@@ -82,7 +82,7 @@ impl Leg {
             call_id: message.call_id()?.to_owned(),
             user: message.user().unwrap_or_default().to_owned(),
             began: *at,
-            asking_tag: message.from_tag()?.to_owned(),
+            asking_tag: message.tag_of_from()?.to_owned(),
             answering_tag: None,
             cseq: message.cseq()?.0,
             offer: message.origin().map(str::to_owned),
@@ -151,7 +151,7 @@ impl Leg {
             None => {
                 self.result = Some((at, status));
                 if status < 300 {
-                    self.answering_tag = message.to_tag().map(str::to_owned);
+                    self.answering_tag = message.tag_of_to().map(str::to_owned);
                     self.answer = message.origin().map(str::to_owned);
                 }
             }
@@ -159,7 +159,7 @@ impl Leg {
                 self.faults
                     .push(format!("answered {first} and then {status}"));
             }
-            Some(_) if status < 300 && message.to_tag() != self.answering_tag.as_deref() => {
+            Some(_) if status < 300 && message.tag_of_to() != self.answering_tag.as_deref() => {
                 self.faults
                     .push("answered again with another tag".to_owned());
             }
@@ -198,7 +198,7 @@ impl Leg {
             Side::Asking => (asking, answering),
             Side::Answering => (answering, asking),
         };
-        answering.is_some() && request.from_tag() == from && request.to_tag() == to
+        answering.is_some() && request.tag_of_from() == from && request.tag_of_to() == to
     }
 }
 

@@ -15,8 +15,8 @@ use super::{
     ledger::Carriage,
     phase::Phase,
     relay::Weather,
-    scene::{Plan, Scene},
-    seeded, size,
+    scene::{Outcome, Plan, Scene},
+    seeded, size, tell,
 };
 use crate::{scenarios::Failed, support::binary};
 
@@ -69,14 +69,18 @@ fn by_the_kernel() -> anyhow::Result<()> {
     }
     match Namespace::here() {
         Ok(namespace) => {
-            println!("{NAME}: nftables loses, in a namespace of {namespace}");
+            tell(&format!(
+                "{NAME}: nftables loses, in a namespace of {namespace}"
+            ));
             namespace.run_this_test_inside()
         }
         Err(why) if env::var(FORM).is_ok_and(|form| form == "nft") => {
             bail!("{FORM}=nft, and this machine does not let us: {why:#}")
         }
         Err(why) => {
-            println!("{NAME}: the relay loses, since there is no nftables for us here: {why:#}");
+            tell(&format!(
+                "{NAME}: the relay loses, since there is no nftables for us here: {why:#}"
+            ));
             let weather = Weather {
                 lost: LOST,
                 doubled: DOUBLED,
@@ -116,7 +120,12 @@ fn killed_in(
     }
     scene.go_on(40)?;
     let outcome = scene.end()?;
-    println!("{name}: {}\n{}\n{told:#?}", outcome.tally, outcome.told);
+    let Outcome {
+        tally,
+        told: relays,
+        ..
+    } = &outcome;
+    tell(&format!("{name}: {tally}\n{relays}\n{told:#?}"));
     outcome.check(&told)
 }
 

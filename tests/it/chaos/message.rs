@@ -68,11 +68,11 @@ impl Message {
         self.header("call-id")
     }
 
-    pub(super) fn from_tag(&self) -> Option<&str> {
+    pub(super) fn tag_of_from(&self) -> Option<&str> {
         tag(self.header("from")?)
     }
 
-    pub(super) fn to_tag(&self) -> Option<&str> {
+    pub(super) fn tag_of_to(&self) -> Option<&str> {
         tag(self.header("to")?)
     }
 
@@ -85,7 +85,7 @@ impl Message {
 
     /// Whether this begins a dialog.
     pub(super) fn is_first_invite(&self) -> bool {
-        self.method() == Some("INVITE") && self.to_tag().is_none()
+        self.method() == Some("INVITE") && self.tag_of_to().is_none()
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(message.reason(), "Queued; place 3");
         assert_eq!(message.cseq(), Some((12, "INVITE")));
         assert_eq!(
-            (message.from_tag(), message.to_tag()),
+            (message.tag_of_from(), message.tag_of_to()),
             (Some("f"), Some("t"))
         );
         assert_eq!(message.origin(), Some("a4x99"));

@@ -171,7 +171,9 @@ impl What {
     fn is(self, message: &Message) -> bool {
         match self {
             Self::FirstInvite => message.is_first_invite(),
-            Self::Later(method) => message.method() == Some(method) && message.to_tag().is_some(),
+            Self::Later(method) => {
+                message.method() == Some(method) && message.tag_of_to().is_some()
+            }
             Self::Answer { status, cseq } => {
                 message.status() == Some(status)
                     && message.cseq().is_some_and(|(number, method)| match cseq {

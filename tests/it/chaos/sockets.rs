@@ -1,56 +1,45 @@
 //! Listening sockets that somebody holds while the node is away, as systemd does: sd_listen_fds(3).
 
 use std::{
-    ffi::OsStr,
-    fs::File,
     net::{Ipv4Addr, TcpListener, UdpSocket},
     os::fd::OwnedFd,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
 };
 
-use anyhow::Context as _;
-
-use crate::support::process::Process;
+use command_fds::{CommandFdExt as _, FdMapping};
 
 /// A node's sockets of SIP.
-pub(super) struct Sockets {
-    tcp: TcpListener,
-    udp: UdpSocket,
-}
+pub(super) struct Sockets([OwnedFd; 2]);
 
 impl Sockets {
     pub(super) fn hold(port: u16) -> anyhow::Result<Self> {
         let address = (Ipv4Addr::LOCALHOST, port);
-        Ok(Self {
-            tcp: TcpListener::bind(address)?,
-            udp: UdpSocket::bind(address)?,
-        })
+        let (udp, tcp) = (UdpSocket::bind(address)?, TcpListener::bind(address)?);
+        Ok(Self([udp.into(), tcp.into()]))
     }
 
-    /// Starts a process that listens on them. A shell moves them to where they are expected, and says
-    /// for whom they are.
-    pub(super) fn start(
-        &self,
-        name: &str,
-        program: &Path,
-        args: &[&OsStr],
-        log: &Path,
-    ) -> anyhow::Result<Process> {
-        let log = File::create(log).with_context(|| format!("{}", log.display()))?;
-        let child = Command::new("sh")
-            .args(["-c", MOVED, "sh"])
+    /// A program that will listen on them.
+    pub(super) fn command(&self, program: &Path) -> anyhow::Result<Command> {
+        // Only the process itself knows its number before it runs.
+        let script = "export LISTEN_PID=$$; exec \"$@\"";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, "sh"])
             .arg(program)
-            .args(args)
-            .stdin(Stdio::from(OwnedFd::from(self.tcp.try_clone()?)))
-            .stdout(Stdio::from(OwnedFd::from(self.udp.try_clone()?)))
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("{name}: cannot start a shell"))?;
-        Ok(Process::adopt(name, child))
+            .env("LISTEN_FDS", "2")
+            .env("LISTEN_FDNAMES", "sip:sip");
+        let mut mappings = Vec::new();
+        for (child_fd, held) in (FIRST..).zip(&self.0) {
+            mappings.push(FdMapping {
+                parent_fd: held.try_clone()?,
+                child_fd,
+            });
+        }
+        command.fd_mappings(mappings)?;
+        Ok(command)
     }
 }
 
-/// The shell becomes the node: its process id stays.
-const MOVED: &str = "exec 3<&0 4<&1 </dev/null >&2\n\
-                     LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=sip-tcp:sip-udp exec \"$@\"";
+/// The first descriptor that a process is given (`SD_LISTEN_FDS_START`).
+const FIRST: i32 = 3;

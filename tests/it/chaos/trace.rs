@@ -108,7 +108,7 @@ mod tests {
         let log = parse(LOG).unwrap();
         assert_eq!(log.len(), 2);
         assert_eq!((log[0].way, log[1].way), (Way::Sent, Way::Received));
-        assert_eq!(log[0].message.to_tag(), Some("x"));
+        assert_eq!(log[0].message.tag_of_to(), Some("x"));
         assert_eq!(log[1].at - log[0].at, Duration::from_micros(252));
         assert_eq!(log[0].at.as_secs(), 1_795_703_008);
     }

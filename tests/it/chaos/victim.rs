@@ -123,14 +123,16 @@ impl Victim {
 }
 
 fn spawn(folder: &Path, start: u32, sockets: Option<&Sockets>) -> anyhow::Result<Process> {
-    let config = folder.join("node.toml");
-    let log = log_of(folder, start);
     let binary = binary::quinze()?;
-    let args = ["serve".as_ref(), "--config".as_ref(), config.as_os_str()];
-    match sockets {
-        None => Process::start("the node", Command::new(binary).args(args), &log),
-        Some(sockets) => sockets.start("the node", binary, &args, &log),
-    }
+    let mut command = match sockets {
+        None => Command::new(binary),
+        Some(sockets) => sockets.command(binary)?,
+    };
+    command
+        .arg("serve")
+        .arg("--config")
+        .arg(folder.join("node.toml"));
+    Process::start("the node", &mut command, &log_of(folder, start))
 }
 
 /// Each life has a log of its own.

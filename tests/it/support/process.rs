@@ -36,12 +36,6 @@ impl Process {
         Ok(Self { child, name })
     }
 
-    /// One that somebody has started.
-    pub(crate) fn adopt(name: impl Into<String>, child: Child) -> Self {
-        let name = name.into();
-        Self { child, name }
-    }
-
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
