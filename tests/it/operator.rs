@@ -1,5 +1,6 @@
 //! The binary as an operator meets it: its commands, its exit codes, its signals, bad input.
 
+mod disk;
 mod explained;
 mod hand_over;
 mod listeners;

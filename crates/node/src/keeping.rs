@@ -134,6 +134,9 @@ impl<T> Keeping<T> {
 
     /// Waits until there may be something to release.
     pub(crate) async fn progressed(&mut self) {
+        if self.state == JournalState::Failed {
+            return std::future::pending().await;
+        }
         // Its end without a word is that of a thread that panicked.
         if self.told.changed().await.is_err() {
             self.fail();

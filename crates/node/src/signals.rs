@@ -4,6 +4,7 @@
 
 use std::io;
 
+use nix::sys::signal::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -19,6 +20,9 @@ pub struct Signals {
     interrupt: Signal,
     hang_up: Signal,
     hand_over: Signal,
+    /// A file may not grow any more: watched, since it would end the process otherwise. The write fails,
+    /// and that is seen to where it does.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -32,6 +36,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
             hand_over: signal(SignalKind::user_defined2())?,
+            _file_size: signal(SignalKind::from_raw(Number::SIGXFSZ as i32))?,
         })
     }
 

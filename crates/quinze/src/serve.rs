@@ -93,6 +93,8 @@ fn start_log(loaded: &Loaded) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // Whoever tells of a line that could not be written would panic: there is nowhere to write it.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match loaded.log {
         config::LogFormat::Json => log.json().init(),

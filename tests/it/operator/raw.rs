@@ -83,6 +83,14 @@ impl Peer {
         )
     }
 
+    /// Whether anything has come by now.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let heard = self.socket.peek(&mut [0]).is_ok();
+        self.socket.set_nonblocking(false).unwrap();
+        heard
+    }
+
     /// The next message that begins so; others before it are passed over.
     pub(crate) fn expect(&mut self, start: &str) -> String {
         let mut buffer = [0; 65536];

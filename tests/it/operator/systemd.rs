@@ -13,14 +13,7 @@ use std::{
     time::Duration,
 };
 
-use nix::{
-    sys::{
-        ptrace,
-        signal::Signal,
-        wait::{WaitPidFlag, waitpid},
-    },
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use rustls::{ClientConnection, StreamOwned, pki_types::ServerName};
 
 use self::manager::Manager;
@@ -192,31 +185,17 @@ fn sockets_of_another_process_are_none_of_ours() {
 }
 
 /// The thread of a process that has this name.
-fn thread(process: u32, name: &str) -> Pid {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let mut tasks = tasks.map(|task| task.unwrap().path());
-    let is_it = |path: &std::path::PathBuf| {
-        fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim() == name)
-    };
-    let found = tasks.find(is_it).unwrap();
-    let id = found.file_name().unwrap().to_str().unwrap();
-    Pid::from_raw(id.parse().unwrap())
-}
-
 #[test]
 fn a_core_that_hangs_gives_no_sign_of_life_though_all_other_threads_run() {
     let mut manager = Manager::new("systemd-hangs", configuration);
     let node = manager.start();
     manager.hear("WATCHDOG=1");
-    let core = thread(node.process.id(), "quinze-core");
-    ptrace::seize(core, ptrace::Options::empty()).unwrap();
-    ptrace::interrupt(core).unwrap();
-    waitpid(core, Some(WaitPidFlag::__WALL)).unwrap();
+    let halted = node.process.halt_thread("quinze-core");
     // What was said before it stopped.
     while manager.hear_within(Duration::from_secs(1)).is_some() {}
     assert_eq!(node.get("/healthz").0, 200, "the others run");
     assert_eq!(manager.hear_within(Duration::from_secs(1)), None);
-    ptrace::detach(core, None).unwrap();
+    drop(halted);
     manager.hear("WATCHDOG=1");
     node.stop();
 }

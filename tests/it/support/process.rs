@@ -1,14 +1,18 @@
 //! A child process that is ended with its scenario, whatever becomes of it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
 };
 
 use anyhow::Context as _;
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        ptrace,
+        signal::{Signal, kill},
+        wait::{WaitPidFlag, waitpid},
+    },
     unistd::Pid,
 };
 
@@ -60,6 +64,32 @@ impl Process {
             kill(pid, signal).with_context(|| format!("{}: cannot signal", self.name))?;
         }
         Ok(())
+    }
+
+    /// Stops one of its threads, by its name; the others run on. It goes on when what is given back is
+    /// dropped.
+    pub(crate) fn halt_thread(&self, name: &str) -> Halted {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let is_it = |task: &fs::DirEntry| {
+            fs::read_to_string(task.path().join("comm")).is_ok_and(|comm| comm.trim() == name)
+        };
+        let task = tasks.flatten().find(is_it);
+        let task = task.unwrap_or_else(|| panic!("{}: there is no thread {name}", self.name));
+        let thread = Pid::from_raw(task.file_name().to_string_lossy().parse().unwrap());
+        ptrace::seize(thread, ptrace::Options::empty()).unwrap();
+        ptrace::interrupt(thread).unwrap();
+        waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+        Halted(thread)
+    }
+}
+
+/// A thread of another process that does not run.
+#[derive(Debug)]
+pub(crate) struct Halted(Pid);
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        let _gone_already = ptrace::detach(self.0, None);
     }
 }
 
