@@ -4,6 +4,7 @@
 use std::{
     env, fmt,
     process::{Command, Stdio},
+    sync::PoisonError,
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -18,7 +19,10 @@ use super::{
     scene::{Outcome, Plan, Scene},
     seeded, size, tell,
 };
-use crate::{scenarios::Failed, support::binary};
+use crate::{
+    scenarios::{Failed, run::MACHINE},
+    support::binary,
+};
 
 /// Of a thousand datagrams.
 const LOST: u32 = 30;
@@ -175,6 +179,7 @@ impl Namespace {
     }
 
     fn run_this_test_inside(self) -> anyhow::Result<()> {
+        let _company = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
         let test =
             "chaos::loss::a_kill_in_any_phase_loses_nothing_where_the_kernel_loses_datagrams";
         let status = self

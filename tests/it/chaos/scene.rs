@@ -204,6 +204,12 @@ impl Scene {
             fate,
             pass_before: random.random_range(0..4),
         });
+        // Most are back at once; some let a while go by, in which others give up and hang up.
+        let away = if random.random_bool(0.2) {
+            Duration::from_millis(random.random_range(200..1500))
+        } else {
+            Duration::ZERO
+        };
         self.check_runs()?;
         let deadline = Instant::now() + KILL_MAX;
         let target = self.node.target();
@@ -211,7 +217,7 @@ impl Scene {
             .hunt
             .killed(&target, deadline)
             .with_context(|| format!("{phase:?}"))?;
-        let away = self.restart(Duration::ZERO)?;
+        let away = self.restart(away)?;
         let by = sprung.by;
         Ok(format!(
             "{phase:?}: killed {how:?} of `{by}`, which was {fate:?}; away for {} ms",
