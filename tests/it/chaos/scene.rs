@@ -227,10 +227,10 @@ impl Scene {
 
     /// Waits until so many more calls have begun.
     pub(super) fn go_on(&mut self, calls: usize) -> anyhow::Result<()> {
-        let wanted = self.ledger()?.callers.len() + calls;
+        let wanted = self.trap.begun() + calls;
         poll::until(Instant::now() + KILL_MAX, "more calls", || {
             self.check_runs()?;
-            let begun = self.ledger()?.callers.len();
+            let begun = self.trap.begun();
             Ok(if begun >= wanted {
                 Look::Done(())
             } else {

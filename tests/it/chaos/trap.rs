@@ -1,6 +1,7 @@
 //! Kills a node at the very moment at which a message goes by.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
 };
@@ -18,6 +19,8 @@ use super::{
 pub(super) struct Trap {
     target: Target,
     set: Mutex<Option<Set>>,
+    /// The Call-IDs of callers that have gone by.
+    begun: Mutex<BTreeSet<String>>,
     sprung: mpsc::Sender<Sprung>,
 }
 
@@ -49,6 +52,7 @@ impl Trap {
         let trap = Self {
             target,
             set: Mutex::new(None),
+            begun: Mutex::default(),
             sprung,
         };
         (trap, Hunt(hunt))
@@ -58,8 +62,19 @@ impl Trap {
         *self.set.lock().unwrap_or_else(PoisonError::into_inner) = Some(set);
     }
 
+    /// How many calls have gone by.
+    pub(super) fn begun(&self) -> usize {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.len()
+    }
+
     /// Looks at a message that goes by.
     pub(super) fn look(&self, link: Link, towards: Towards, message: &Message) -> Fate {
+        if (link, towards) == (Link::Callers, Towards::Outer) && message.is_first_invite() {
+            let call_id = message.call_id().unwrap_or_default().to_owned();
+            let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+            begun.insert(call_id);
+        }
         let mut slot = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(set) = slot.as_mut() else {
             return Fate::Passed;
