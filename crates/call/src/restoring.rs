@@ -85,7 +85,6 @@ impl Calls {
         let keep = |attempt: &Attempt| {
             let kept = self.keep_invite(layer, attempt.tx)?;
             Some(KeptAttempt {
-                rang: attempt.rang == Rang::Yes,
                 rings_until: attempt.rings_until,
                 ..kept
             })
@@ -104,7 +103,6 @@ impl Calls {
             invite: invite.bytes().clone(),
             flow,
             is_behind_nat: sent.peer == Peer::BehindNat,
-            rang: false,
             rings_until: None,
         })
     }
@@ -425,7 +423,8 @@ impl Calls {
             ringing.push(Attempt {
                 id: kept.id,
                 tx,
-                rang: if kept.rang { Rang::Yes } else { Rang::No },
+                // It says so again: not worth a row each time that a phone begins to ring.
+                rang: Rang::No,
                 described: Bytes::new(),
                 rings_until: kept.rings_until,
             });

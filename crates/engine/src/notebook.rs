@@ -53,7 +53,11 @@ impl Engine {
         let mut notebook = self.notebook.take()?;
         let changes = self.changes(&mut notebook);
         self.notebook = Some(notebook);
-        (!changes.is_empty()).then_some(Output::Record(changes))
+        let is_awaited = self.has_messages();
+        (!changes.is_empty()).then_some(Output::Record {
+            changes,
+            is_awaited,
+        })
     }
 
     /// Some phone of this address-of-record came, went or was refreshed.

@@ -38,8 +38,12 @@ pub(crate) type Rows = BTreeMap<(u16, Vec<u8>), Row>;
 pub(crate) struct Host {
     pub(crate) engine: Engine,
     disk: Disk,
-    /// What is to be sent and told when this many groups are durable.
+    /// What is to be sent when this many groups are durable.
     held: VecDeque<(u64, Output)>,
+    /// What is to be told when this many groups are durable.
+    untold: VecDeque<(u64, Output)>,
+    /// Changes that wait for others with which they are handed to the disk, and until when.
+    lazy: Option<(Instant, Vec<Change>)>,
     /// How much is still sent and told before the process dies.
     outputs_left: Option<u32>,
     clock: Clock,
@@ -63,6 +67,12 @@ pub(crate) struct Dead {
     /// What had happened for good by then, and was told nobody.
     pub(crate) untold: Vec<Event>,
 }
+
+/// How long changes that nobody waits for may wait for others.
+const LAZY_FOR: Duration = Duration::from_millis(20);
+
+/// Longer than any run.
+const NEVER: Duration = Duration::from_secs(1 << 32);
 
 /// Each so many steps it is looked at whether what is written down is what there is.
 const CHECKED_EVERY: u64 = 16;
@@ -97,6 +107,8 @@ impl Host {
             engine,
             disk,
             held: VecDeque::new(),
+            untold: VecDeque::new(),
+            lazy: None,
             outputs_left: None,
             clock,
             now,
@@ -107,12 +119,13 @@ impl Host {
     /// The process dies between two steps.
     pub(crate) fn die(mut self) -> Dead {
         // What was ready to be sent and told had happened, as far as it is durable.
+        self.outputs_left = None;
+        let delay = std::mem::replace(&mut self.disk.manner.delay, NEVER);
         while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Record(group) => self.disk.pending.push_back((self.now, group)),
-                output => self.held.push_back((self.disk.groups_taken(), output)),
-            }
+            let _sent_nowhere = self.take(self.now, output);
         }
+        self.hand_over(self.now);
+        self.disk.manner.delay = delay;
         self.assert_written();
         while let Some((_, group)) = self.disk.pending.pop_front() {
             if !self.disk.rng.random_bool(self.disk.manner.unheard) {
@@ -123,8 +136,8 @@ impl Host {
         }
         self.disk.pending.clear();
         let durable = self.disk.groups_durable;
-        let held = self.held.into_iter();
-        let untold = held
+        let untold = self.untold.into_iter();
+        let untold = untold
             .take_while(|(after, _)| *after <= durable)
             .filter_map(|(_, output)| match output {
                 Output::Event(event) => Some(event),
@@ -158,7 +171,9 @@ impl Host {
             *left -= 1;
             if *left == 0 {
                 // It dies over the last.
-                self.held.push_front((0, output));
+                if matches!(output, Output::Event(_)) {
+                    self.untold.push_front((0, output));
+                }
                 return None;
             }
         }
@@ -169,36 +184,77 @@ impl Host {
         if self.is_dead() {
             return None;
         }
-        loop {
-            match self.engine.poll_output() {
-                Some(Output::Record(group)) => self.disk.take(now, group),
-                Some(output @ (Output::Transmit(_) | Output::Event(_)))
-                    if self.disk.is_behind() =>
-                {
-                    self.held.push_back((self.disk.groups_taken(), output));
-                }
-                Some(output) if self.held.is_empty() => return Some(output),
-                Some(output) => self.held.push_back((self.disk.groups_taken(), output)),
-                None => break,
+        while let Some(output) = self.engine.poll_output() {
+            if let Some(output) = self.take(now, output) {
+                return Some(output);
             }
         }
-        let &(after, _) = self.held.front()?;
-        if after > self.disk.groups_durable {
-            return None;
+        let durable = self.disk.groups_durable;
+        [&mut self.held, &mut self.untold]
+            .into_iter()
+            .find_map(|queue| {
+                let &(after, _) = queue.front()?;
+                let (_, output) = (after <= durable).then(|| queue.pop_front())??;
+                Some(output)
+            })
+    }
+
+    /// Gives an output to the disk, holds it, or gives it back: it depends on nothing.
+    fn take(&mut self, now: Instant, output: Output) -> Option<Output> {
+        match output {
+            Output::Record {
+                changes,
+                is_awaited,
+            } => {
+                let lazy = self
+                    .lazy
+                    .get_or_insert_with(|| (now + LAZY_FOR, Vec::new()));
+                lazy.1.extend(changes);
+                if is_awaited {
+                    self.hand_over(now);
+                }
+                None
+            }
+            Output::Transmit(_) => {
+                let after = self.disk.groups_taken();
+                self.held.push_back((after, output));
+                None
+            }
+            Output::Event(_) => {
+                let after = self.disk.groups_taken() + u64::from(self.lazy.is_some());
+                self.untold.push_back((after, output));
+                None
+            }
+            Output::Resolve(_) | Output::PeerName { .. } => Some(output),
         }
-        let (_, output) = self.held.pop_front()?;
-        Some(output)
+    }
+
+    /// Hands what waits for others to the disk.
+    pub(crate) fn hand_over(&mut self, now: Instant) {
+        if let Some((_, changes)) = self.lazy.take() {
+            self.disk.take(now, changes);
+        }
     }
 
     /// Lets the disk do what it has done by now. Whether that may have released something.
     pub(crate) fn handle_disk(&mut self, now: Instant) -> bool {
-        !self.is_dead() && self.disk.catch_up(now)
+        if self.is_dead() {
+            return false;
+        }
+        let before = self.disk.groups_durable;
+        if self.lazy.as_ref().is_some_and(|&(until, _)| until <= now) {
+            self.hand_over(now);
+        }
+        self.disk.catch_up(now);
+        self.disk.groups_durable > before
     }
 
     /// When the disk has done the next thing.
     pub(crate) fn poll_disk(&self) -> Option<Instant> {
-        let next = self.disk.pending.front().filter(|_| !self.is_dead());
-        next.map(|&(at, _)| at)
+        let pending = self.disk.pending.front().map(|&(at, _)| at);
+        let lazy = self.lazy.as_ref().map(|&(until, _)| until);
+        let next = pending.into_iter().chain(lazy).min();
+        next.filter(|_| !self.is_dead())
     }
 
     /// When the engine has something to do.
@@ -218,7 +274,8 @@ impl Host {
     /// What is written down, and what is on its way to the disk, is what there is: no change was missed.
     fn assert_written(&self) {
         let mut written = self.disk.durable.clone();
-        for (_, group) in &self.disk.pending {
+        let lazy = self.lazy.iter();
+        for (_, group) in self.disk.pending.iter().chain(lazy) {
             apply(&mut written, group.clone());
         }
         let rows = self.engine.rows(self.clock);
@@ -249,8 +306,7 @@ impl Disk {
         self.catch_up(now);
     }
 
-    fn catch_up(&mut self, now: Instant) -> bool {
-        let before = self.groups_durable;
+    fn catch_up(&mut self, now: Instant) {
         while let Some(&(at, _)) = self.pending.front()
             && at <= now
             && let Some((_, group)) = self.pending.pop_front()
@@ -258,11 +314,6 @@ impl Disk {
             apply(&mut self.durable, group);
             self.groups_durable += 1;
         }
-        self.groups_durable > before
-    }
-
-    fn is_behind(&self) -> bool {
-        !self.pending.is_empty()
     }
 
     fn groups_taken(&self) -> u64 {

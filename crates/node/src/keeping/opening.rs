@@ -90,7 +90,7 @@ impl Opened {
     ///
     /// # Errors
     /// The system has no thread for it.
-    pub(crate) fn take_up<T>(mut self, engine: &mut Engine) -> io::Result<Keeping<T>> {
+    pub(crate) fn take_up<S, T>(mut self, engine: &mut Engine) -> io::Result<Keeping<S, T>> {
         let now = Instant::now();
         if self.down > WAITS_MAX {
             self.give_up_who_waited();
