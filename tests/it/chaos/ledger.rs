@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use super::{leg::Leg, trace::Logged};
+use super::{
+    leg::Leg,
+    trace::{Logged, Way},
+};
 
 /// All calls of a run.
 #[derive(Debug, Default)]
@@ -55,6 +58,8 @@ pub(super) enum Loss {
     AnsweredByNobody,
     /// A dialog that was confirmed has not ended.
     NotHungUp(End),
+    /// Both ends were hung up, and neither had done so: the node ended a call that was well.
+    HungUpByNobody,
     /// A phone rings for a call that is over.
     RingsOn,
     /// Something that no peer may do.
@@ -210,6 +215,10 @@ fn judge_answered(caller: &Leg, phones: &[&Leg], carriage: Carriage) -> Verdict 
             return Verdict::Lost(Loss::NotHungUp(end));
         }
     }
+    let is_hung_up = |leg: &Leg| leg.hang_up.is_some_and(|bye| bye.way == Way::Received);
+    if is_hung_up(caller) && is_hung_up(phone) {
+        return Verdict::Lost(Loss::HungUpByNobody);
+    }
     Verdict::Answered
 }
 
@@ -265,6 +274,7 @@ impl fmt::Display for Loss {
             }
             Self::AnsweredByNobody => write!(f, "the caller was answered, but by no phone"),
             Self::NotHungUp(end) => write!(f, "the dialog of the {end} has not ended"),
+            Self::HungUpByNobody => write!(f, "both ends were hung up, and neither had done so"),
             Self::RingsOn => write!(f, "a phone rings for a call that is over"),
             Self::Fault(end, what) => write!(f, "at the {end}: {what}"),
         }

@@ -56,6 +56,7 @@ enum Flaw {
     CallerNotAnswered,
     CallerRefused,
     AnotherAnswers,
+    HungUpByNobody,
 }
 
 /// The caller's log of call 1, from its INVITE at 0 to its BYE at 100.
@@ -79,10 +80,14 @@ fn caller(log: &mut Log, flaw: Flaw) {
         }
         _ => {}
     }
+    let (asks, answers, tags) = match flaw {
+        Flaw::HungUpByNobody => (Received, Sent, ["t", "f"]),
+        _ => (Sent, Received, ["f", "t"]),
+    };
     log.add(20, Received, "SIP/2.0 200 OK", "c1", ["f", "t"], invite)
         .add(21, Sent, "ACK sip:15@y SIP/2.0", "c1", ["f", "t"], "1 ACK")
-        .add(100, Sent, "BYE sip:15@y SIP/2.0", "c1", ["f", "t"], "2 BYE")
-        .add(101, Received, "SIP/2.0 200 OK", "c1", ["f", "t"], "2 BYE");
+        .add(100, asks, "BYE sip:x@y SIP/2.0", "c1", tags, "2 BYE")
+        .add(101, answers, "SIP/2.0 200 OK", "c1", tags, "2 BYE");
 }
 
 /// The log of the phone that rings for it, from 10 to 102.
@@ -163,6 +168,7 @@ fn every_flaw_is_a_loss() {
         (Flaw::CallerNotAnswered, Loss::NoFinalAnswer),
         (Flaw::CallerRefused, Loss::RefusedAfterAll(500)),
         (Flaw::AnotherAnswers, Loss::AnsweredByNobody),
+        (Flaw::HungUpByNobody, Loss::HungUpByNobody),
     ] {
         let tally = tally(flaw);
         assert_eq!(tally.lost, [("c1".to_owned(), loss)], "{flaw:?}");
