@@ -1,6 +1,6 @@
 //! The eleven phases of a call in which a node is killed, and by which message each is known.
 
-use rand::{RngExt as _, seq::IndexedRandom as _};
+use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
 use super::{message::Message, relay::Towards};
@@ -94,7 +94,7 @@ impl Phase {
         Self::Bye,
     ];
 
-    /// By which messages the phase is known; where there are several, one is drawn.
+    /// By which messages the phase is known.
     fn signs(self) -> Vec<Sign> {
         use Towards::{Inner, Outer};
         let callers = |towards, what| Sign {
@@ -132,8 +132,10 @@ impl Phase {
         }
     }
 
-    pub(super) fn sign(self, random: &mut Pcg64Mcg) -> Sign {
-        *self.signs().choose(random).expect("every phase has a sign")
+    /// The sign for the kill of this number: each in turn.
+    pub(super) fn sign(self, number: usize) -> Sign {
+        let signs = self.signs();
+        signs[number % signs.len()]
     }
 
     /// How the node is killed in this phase, as a seed has it.

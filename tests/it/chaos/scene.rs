@@ -86,6 +86,8 @@ pub(super) struct Scene {
     pub(super) node: Victim,
     trap: Arc<Trap>,
     hunt: Hunt,
+    /// How many so far.
+    kills: usize,
     /// Of the callers, and of the phones.
     relays: [Relay; 2],
     /// The callers' own port, and that of their relay.
@@ -153,6 +155,7 @@ impl Scene {
             node,
             trap,
             hunt,
+            kills: 0,
             relays,
             caller_ports: [callers, callers_relay],
             callers: None,
@@ -199,7 +202,7 @@ impl Scene {
             Fate::Passed
         };
         self.trap.set(Set {
-            sign: phase.sign(random),
+            sign: phase.sign(self.kills),
             how,
             fate,
             pass_before: random.random_range(0..4),
@@ -210,6 +213,7 @@ impl Scene {
         } else {
             Duration::ZERO
         };
+        self.kills += 1;
         self.check_runs()?;
         let deadline = Instant::now() + KILL_MAX;
         let target = self.node.target();
