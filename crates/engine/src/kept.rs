@@ -24,6 +24,13 @@ use crate::{
 /// Over how long those who talk are asked whether they are there.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Over how long those who wait are told so: many of them are behind the same few sockets, which a thousand
+/// messages at once would overrun.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// The longest gap between two of them.
+const GAP_MAX: Duration = Duration::from_millis(2);
+
 /// Where the numbers that a process gives begin: each has room for four thousand million.
 const EPOCH_SHIFT: u32 = 32;
 
@@ -106,12 +113,18 @@ impl Engine {
             self.calls
                 .restore_withdrawn(now, &mut self.layer, *call, attempt);
         }
-        let count = u32::try_from(kept.calls.len()).unwrap_or(u32::MAX);
-        let gap = ASKED_WITHIN / count.max(1);
+        let waits = |entry: &KeptEntry| matches!(entry.legs.stage, KeptStage::Waiting(_));
+        let waiting = kept.calls.iter().filter(|entry| waits(entry)).count();
+        let within = GAP_MAX * u32::try_from(waiting).unwrap_or(u32::MAX);
+        let mut tell = Spread::over(now, TOLD_WITHIN.min(within), waiting);
+        let mut ask = Spread::over(now, ASKED_WITHIN, kept.calls.len() - waiting);
         let mut calls = Vec::new();
-        for (index, entry) in (0..count).zip(kept.calls) {
-            let ask_at = now + gap * (index + 1);
-            calls.extend(self.restore_entry(now, entry, ask_at));
+        for entry in kept.calls {
+            let due_at = match waits(&entry) {
+                true => tell.next(),
+                false => ask.next(),
+            };
+            calls.extend(self.restore_entry(now, entry, due_at));
         }
         for one in &kept.refused {
             self.calls.restore_refused(now, &mut self.layer, one);
@@ -141,8 +154,6 @@ impl Engine {
             offers_from: from,
         };
         self.acd.restore(now, kept);
-        let numbers: Vec<_> = self.calls.numbers().collect();
-        self.to_announce.extend(numbers);
         self.pump(now);
     }
 
@@ -151,14 +162,14 @@ impl Engine {
         &mut self,
         now: Instant,
         entry: KeptEntry,
-        ask_at: Instant,
+        due_at: Instant,
     ) -> Option<(acd::CallId, KeptCall)> {
         let number = entry.legs.number;
         let ringing: Vec<_> = attempts(&entry.legs.stage)
             .iter()
             .map(|attempt| attempt.id)
             .collect();
-        if !self.calls.restore(now, &mut self.layer, entry.legs, ask_at) {
+        if !self.calls.restore(now, &mut self.layer, entry.legs, due_at) {
             return None;
         }
         let id = self.calls.view(number)?.id;
@@ -187,6 +198,26 @@ impl Engine {
             asked.retain(is_rung);
         }
         Some((acd_id(number), distribution))
+    }
+}
+
+/// Moments one after the other.
+struct Spread {
+    at: Instant,
+    gap: Duration,
+}
+
+impl Spread {
+    /// So many within so long.
+    fn over(now: Instant, within: Duration, count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let gap = within / count.max(1);
+        Self { at: now, gap }
+    }
+
+    fn next(&mut self) -> Instant {
+        self.at += self.gap;
+        self.at
     }
 }
 
