@@ -396,6 +396,9 @@ impl Engine {
 
     /// Lets the machines inside speak until none has anything left to say.
     pub(crate) fn pump(&mut self, now: Instant) {
+        if let Some(notebook) = &mut self.notebook {
+            notebook.expect_changes();
+        }
         loop {
             if let Some(output) = self.layer.poll_output() {
                 self.take_from_layer(now, output);
