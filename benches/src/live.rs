@@ -46,7 +46,15 @@ impl Node {
     /// When it cannot be built or started.
     pub fn start(name: &str, (agents, phones): (u32, SocketAddr), more: &str) -> Self {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let built = Command::new(env!("CARGO"))
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo has told about this package: build scripts of others look at it, and would build anew.
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                cargo.env_remove(&*name);
+            }
+        }
+        let built = cargo
             .args([
                 "build",
                 "--release",
