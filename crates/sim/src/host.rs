@@ -1,38 +1,23 @@
 //! A machine with a node on it: the engine, a disk that keeps what it is told a little later, and what
 //! waits for the disk before it is sent.
 
+mod disk;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
 use engine::{
-    Config, Engine, Event, Output,
-    journal::{self, Change, Clock, Row},
+    Config, Engine, Event, JournalState, Output,
+    journal::{self, Clock, Loss, Row},
 };
-use rand::{RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
 
-/// How a disk behaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DiskManner {
-    /// The longest that a group of changes takes to be durable; the shortest is nothing.
-    pub delay: Duration,
-    /// How probable it is, when the machine's process dies, that a group is there of which nobody had been
-    /// told yet that it is.
-    pub unheard: f64,
-}
+use crate::storm::Planted;
 
-impl DiskManner {
-    /// Everything is durable at once.
-    pub const PERFECT: Self = Self {
-        delay: Duration::ZERO,
-        unheard: 0.0,
-    };
-}
-
-/// Rows by kind and key.
-pub(crate) type Rows = BTreeMap<(u16, Vec<u8>), Row>;
+pub use disk::DiskManner;
+use disk::{Disk, Standing};
+pub(crate) use disk::{LostGroups, Rows};
 
 /// A node and its disk.
 pub(crate) struct Host {
@@ -43,64 +28,100 @@ pub(crate) struct Host {
     /// How much is still sent and told before the process dies.
     outputs_left: Option<u32>,
     clock: Clock,
+    shift: i64,
+    /// Rows that the process could not read when it began.
+    losses: Vec<Loss>,
     /// When it was last asked what to do.
     now: Instant,
     drained: u64,
-}
-
-struct Disk {
-    manner: DiskManner,
-    rng: Pcg64Mcg,
-    durable: Rows,
-    groups_durable: u64,
-    /// Groups that were taken and are not durable, and when they are.
-    pending: VecDeque<(Instant, Vec<Change>)>,
+    planted: Option<Planted>,
 }
 
 /// What is left of a node whose process died.
 pub(crate) struct Dead {
     disk: Disk,
+    /// By how many nanoseconds the journal's clock is ahead of the world's.
+    shift: i64,
+    died_at: Instant,
     /// What had happened for good by then, and was told nobody.
     pub(crate) untold: Vec<Event>,
+    pub(crate) lost: LostGroups,
+    planted: Option<Planted>,
+}
+
+/// How a process begins after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// After how many messages and facts it dies, too.
+    pub(crate) dies_after: Option<u32>,
+    /// What the machine's clock on the wall did, where the machine itself was started anew.
+    pub(crate) boot: Option<WallClock>,
+}
+
+/// What a clock on the wall did while nobody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WallClock {
+    /// It was set forth by an hour.
+    Forth,
+    /// It was set back by an hour.
+    Back,
 }
 
 /// Each so many steps it is looked at whether what is written down is what there is.
 const CHECKED_EVERY: u64 = 16;
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 impl Host {
     /// A new machine with an empty disk. `nanos` is what the journal's clock shows.
     pub(crate) fn new(now: Instant, nanos: i64, config: Config, seed: u64) -> Self {
-        let disk = Disk {
-            manner: DiskManner::PERFECT,
-            rng: Pcg64Mcg::seed_from_u64(seed),
-            durable: Rows::new(),
-            groups_durable: 0,
-            pending: VecDeque::new(),
+        let dead = Dead {
+            disk: Disk::new(seed),
+            shift: 0,
+            died_at: now,
+            untold: Vec::new(),
+            lost: LostGroups::default(),
+            planted: None,
         };
-        Self::start(now, nanos, config, disk)
+        Self::again(now, nanos, config, dead, Beginning::default())
     }
 
     /// Starts a process on what a dead one has left.
-    pub(crate) fn again(now: Instant, nanos: i64, config: Config, dead: Dead) -> Self {
-        Self::start(now, nanos, config, dead.disk)
-    }
-
-    fn start(now: Instant, nanos: i64, mut config: Config, disk: Disk) -> Self {
-        let clock = Clock::new(now, nanos);
-        let read = journal::decode(disk.durable.values(), &config.directory, clock);
-        assert_eq!(read.losses, [], "a row that was written cannot be read");
+    pub(crate) fn again(
+        now: Instant,
+        nanos: i64,
+        mut config: Config,
+        dead: Dead,
+        beginning: Beginning,
+    ) -> Self {
+        let disk = dead.disk;
+        // As the node has it: the machine's own clock, and the one on the wall where the machine itself
+        // was started anew. One that was set back counts as no time.
+        let shift = match beginning.boot {
+            None => dead.shift,
+            Some(WallClock::Forth) => dead.shift + signed(HOUR),
+            Some(WallClock::Back) => dead.shift - signed(now - dead.died_at),
+        };
+        let clock = Clock::new(now, nanos + shift);
+        let forgotten = dead.planted.and_then(Planted::kind_forgotten);
+        let rows = disk.durable().values();
+        let rows = rows.filter(|row| Some(row.kind) != forgotten.map(journal::Kind::number));
+        let read = journal::decode(rows, &config.directory, clock);
         config.secrets = read.node.process.map(|process| process.secrets);
         let mut engine = Engine::new(now, config);
-        engine.keep_journal(clock, disk.durable.values());
+        engine.keep_journal(clock, disk.durable().values());
         engine.restore(now, read.node);
         Self {
             engine,
             disk,
             held: VecDeque::new(),
-            outputs_left: None,
+            outputs_left: beginning.dies_after,
             clock,
+            shift,
+            losses: read.losses,
             now,
             drained: 0,
+            planted: dead.planted,
         }
     }
 
@@ -109,20 +130,13 @@ impl Host {
         // What was ready to be sent and told had happened, as far as it is durable.
         while let Some(output) = self.engine.poll_output() {
             match output {
-                Output::Record(group) => self.disk.pending.push_back((self.now, group)),
+                Output::Record(group) => self.disk.take(self.now, group),
                 output => self.held.push_back((self.disk.groups_taken(), output)),
             }
         }
         self.assert_written();
-        while let Some((_, group)) = self.disk.pending.pop_front() {
-            if !self.disk.rng.random_bool(self.disk.manner.unheard) {
-                break;
-            }
-            apply(&mut self.disk.durable, group);
-            self.disk.groups_durable += 1;
-        }
-        self.disk.pending.clear();
-        let durable = self.disk.groups_durable;
+        let lost = self.disk.lose_power();
+        let durable = self.disk.groups_durable();
         let held = self.held.into_iter();
         let untold = held
             .take_while(|(after, _)| *after <= durable)
@@ -133,6 +147,10 @@ impl Host {
         Dead {
             untold: untold.collect(),
             disk: self.disk,
+            shift: self.shift,
+            died_at: self.now,
+            lost,
+            planted: self.planted,
         }
     }
 
@@ -147,31 +165,59 @@ impl Host {
     }
 
     pub(crate) const fn set_disk(&mut self, manner: DiskManner) {
-        self.disk.manner = manner;
+        self.disk.set_manner(manner);
+    }
+
+    /// Nothing becomes durable before then.
+    pub(crate) fn stall_disk(&mut self, until: Instant) {
+        self.disk.stall(until);
+    }
+
+    /// The disk takes nothing more.
+    pub(crate) const fn fill_disk(&mut self) {
+        self.disk.fill_up();
+    }
+
+    /// From now on this is wrong with it.
+    pub(crate) const fn plant(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
+        self.disk.plant(planted);
     }
 
     /// The next thing to do now: an output whose turn it is.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         self.now = now;
-        let output = self.next_output(now)?;
-        if let Some(left) = &mut self.outputs_left {
-            *left -= 1;
-            if *left == 0 {
-                // It dies over the last.
-                self.held.push_front((0, output));
-                return None;
+        loop {
+            let output = self.next_output(now)?;
+            if let Some(left) = &mut self.outputs_left {
+                *left -= 1;
+                if *left == 0 {
+                    // It dies over the last.
+                    self.held.push_front((0, output));
+                    return None;
+                }
+            }
+            if !self
+                .planted
+                .is_some_and(|planted| planted.swallows(&output))
+            {
+                return Some(output);
             }
         }
-        Some(output)
     }
 
     fn next_output(&mut self, now: Instant) -> Option<Output> {
         if self.is_dead() {
             return None;
         }
+        let waits_for_none = self.planted == Some(Planted::SentBeforeDurable);
         loop {
             match self.engine.poll_output() {
-                Some(Output::Record(group)) => self.disk.take(now, group),
+                Some(Output::Record(group)) => {
+                    self.disk.take(now, group);
+                    self.tell_standing();
+                }
+                Some(output @ Output::Transmit(_)) if waits_for_none => return Some(output),
                 Some(output @ (Output::Transmit(_) | Output::Event(_)))
                     if self.disk.is_behind() =>
                 {
@@ -183,7 +229,7 @@ impl Host {
             }
         }
         let &(after, _) = self.held.front()?;
-        if after > self.disk.groups_durable {
+        if after > self.disk.groups_durable() {
             return None;
         }
         let (_, output) = self.held.pop_front()?;
@@ -192,13 +238,25 @@ impl Host {
 
     /// Lets the disk do what it has done by now. Whether that may have released something.
     pub(crate) fn handle_disk(&mut self, now: Instant) -> bool {
-        !self.is_dead() && self.disk.catch_up(now)
+        let changed = !self.is_dead() && self.disk.catch_up(now);
+        if changed {
+            self.tell_standing();
+        }
+        changed
+    }
+
+    fn tell_standing(&mut self) {
+        self.engine.set_journal_state(match self.disk.standing() {
+            Standing::Sound => JournalState::Kept,
+            Standing::Late => JournalState::Late,
+            Standing::Failed => JournalState::Failed,
+        });
     }
 
     /// When the disk has done the next thing.
     pub(crate) fn poll_disk(&self) -> Option<Instant> {
-        let next = self.disk.pending.front().filter(|_| !self.is_dead());
-        next.map(|&(at, _)| at)
+        let next = self.disk.poll_timeout();
+        next.filter(|_| !self.is_dead())
     }
 
     /// When the engine has something to do.
@@ -215,12 +273,37 @@ impl Host {
         }
     }
 
+    /// Rows that are durable.
+    pub(crate) const fn durable(&self) -> &Rows {
+        self.disk.durable()
+    }
+
+    /// Whether the disk has failed: what happens from then on ends with the process.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.disk.standing() == Standing::Failed
+    }
+
+    /// Whether something waits for the disk.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.disk.is_behind() || !self.held.is_empty()
+    }
+
+    /// Rows that the process could not read when it began.
+    pub(crate) fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// The clock of what is written down.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// What is written down, and what is on its way to the disk, is what there is: no change was missed.
     fn assert_written(&self) {
-        let mut written = self.disk.durable.clone();
-        for (_, group) in &self.disk.pending {
-            apply(&mut written, group.clone());
+        if self.has_failed() {
+            return;
         }
+        let written = self.disk.written();
         let rows = self.engine.rows(self.clock);
         let rows: Rows = rows
             .into_iter()
@@ -236,49 +319,24 @@ impl Host {
     }
 }
 
-impl Disk {
-    fn take(&mut self, now: Instant, group: Vec<Change>) {
-        let longest = self.manner.delay;
-        let delay = match longest.is_zero() {
-            true => Duration::ZERO,
-            false => longest.mul_f64(self.rng.random::<f64>()),
-        };
-        // One after the other.
-        let last = self.pending.back().map_or(now, |&(at, _)| at);
-        self.pending.push_back((last.max(now) + delay, group));
-        self.catch_up(now);
+impl Dead {
+    /// What is on the disk.
+    pub(crate) const fn rows(&self) -> &Rows {
+        self.disk.durable()
     }
 
-    fn catch_up(&mut self, now: Instant) -> bool {
-        let before = self.groups_durable;
-        while let Some(&(at, _)) = self.pending.front()
-            && at <= now
-            && let Some((_, group)) = self.pending.pop_front()
-        {
-            apply(&mut self.durable, group);
-            self.groups_durable += 1;
-        }
-        self.groups_durable > before
+    /// A bit of the disk flips; the row that cannot be believed any more.
+    pub(crate) fn flip_a_bit(&mut self) -> Option<Row> {
+        self.disk.flip_a_bit()
     }
 
-    fn is_behind(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    fn groups_taken(&self) -> u64 {
-        self.groups_durable + self.pending.len() as u64
+    /// Another disk is put in, with nothing on it.
+    pub(crate) fn change_disk(&mut self, seed: u64) {
+        self.disk = Disk::new(seed);
+        self.disk.plant(self.planted);
     }
 }
 
-fn apply(rows: &mut Rows, group: Vec<Change>) {
-    for change in group {
-        match change {
-            Change::Put(row) => {
-                rows.insert((row.kind, row.key.clone()), row);
-            }
-            Change::Remove { kind, key } => {
-                rows.remove(&(kind, key));
-            }
-        }
-    }
+fn signed(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).expect("no run takes 292 years")
 }
