@@ -159,6 +159,37 @@ fn rsip_is_a_second_opinion_in_tests_only() {
     );
 }
 
+/// Faults on purpose are for the simulator's tests alone: no crate that anything else is built from asks
+/// for them.
+#[test]
+fn nothing_but_a_test_has_faults_planted() {
+    let workspace = Workspace::read();
+    let packages = workspace.metadata.workspace_packages();
+    let has_planted = |features: &[String]| features.iter().any(|one| one.ends_with("planted"));
+    let mut wrong = Vec::new();
+    for package in packages {
+        for other in &package.dependencies {
+            let is_test = other.kind == DependencyKind::Development && package.name == TESTS;
+            if has_planted(&other.features) && !is_test {
+                wrong.push(format!("{} -> {}", package.name, other.name));
+            }
+        }
+        for (feature, needs) in &package.features {
+            if feature != "planted" && has_planted(needs) {
+                wrong.push(format!("feature {feature} of {}", package.name));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "the feature `planted` puts faults into the product: only {TESTS} may ask for it, not {}",
+        wrong.join(", ")
+    );
+}
+
+/// The package whose tests see faults that are planted.
+const TESTS: &str = "quinze-tests";
+
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     let workspace = Workspace::read();

@@ -84,6 +84,7 @@ mod output;
 mod overflow;
 mod pace;
 mod parallel;
+mod planted;
 mod preferred;
 mod presence;
 mod requirement;
@@ -115,6 +116,8 @@ pub use ids::{
 pub use input::{CrisisOrder, Input, OfferFailure};
 pub use kept::{KeptAgent, KeptCall, KeptOffer, KeptSeeking, KeptState};
 pub use output::{Offer, Output, WithdrawReason};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use requirement::{Relax, Requirement};
 pub use settings::Settings;
 pub use spec::{

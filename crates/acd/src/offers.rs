@@ -11,6 +11,7 @@ use crate::{
     input::OfferFailure,
     kept::KeptOffer,
     output::{Offer, Output, WithdrawReason},
+    planted::Planted,
     spec::Selection,
 };
 
@@ -121,8 +122,10 @@ impl Acd {
             sign_of_life: SignOfLife::AwaitedUntil(now + self.settings.unreachable_after),
             idle_since,
         };
-        self.deadlines
-            .insert((live.deadline(), Deadline::Offer(offer)));
+        if !self.has_planted(Planted::OfferWithoutEnd) {
+            self.deadlines
+                .insert((live.deadline(), Deadline::Offer(offer)));
+        }
         self.offers.insert(offer, live);
         self.set_state(
             now,
@@ -160,7 +163,9 @@ impl Acd {
         offer.sign_of_life = SignOfLife::Seen;
         let after = offer.deadline();
         self.deadlines.remove(&(before, Deadline::Offer(id)));
-        self.deadlines.insert((after, Deadline::Offer(id)));
+        if !self.has_planted(Planted::OfferWithoutEnd) {
+            self.deadlines.insert((after, Deadline::Offer(id)));
+        }
     }
 
     /// Somebody has answered, but is not with the caller yet: the others need not ring.
@@ -340,6 +345,9 @@ impl Acd {
     fn release_agent(&mut self, now: Instant, offer: &LiveOffer, outcome: OfferOutcome) {
         let id = offer.agent;
         let settings = self.settings;
+        if outcome == OfferOutcome::Declined && self.has_planted(Planted::AgentNotReleased) {
+            return;
+        }
         let agent = self.agent_mut(id);
         // Whoever was asked in person during a pause is still in it.
         let is_paused = agent.want != Want::Ready;
@@ -415,6 +423,14 @@ impl Acd {
         if stays {
             return;
         }
+        if self.has_planted(Planted::PlaceLost)
+            && let Some(call) = self.calls.get_mut(&id)
+        {
+            call.key.arrival = now;
+        }
+        let Some(call) = self.calls.get_mut(&id) else {
+            return;
+        };
         let (line, came_from) = (call.line, call.came_from.take());
         if let Some(agent) = came_from.filter(|&agent| self.can_be_asked(agent)) {
             return self.open_offer(now, id, agent, None, Otherwise::Place);

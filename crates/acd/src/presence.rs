@@ -9,6 +9,7 @@ use crate::{
     event::{Event, Ignored},
     ids::{AgentId, Disposition},
     output::{Output, WithdrawReason},
+    planted::Planted,
 };
 
 impl Acd {
@@ -40,7 +41,7 @@ impl Acd {
                 self.staff.add_ready(site, skills, since, id);
             }
         }
-        if became_ready.is_some() {
+        if became_ready.is_some() && !self.has_planted(Planted::FreeUnnoticed) {
             if self.personal.contains_key(&id) {
                 self.changed.push_back(Changed::Agent(id));
             }
@@ -49,7 +50,7 @@ impl Acd {
         if let Some(at) = before.ends_at() {
             self.deadlines.remove(&(at, Deadline::Agent(id)));
         }
-        if let Some(at) = ends_at {
+        if let Some(at) = ends_at.filter(|_| !self.has_planted(Planted::StateWithoutEnd)) {
             self.deadlines.insert((at, Deadline::Agent(id)));
         }
         self.counts[home.index()][from as usize] -= 1;

@@ -37,6 +37,9 @@ pub struct Settings {
     pub repeat_within: Duration,
     /// What a call takes an agent, as long as nothing has been measured.
     pub handling_assumed: Duration,
+    /// What is wrong on purpose.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::Planted>,
 }
 
 impl Default for Settings {
@@ -56,6 +59,8 @@ impl Default for Settings {
             abandoned_kept: Duration::from_secs(24 * 3600),
             repeat_within: Duration::from_secs(600),
             handling_assumed: Duration::from_secs(90),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 }

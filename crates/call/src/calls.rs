@@ -20,6 +20,7 @@ use crate::{
     ids::{AttemptId, CallId, CallNumber},
     leg::Side,
     noted::Noted,
+    planted::Planted,
     reliable::{Early, Reliable},
     session::AskBy,
     transfer::Transfer,
@@ -47,6 +48,9 @@ pub struct Settings {
     pub session_interval: Duration,
     /// How long one side may take to answer what the other asked inside the call.
     pub relay_max: Duration,
+    /// What is wrong on purpose.
+    #[cfg(feature = "planted")]
+    pub planted: Option<crate::Planted>,
 }
 
 impl Settings {
@@ -61,6 +65,8 @@ impl Settings {
             call_max: Duration::from_secs(4 * 3600),
             session_interval: Duration::from_secs(1800),
             relay_max: Duration::from_secs(60),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 
@@ -233,7 +239,10 @@ impl Calls {
             early_media: None,
             ringing: Attempts::default(),
             announce_at: now + self.settings.announce_interval,
-            gives_up_at: now + self.settings.wait_max,
+            gives_up_at: match self.has_planted(Planted::WaitWithoutEnd) {
+                true => now + self.settings.call_max,
+                false => now + self.settings.wait_max,
+            },
         };
         let call = Call {
             id: id.clone(),
@@ -262,11 +271,15 @@ impl Calls {
         call: CallNumber,
         place: usize,
     ) {
+        let announce_interval = match self.has_planted(Planted::NobodyTold) {
+            true => self.settings.wait_max,
+            false => self.settings.announce_interval,
+        };
         let Some(Stage::Waiting(waiting)) = self.table.get_mut(&call).map(|call| &mut call.stage)
         else {
             return;
         };
-        waiting.announce_at = now + self.settings.announce_interval;
+        waiting.announce_at = now + announce_interval;
         let first = waiting.announced == Announced::Trying;
         waiting.announced = Announced::Ringing;
         if first {

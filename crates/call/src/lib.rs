@@ -38,6 +38,7 @@ mod keeping;
 mod kept;
 mod leg;
 mod noted;
+mod planted;
 mod relaying;
 mod reliable;
 mod restoring;
@@ -60,4 +61,6 @@ pub use kept::{
     KeptStage, KeptUnacked, KeptUnanswered, KeptWaiting,
 };
 pub use noted::Noted;
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use ringing::{ALLOW, SUPPORTED};

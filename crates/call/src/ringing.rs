@@ -17,6 +17,7 @@ use crate::{
     ids::{AttemptId, CallNumber},
     inviting::{Outside, Whom},
     leg::{AnsweredBy, Leg, OwedAck, Unacked},
+    planted::Planted,
     reliable::OPTION_100REL,
     session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
@@ -441,7 +442,9 @@ impl Calls {
         response: &Response,
     ) {
         self.ack_answer(layer, tx, &dialog, response, &[]);
-        self.bye(now, layer, &mut dialog, None);
+        if !self.has_planted(Planted::LateAnswerKept) {
+            self.bye(now, layer, &mut dialog, None);
+        }
     }
 
     /// The call for which this transaction is the attempt that rings now.

@@ -151,6 +151,8 @@ impl Calls {
             }
             Some(_) => return false,
             None if named.value() >= self.next_number => return false,
+            // It says nowhere that it could be acknowledged at.
+            None if response.remote_target().is_err() => return false,
             None => {
                 // Back to where it came from: nobody can have it sent elsewhere.
                 let dialog = Dialog::calling(response, &[], flow, Peer::BehindNat);

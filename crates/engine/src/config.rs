@@ -136,6 +136,9 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// Limits on one SIP message.
     pub message: sip::Limits,
+    /// What is wrong with calls on purpose.
+    #[cfg(feature = "planted")]
+    pub planted_in_calls: Option<call::Planted>,
 }
 
 impl Default for Settings {
@@ -153,6 +156,8 @@ impl Default for Settings {
             stories_max: 10_000,
             guard: GuardSettings::default(),
             message: sip::Limits::default(),
+            #[cfg(feature = "planted")]
+            planted_in_calls: None,
         }
     }
 }

@@ -507,6 +507,8 @@ fn call_settings(config: &Config) -> call::Settings {
         wait_max: settings.wait_max,
         call_max: settings.call_max,
         session_interval: settings.session_interval,
+        #[cfg(feature = "planted")]
+        planted: settings.planted_in_calls,
         ..call::Settings::new(config.domain.clone())
     }
 }

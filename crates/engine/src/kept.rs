@@ -161,10 +161,11 @@ impl Engine {
     fn restore_entry(
         &mut self,
         now: Instant,
-        entry: KeptEntry,
+        mut entry: KeptEntry,
         due_at: Instant,
     ) -> Option<(acd::CallId, KeptCall)> {
         let number = entry.legs.number;
+        let orphans = take_orphans(&mut entry);
         let ringing: Vec<_> = attempts(&entry.legs.stage)
             .iter()
             .map(|attempt| attempt.id)
@@ -172,8 +173,12 @@ impl Engine {
         if !self.calls.restore(now, &mut self.layer, entry.legs, due_at) {
             return None;
         }
+        for orphan in &orphans {
+            self.calls
+                .restore_withdrawn(now, &mut self.layer, number, orphan);
+        }
         let id = self.calls.view(number)?.id;
-        let journey = entry.journey?;
+        let mut journey = entry.journey?;
         self.stories.begin(now, number, id.clone());
         let trunk = journey.trunk.as_deref();
         let trunk = trunk.and_then(|name| trunk_of(&self.trunks, name));
@@ -190,9 +195,16 @@ impl Engine {
             .copied()
             .filter(|&(.., attempt)| rings(attempt))
             .collect();
+        let mut distribution = entry.distribution;
+        // Whoever has it is not known any more, and keeps it.
+        let is_with_nobody =
+            |call: &mut KeptCall| call.with.is_none() && call.seeking == KeptSeeking::Nobody;
+        if let Some(call) = distribution.take_if(is_with_nobody) {
+            journey.place = KeptPlace::Left(Some((call.priority, call.arrival, call.caller)));
+        }
         self.records
             .insert(number, Record::restore(id, journey, trunk, &offers));
-        let mut distribution = entry.distribution?;
+        let mut distribution = distribution?;
         if let KeptSeeking::Offered { offers: asked, .. } = &mut distribution.seeking {
             let is_rung = |one: &KeptOffer| offers.iter().any(|(offer, ..)| *offer == one.offer);
             asked.retain(is_rung);
@@ -219,6 +231,22 @@ impl Spread {
         self.at += self.gap;
         self.at
     }
+}
+
+/// Takes out what rings for nobody: an agent that the configuration does not know any more.
+fn take_orphans(entry: &mut KeptEntry) -> Vec<KeptAttempt> {
+    let (KeptStage::Waiting(waiting), Some(journey)) = (&mut entry.legs.stage, &entry.journey)
+    else {
+        return Vec::new();
+    };
+    let is_asked = |one: &KeptAttempt| {
+        let mut offers = journey.offers.iter();
+        one.rings_until.is_some() || offers.any(|&(.., attempt)| attempt == one.id)
+    };
+    let ringing = std::mem::take(&mut waiting.ringing);
+    let (asked, orphans) = ringing.into_iter().partition(is_asked);
+    waiting.ringing = asked;
+    orphans
 }
 
 fn client(tx: u64) -> ClientTx {

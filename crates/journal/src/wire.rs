@@ -144,7 +144,21 @@ impl<T: Wire> Wire for Option<T> {
             input.null()?;
             return Ok(None);
         }
-        T::get(input, context).map(Some)
+        known(input, context)
+    }
+}
+
+/// A part that may be missing: one that names what the configuration does not have any more is left out. A
+/// call must not be lost with an agent or a plan.
+fn known<T: Wire>(input: &mut In<'_>, context: &Context<'_>) -> Result<Option<T>, WireError> {
+    let begins_at = input.position();
+    match T::get(input, context) {
+        Err(WireError::UnknownName { .. }) => {
+            input.set_position(begins_at);
+            input.skip()?;
+            Ok(None)
+        }
+        got => got.map(Some),
     }
 }
 
@@ -157,7 +171,8 @@ impl<T: Wire> Wire for Vec<T> {
     fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
         let count = length(input)?;
         // Not more room than there are bytes for.
-        (0..count).map(|_| T::get(input, context)).collect()
+        let known = (0..count).map(|_| known(input, context).transpose());
+        known.flatten().collect()
     }
 }
 

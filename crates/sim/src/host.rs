@@ -1,38 +1,23 @@
 //! A machine with a node on it: the engine, a disk that keeps what it is told a little later, and what
 //! waits for the disk before it is sent.
 
+mod disk;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
 use engine::{
-    Config, Engine, Event, Output,
-    journal::{self, Change, Clock, Row},
+    Config, Engine, Event, JournalState, Output,
+    journal::{self, Change, Clock, Loss, Row},
 };
-use rand::{RngExt as _, SeedableRng as _};
-use rand_pcg::Pcg64Mcg;
 
-/// How a disk behaves.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DiskManner {
-    /// The longest that a group of changes takes to be durable; the shortest is nothing.
-    pub delay: Duration,
-    /// How probable it is, when the machine's process dies, that a group is there of which nobody had been
-    /// told yet that it is.
-    pub unheard: f64,
-}
+use crate::storm::Planted;
 
-impl DiskManner {
-    /// Everything is durable at once.
-    pub const PERFECT: Self = Self {
-        delay: Duration::ZERO,
-        unheard: 0.0,
-    };
-}
-
-/// Rows by kind and key.
-pub(crate) type Rows = BTreeMap<(u16, Vec<u8>), Row>;
+pub use disk::DiskManner;
+use disk::{Disk, Standing};
+pub(crate) use disk::{LostGroups, Rows};
 
 /// A node and its disk.
 pub(crate) struct Host {
@@ -47,61 +32,91 @@ pub(crate) struct Host {
     /// How much is still sent and told before the process dies.
     outputs_left: Option<u32>,
     clock: Clock,
+    shift: i64,
+    /// Rows that the process could not read when it began.
+    losses: Vec<Loss>,
     /// When it was last asked what to do.
     now: Instant,
     drained: u64,
-}
-
-struct Disk {
-    manner: DiskManner,
-    rng: Pcg64Mcg,
-    durable: Rows,
-    groups_durable: u64,
-    /// Groups that were taken and are not durable, and when they are.
-    pending: VecDeque<(Instant, Vec<Change>)>,
+    planted: Option<Planted>,
 }
 
 /// What is left of a node whose process died.
 pub(crate) struct Dead {
     disk: Disk,
+    /// By how many nanoseconds the journal's clock is ahead of the world's.
+    shift: i64,
+    died_at: Instant,
     /// What had happened for good by then, and was told nobody.
     pub(crate) untold: Vec<Event>,
+    pub(crate) lost: LostGroups,
+    planted: Option<Planted>,
 }
 
-/// How long changes that nobody waits for may wait for others.
-const LAZY_FOR: Duration = Duration::from_millis(20);
+/// How a process begins after another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Beginning {
+    /// After how many messages and facts it dies, too.
+    pub(crate) dies_after: Option<u32>,
+    /// What the machine's clock on the wall did, where the machine itself was started anew.
+    pub(crate) boot: Option<WallClock>,
+}
 
-/// Longer than any run.
-const NEVER: Duration = Duration::from_secs(1 << 32);
+/// What a clock on the wall did while nobody looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WallClock {
+    /// It was set forth by an hour.
+    Forth,
+    /// It was set back by an hour.
+    Back,
+}
 
 /// Each so many steps it is looked at whether what is written down is what there is.
 const CHECKED_EVERY: u64 = 16;
 
+/// How long changes that nobody waits for may wait for others, as in the node.
+const LAZY_FOR: Duration = Duration::from_millis(20);
+
+const HOUR: Duration = Duration::from_secs(3600);
+
 impl Host {
     /// A new machine with an empty disk. `nanos` is what the journal's clock shows.
     pub(crate) fn new(now: Instant, nanos: i64, config: Config, seed: u64) -> Self {
-        let disk = Disk {
-            manner: DiskManner::PERFECT,
-            rng: Pcg64Mcg::seed_from_u64(seed),
-            durable: Rows::new(),
-            groups_durable: 0,
-            pending: VecDeque::new(),
+        let dead = Dead {
+            disk: Disk::new(seed),
+            shift: 0,
+            died_at: now,
+            untold: Vec::new(),
+            lost: LostGroups::default(),
+            planted: None,
         };
-        Self::start(now, nanos, config, disk)
+        Self::again(now, nanos, config, dead, Beginning::default())
     }
 
     /// Starts a process on what a dead one has left.
-    pub(crate) fn again(now: Instant, nanos: i64, config: Config, dead: Dead) -> Self {
-        Self::start(now, nanos, config, dead.disk)
-    }
-
-    fn start(now: Instant, nanos: i64, mut config: Config, disk: Disk) -> Self {
-        let clock = Clock::new(now, nanos);
-        let read = journal::decode(disk.durable.values(), &config.directory, clock);
-        assert_eq!(read.losses, [], "a row that was written cannot be read");
+    pub(crate) fn again(
+        now: Instant,
+        nanos: i64,
+        mut config: Config,
+        dead: Dead,
+        beginning: Beginning,
+    ) -> Self {
+        let disk = dead.disk;
+        // As the node has it: the machine's own clock, and the one on the wall where the machine itself
+        // was started anew. One that was set back counts as no time.
+        let shift = match beginning.boot {
+            None => dead.shift,
+            Some(WallClock::Forth) => dead.shift + signed(HOUR),
+            Some(WallClock::Back) => dead.shift - signed(now - dead.died_at),
+        };
+        let clock = Clock::new(now, nanos + shift);
+        let forgotten = dead.planted.and_then(Planted::kind_forgotten);
+        let rows = disk.durable().values();
+        let rows = rows.filter(|row| Some(row.kind) != forgotten.map(journal::Kind::number));
+        let read = journal::decode(rows, &config.directory, clock);
         config.secrets = read.node.process.map(|process| process.secrets);
         let mut engine = Engine::new(now, config);
-        engine.keep_journal(clock, disk.durable.values());
+        engine.keep_journal(clock, disk.durable().values());
         engine.restore(now, read.node);
         Self {
             engine,
@@ -109,33 +124,27 @@ impl Host {
             held: VecDeque::new(),
             untold: VecDeque::new(),
             lazy: None,
-            outputs_left: None,
+            outputs_left: beginning.dies_after,
             clock,
+            shift,
+            losses: read.losses,
             now,
             drained: 0,
+            planted: dead.planted,
         }
     }
 
     /// The process dies between two steps.
     pub(crate) fn die(mut self) -> Dead {
         // What was ready to be sent and told had happened, as far as it is durable.
-        self.outputs_left = None;
-        let delay = std::mem::replace(&mut self.disk.manner.delay, NEVER);
+        self.disk.die();
         while let Some(output) = self.engine.poll_output() {
             let _sent_nowhere = self.take(self.now, output);
         }
         self.hand_over(self.now);
-        self.disk.manner.delay = delay;
         self.assert_written();
-        while let Some((_, group)) = self.disk.pending.pop_front() {
-            if !self.disk.rng.random_bool(self.disk.manner.unheard) {
-                break;
-            }
-            apply(&mut self.disk.durable, group);
-            self.disk.groups_durable += 1;
-        }
-        self.disk.pending.clear();
-        let durable = self.disk.groups_durable;
+        let lost = self.disk.lose_power();
+        let durable = self.disk.groups_durable();
         let untold = self.untold.into_iter();
         let untold = untold
             .take_while(|(after, _)| *after <= durable)
@@ -146,6 +155,10 @@ impl Host {
         Dead {
             untold: untold.collect(),
             disk: self.disk,
+            shift: self.shift,
+            died_at: self.now,
+            lost,
+            planted: self.planted,
         }
     }
 
@@ -160,24 +173,47 @@ impl Host {
     }
 
     pub(crate) const fn set_disk(&mut self, manner: DiskManner) {
-        self.disk.manner = manner;
+        self.disk.set_manner(manner);
+    }
+
+    /// Nothing becomes durable before then.
+    pub(crate) fn stall_disk(&mut self, until: Instant) {
+        self.disk.stall(until);
+    }
+
+    /// The disk takes nothing more.
+    pub(crate) const fn fill_disk(&mut self) {
+        self.disk.fill_up();
+    }
+
+    /// From now on this is wrong with it.
+    pub(crate) const fn plant(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
+        self.disk.plant(planted);
     }
 
     /// The next thing to do now: an output whose turn it is.
     pub(crate) fn poll_output(&mut self, now: Instant) -> Option<Output> {
         self.now = now;
-        let output = self.next_output(now)?;
-        if let Some(left) = &mut self.outputs_left {
-            *left -= 1;
-            if *left == 0 {
-                // It dies over the last.
-                if matches!(output, Output::Event(_)) {
-                    self.untold.push_front((0, output));
+        loop {
+            let output = self.next_output(now)?;
+            if let Some(left) = &mut self.outputs_left {
+                *left -= 1;
+                if *left == 0 {
+                    // It dies over the last.
+                    if matches!(output, Output::Event(_)) {
+                        self.untold.push_front((0, output));
+                    }
+                    return None;
                 }
-                return None;
+            }
+            if !self
+                .planted
+                .is_some_and(|planted| planted.swallows(&output))
+            {
+                return Some(output);
             }
         }
-        Some(output)
     }
 
     fn next_output(&mut self, now: Instant) -> Option<Output> {
@@ -189,7 +225,7 @@ impl Host {
                 return Some(output);
             }
         }
-        let durable = self.disk.groups_durable;
+        let durable = self.disk.groups_durable();
         [&mut self.held, &mut self.untold]
             .into_iter()
             .find_map(|queue| {
@@ -206,15 +242,15 @@ impl Host {
                 changes,
                 is_awaited,
             } => {
-                let lazy = self
-                    .lazy
-                    .get_or_insert_with(|| (now + LAZY_FOR, Vec::new()));
-                lazy.1.extend(changes);
+                let until = now + LAZY_FOR;
+                let (_, lazy) = self.lazy.get_or_insert_with(|| (until, Vec::new()));
+                lazy.extend(changes);
                 if is_awaited {
                     self.hand_over(now);
                 }
                 None
             }
+            Output::Transmit(_) if self.planted == Some(Planted::SentBeforeDurable) => Some(output),
             Output::Transmit(_) => {
                 let after = self.disk.groups_taken();
                 self.held.push_back((after, output));
@@ -233,6 +269,7 @@ impl Host {
     pub(crate) fn hand_over(&mut self, now: Instant) {
         if let Some((_, changes)) = self.lazy.take() {
             self.disk.take(now, changes);
+            self.tell_standing();
         }
     }
 
@@ -241,19 +278,29 @@ impl Host {
         if self.is_dead() {
             return false;
         }
-        let before = self.disk.groups_durable;
+        let before = self.disk.groups_durable();
         if self.lazy.as_ref().is_some_and(|&(until, _)| until <= now) {
             self.hand_over(now);
         }
-        self.disk.catch_up(now);
-        self.disk.groups_durable > before
+        let changed = self.disk.catch_up(now) || before != self.disk.groups_durable();
+        if changed {
+            self.tell_standing();
+        }
+        changed
+    }
+
+    fn tell_standing(&mut self) {
+        self.engine.set_journal_state(match self.disk.standing() {
+            Standing::Sound => JournalState::Kept,
+            Standing::Late => JournalState::Late,
+            Standing::Failed => JournalState::Failed,
+        });
     }
 
     /// When the disk has done the next thing.
     pub(crate) fn poll_disk(&self) -> Option<Instant> {
-        let pending = self.disk.pending.front().map(|&(at, _)| at);
         let lazy = self.lazy.as_ref().map(|&(until, _)| until);
-        let next = pending.into_iter().chain(lazy).min();
+        let next = self.disk.poll_timeout().into_iter().chain(lazy).min();
         next.filter(|_| !self.is_dead())
     }
 
@@ -271,13 +318,39 @@ impl Host {
         }
     }
 
+    /// Rows that are durable.
+    pub(crate) const fn durable(&self) -> &Rows {
+        self.disk.durable()
+    }
+
+    /// Whether the disk has failed: what happens from then on ends with the process.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.disk.standing() == Standing::Failed
+    }
+
+    /// Whether something waits for the disk.
+    pub(crate) fn is_behind(&self) -> bool {
+        let holds = !self.held.is_empty() || !self.untold.is_empty();
+        self.disk.is_behind() || self.lazy.is_some() || holds
+    }
+
+    /// Rows that the process could not read when it began.
+    pub(crate) fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// The clock of what is written down.
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// What is written down, and what is on its way to the disk, is what there is: no change was missed.
     fn assert_written(&self) {
-        let mut written = self.disk.durable.clone();
-        let lazy = self.lazy.iter();
-        for (_, group) in self.disk.pending.iter().chain(lazy) {
-            apply(&mut written, group.clone());
+        if self.has_failed() {
+            return;
         }
+        let lazy = self.lazy.as_ref().map(|(_, lazy)| lazy.clone());
+        let written = self.disk.written(lazy);
         let rows = self.engine.rows(self.clock);
         let rows: Rows = rows
             .into_iter()
@@ -293,43 +366,24 @@ impl Host {
     }
 }
 
-impl Disk {
-    fn take(&mut self, now: Instant, group: Vec<Change>) {
-        let longest = self.manner.delay;
-        let delay = match longest.is_zero() {
-            true => Duration::ZERO,
-            false => longest.mul_f64(self.rng.random::<f64>()),
-        };
-        // One after the other.
-        let last = self.pending.back().map_or(now, |&(at, _)| at);
-        self.pending.push_back((last.max(now) + delay, group));
-        self.catch_up(now);
+impl Dead {
+    /// What is on the disk.
+    pub(crate) const fn rows(&self) -> &Rows {
+        self.disk.durable()
     }
 
-    fn catch_up(&mut self, now: Instant) {
-        while let Some(&(at, _)) = self.pending.front()
-            && at <= now
-            && let Some((_, group)) = self.pending.pop_front()
-        {
-            apply(&mut self.durable, group);
-            self.groups_durable += 1;
-        }
+    /// A bit of the disk flips; the row that cannot be believed any more.
+    pub(crate) fn flip_a_bit(&mut self) -> Option<Row> {
+        self.disk.flip_a_bit()
     }
 
-    fn groups_taken(&self) -> u64 {
-        self.groups_durable + self.pending.len() as u64
+    /// Another disk is put in, with nothing on it.
+    pub(crate) fn change_disk(&mut self, seed: u64) {
+        self.disk = Disk::new(seed);
+        self.disk.plant(self.planted);
     }
 }
 
-fn apply(rows: &mut Rows, group: Vec<Change>) {
-    for change in group {
-        match change {
-            Change::Put(row) => {
-                rows.insert((row.kind, row.key.clone()), row);
-            }
-            Change::Remove { kind, key } => {
-                rows.remove(&(kind, key));
-            }
-        }
-    }
+fn signed(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).expect("no run takes 292 years")
 }

@@ -31,8 +31,8 @@ impl Ladder {
         self.names.insert(address, name.into());
     }
 
-    /// Adds a message on its way; its place in the ladder.
-    pub(crate) fn add(&mut self, at: Duration, datagram: &Datagram) -> usize {
+    /// Adds a message on its way.
+    pub(crate) fn add(&mut self, at: Duration, datagram: &Datagram) {
         let message = Message::parse(datagram.bytes.clone(), &Limits::default()).ok();
         let what = message
             .as_ref()
@@ -48,12 +48,13 @@ impl Ladder {
             what,
             fate: Fate::Passes,
         });
-        self.rungs.len() - 1
     }
 
-    /// Notes that a message will not arrive.
-    pub(crate) fn lose(&mut self, rung: usize) {
-        self.rungs[rung].fate = Fate::Lost;
+    /// Notes what becomes of the last message.
+    pub(crate) fn note_fate(&mut self, fate: Fate) {
+        if let Some(rung) = self.rungs.last_mut() {
+            rung.fate = fate;
+        }
     }
 
     /// Puts the ladder's letters in place of the Call-IDs of a text.
@@ -85,6 +86,7 @@ impl fmt::Display for Ladder {
             let arrow = match rung.fate {
                 Fate::Passes => "->",
                 Fate::Lost => "-x",
+                Fate::Damaged => "~>",
             };
             let at = rung.at.as_secs_f64();
             let dialog = rung.dialog.map_or_else(|| "-".to_owned(), letters);

@@ -27,6 +27,44 @@ pub(crate) struct Watcher {
     byes: BTreeMap<(SocketAddr, String), BTreeSet<String>>,
     /// Call-IDs in which a BYE was sent by anybody.
     hung_up: BTreeSet<String>,
+    /// INVITEs of nodes: Call-ID, branch and From-tag.
+    asked: BTreeSet<(String, String, String)>,
+    /// Call-IDs of all INVITEs.
+    invited: BTreeSet<String>,
+    /// Those that nobody is held to.
+    forgiven: BTreeSet<String>,
+}
+
+/// A message on its way from or to a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) what: Said,
+}
+
+/// What was said.
+#[derive(Clone, Debug)]
+pub(crate) enum Said {
+    Request(Box<Request>),
+    Response(Box<Response>),
+}
+
+impl Sighting {
+    /// `None` for what is no SIP.
+    pub(crate) fn of(datagram: &Datagram) -> Option<Self> {
+        let message = Message::parse(datagram.bytes.clone(), &Limits::default()).ok()?;
+        let what = if message.is_request() {
+            Said::Request(Box::new(Request::new(message).ok()?))
+        } else {
+            Said::Response(Box::new(Response::new(message).ok()?))
+        };
+        Some(Self {
+            from: datagram.from,
+            to: datagram.to,
+            what,
+        })
+    }
 }
 
 /// What of a node is left when a run is over.
@@ -52,31 +90,64 @@ impl Watcher {
         }
     }
 
-    /// Sees a datagram that arrives at a node, or that a node sends.
-    pub(crate) fn see(&mut self, datagram: &Datagram, node: SocketAddr) {
-        let Ok(message) = Message::parse(datagram.bytes.clone(), &Limits::default()) else {
-            return;
-        };
-        if message.is_request() {
-            if let Ok(request) = Request::new(message) {
-                self.see_request(&request, datagram.from, node);
-            }
-        } else if let Ok(response) = Response::new(message) {
-            let is_answer = response.status().is_success() && response.cseq_method() == b"INVITE";
-            if is_answer {
-                let call_id = text(response.call_id());
-                if datagram.to == node {
-                    self.answers_received
-                        .insert((call_id.clone(), response.cseq_number()));
+    /// Sees a message that arrives at a node, or that a node sends.
+    pub(crate) fn see(&mut self, sighting: &Sighting, node: SocketAddr) {
+        match &sighting.what {
+            Said::Request(request) => self.see_request(request, sighting.from, node),
+            Said::Response(response) => {
+                // A BYE that was damaged on its way may have been understood.
+                if response.cseq_method() == b"BYE" && response.status().is_success() {
+                    self.hung_up.insert(text(response.call_id()));
                 }
-                self.confirmed.insert(call_id);
+                let is_answer =
+                    response.status().is_success() && response.cseq_method() == b"INVITE";
+                if is_answer {
+                    let call_id = text(response.call_id());
+                    let branch = text(response.top_via().branch().unwrap_or_default());
+                    let tag = text(response.from_tag().unwrap_or_default());
+                    let asked = (call_id.clone(), branch, tag);
+                    // To nothing that it asked it owes nothing.
+                    if sighting.to == node && self.asked.contains(&asked) {
+                        self.answers_received
+                            .insert((call_id.clone(), response.cseq_number()));
+                    }
+                    self.confirmed.insert(call_id);
+                }
             }
         }
+    }
+
+    /// A node has lost what it had promised, and was allowed to: nobody holds it to any call of before.
+    pub(crate) fn forgive(&mut self) {
+        for (call, times) in &self.started {
+            self.ended.insert(call.clone(), *times);
+        }
+        self.forgive_dialogs();
+    }
+
+    /// The same for one call, and for dialogs: it is not known which belonged to it.
+    pub(crate) fn forgive_call(&mut self, call: &CallId) {
+        if self.started.contains_key(call) {
+            self.ended.insert(call.clone(), 1);
+        }
+    }
+
+    /// The same for the dialogs of before.
+    pub(crate) fn forgive_dialogs(&mut self) {
+        self.forgiven = self.invited.clone();
     }
 
     fn see_request(&mut self, request: &Request, from: SocketAddr, node: SocketAddr) {
         let call_id = text(request.call_id());
         match request.method() {
+            Method::Invite => {
+                if from == node {
+                    let branch = text(request.top_via().branch().unwrap_or_default());
+                    let tag = text(request.from_tag().unwrap_or_default());
+                    self.asked.insert((call_id.clone(), branch, tag));
+                }
+                self.invited.insert(call_id);
+            }
             Method::Ack => {
                 self.acked.insert((call_id, request.cseq_number()));
             }
@@ -85,8 +156,9 @@ impl Watcher {
                 if from == node {
                     let branch = text(request.top_via().branch().unwrap_or_default());
                     let to = text(request.header(HeaderName::To).unwrap_or_default());
+                    let ours = text(request.from_tag().unwrap_or_default());
                     self.byes
-                        .entry((node, format!("{call_id} {to}")))
+                        .entry((node, format!("{call_id} {ours} {to}")))
                         .or_default()
                         .insert(branch);
                 }
@@ -106,12 +178,15 @@ impl Watcher {
                 ));
             }
         }
-        for (call_id, cseq) in self.answers_received.difference(&self.acked) {
+        let counts = |call_id: &str| !self.forgiven.contains(call_id);
+        let unacked = self.answers_received.difference(&self.acked);
+        for (call_id, cseq) in unacked.filter(|(call_id, _)| counts(call_id)) {
             broken.push(format!(
                 "the 2xx to INVITE {cseq} of {call_id} was never ACKed"
             ));
         }
-        for call_id in self.confirmed.difference(&self.hung_up) {
+        let connected = self.confirmed.difference(&self.hung_up);
+        for call_id in connected.filter(|call_id| counts(call_id)) {
             broken.push(format!("the confirmed dialog {call_id} got no BYE"));
         }
         for ((node, dialog), byes) in &self.byes {

@@ -8,6 +8,8 @@
 //! agents over all states add up, every 2xx is acknowledged, every confirmed leg gets one BYE, and
 //! all tables drain to zero.
 //!
+//! [`storm::run`] lets everything go wrong in one world, with an oracle that looks after every step.
+//!
 //! The peers ([`Peer`]) are SIP user agents by the book, independent of the product's legs; they
 //! also speak over real sockets in the demo.
 
@@ -19,6 +21,8 @@ mod network;
 mod peer;
 pub mod planning;
 mod script;
+pub mod storm;
+mod tape;
 mod world;
 
 pub use host::DiskManner;

@@ -34,6 +34,35 @@ impl Weather {
     };
 }
 
+/// What a network does beside what its [`Weather`] says: shares of datagrams, 0 to 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Damage {
+    /// Arrive seconds later.
+    pub(crate) delay: f64,
+    /// Arrive without their end.
+    pub(crate) truncation: f64,
+    /// Arrive with other bits.
+    pub(crate) corruption: f64,
+}
+
+/// How often a network has done what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mishaps {
+    pub(crate) lost: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) delayed: u64,
+    pub(crate) overtaken: u64,
+    pub(crate) truncated: u64,
+    pub(crate) corrupted: u64,
+}
+
+/// Whether a datagram arrives as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    AsSent,
+    Damaged,
+}
+
 /// A datagram on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
@@ -55,14 +84,29 @@ pub enum Fate {
     Passes,
     /// It is lost.
     Lost,
+    /// It arrives, and not as it was sent.
+    Damaged,
+}
+
+impl Fate {
+    const fn of(shape: Shape) -> Self {
+        match shape {
+            Shape::AsSent => Self::Passes,
+            Shape::Damaged => Self::Damaged,
+        }
+    }
 }
 
 /// All datagrams that are under way.
 pub(crate) struct Network {
     weather: Weather,
+    damage: Damage,
+    mishaps: Mishaps,
     filter: Option<Filter>,
     rng: Pcg64Mcg,
     under_way: BinaryHeap<Arrival>,
+    /// The last of all arrivals so far.
+    last_arrival: Option<Instant>,
     sequence: u64,
 }
 
@@ -71,15 +115,19 @@ struct Arrival {
     at: Instant,
     sequence: u64,
     datagram: Datagram,
+    shape: Shape,
 }
 
 impl Network {
     pub(crate) fn new(weather: Weather, seed: u64) -> Self {
         Self {
             weather,
+            damage: Damage::default(),
+            mishaps: Mishaps::default(),
             filter: None,
             rng: Pcg64Mcg::seed_from_u64(seed),
             under_way: BinaryHeap::new(),
+            last_arrival: None,
             sequence: 0,
         }
     }
@@ -88,56 +136,101 @@ impl Network {
         self.weather = weather;
     }
 
+    pub(crate) const fn set_damage(&mut self, damage: Damage) {
+        self.damage = damage;
+    }
+
+    pub(crate) const fn mishaps(&self) -> Mishaps {
+        self.mishaps
+    }
+
     pub(crate) fn set_filter(&mut self, filter: Filter) {
         self.filter = Some(filter);
     }
 
-    /// Sends a datagram; whether it will arrive.
+    /// Sends a datagram; what will become of it.
     pub(crate) fn send(&mut self, now: Instant, datagram: Datagram) -> Fate {
         let filtered = self
             .filter
             .as_mut()
             .map_or(Fate::Passes, |filter| filter(&datagram));
         if filtered == Fate::Lost || self.happens(self.weather.loss) {
+            self.mishaps.lost += 1;
             return Fate::Lost;
         }
         if self.happens(self.weather.duplication) {
+            self.mishaps.duplicated += 1;
             self.put(now, datagram.clone());
         }
-        self.put(now, datagram);
-        Fate::Passes
+        Fate::of(self.put(now, datagram))
     }
 
     pub(crate) fn next_arrival(&self) -> Option<Instant> {
         self.under_way.peek().map(|arrival| arrival.at)
     }
 
-    pub(crate) fn arrive(&mut self, now: Instant) -> Option<Datagram> {
+    pub(crate) fn arrive(&mut self, now: Instant) -> Option<(Datagram, Shape)> {
         if self.next_arrival()? > now {
             return None;
         }
-        self.under_way.pop().map(|arrival| arrival.datagram)
+        let arrival = self.under_way.pop()?;
+        Some((arrival.datagram, arrival.shape))
     }
 
     fn happens(&mut self, share: f64) -> bool {
         share > 0.0 && self.rng.random_bool(share)
     }
 
-    fn put(&mut self, now: Instant, datagram: Datagram) {
+    fn put(&mut self, now: Instant, mut datagram: Datagram) -> Shape {
         let jitter = if self.weather.jitter.is_zero() {
             Duration::ZERO
         } else {
             self.weather.jitter.mul_f64(self.rng.random::<f64>())
         };
-        let at = now + self.weather.latency + jitter;
+        let mut at = now + self.weather.latency + jitter;
+        if self.happens(self.damage.delay) {
+            self.mishaps.delayed += 1;
+            at += DELAY_MAX.mul_f64(self.rng.random::<f64>());
+        }
+        if self.last_arrival.is_some_and(|last| last > at) {
+            self.mishaps.overtaken += 1;
+        }
+        self.last_arrival = self.last_arrival.max(Some(at));
+        let shape = self.damage(&mut datagram);
         self.sequence += 1;
         self.under_way.push(Arrival {
             at,
             sequence: self.sequence,
             datagram,
+            shape,
         });
+        shape
+    }
+
+    fn damage(&mut self, datagram: &mut Datagram) -> Shape {
+        let len = datagram.bytes.len();
+        if len > 1 && self.happens(self.damage.truncation) {
+            self.mishaps.truncated += 1;
+            datagram.bytes.truncate(self.rng.random_range(1..len));
+            return Shape::Damaged;
+        }
+        if len > 0 && self.happens(self.damage.corruption) {
+            self.mishaps.corrupted += 1;
+            let mut bytes = datagram.bytes.to_vec();
+            for _ in 0..self.rng.random_range(1..4) {
+                let at = self.rng.random_range(0..len);
+                bytes[at] ^= 1 << self.rng.random_range(0..8);
+            }
+            datagram.bytes = bytes.into();
+            return Shape::Damaged;
+        }
+        Shape::AsSent
     }
 }
+
+/// How much later a datagram that is delayed arrives at most: no message lives longer than T4 in a network
+/// (RFC 3261 §17.1.2.2).
+const DELAY_MAX: Duration = Duration::from_millis(4_500);
 
 impl Ord for Arrival {
     fn cmp(&self, other: &Self) -> Ordering {

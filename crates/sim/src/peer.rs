@@ -218,6 +218,20 @@ impl Peer {
         self.sessions.len()
     }
 
+    /// The Call-IDs of these sessions.
+    pub(crate) fn call_ids(&self) -> impl Iterator<Item = &str> {
+        self.sessions
+            .values()
+            .map(|one| one.dialog.call_id.as_str())
+    }
+
+    /// The Call-IDs of those that ring.
+    pub(crate) fn ringing(&self) -> impl Iterator<Item = &str> {
+        let rings = |one: &&Session| matches!(one.state, State::Ringing { .. });
+        let sessions = self.sessions.values().filter(rings);
+        sessions.map(|one| one.dialog.call_id.as_str())
+    }
+
     /// The session that the phone of this user has, if any.
     pub fn session_of_user(&self, user: &str) -> Option<SessionId> {
         let local = format!("<sip:{user}@");
@@ -289,37 +303,6 @@ impl Peer {
         );
         self.drain_layer(now);
         session
-    }
-
-    /// Registers a phone at the node: `sip:user@domain` is reached here.
-    pub fn register(&mut self, now: Instant, node: SocketAddr, user: &str, domain: &str) {
-        let flow = self.flow(node);
-        let dialog = Dialog {
-            call_id: self.ids.token(),
-            local: format!("<sip:{user}@{domain}>;tag={}", self.ids.token()),
-            remote: format!("<sip:{user}@{domain}>"),
-            target: Bytes::from(format!("sip:{domain}")),
-            routes: String::new(),
-            flow: Some(flow),
-            cseq: 1,
-        };
-        let register = Builder::request(&Method::Register, &dialog.target)
-            .header(HeaderName::Via, self.via())
-            .header(HeaderName::MaxForwards, "70")
-            .header(HeaderName::From, &dialog.local)
-            .header(HeaderName::To, &dialog.remote)
-            .header(HeaderName::CallId, &dialog.call_id)
-            .header(HeaderName::CSeq, "1 REGISTER")
-            .header(
-                HeaderName::Contact,
-                format!("<sip:{user}@{}>", self.address),
-            )
-            .header(HeaderName::Expires, "3600")
-            .finish_request();
-        if let Ok(register) = register {
-            let _overloaded = self.layer.request(now, register, flow);
-        }
-        self.drain_layer(now);
     }
 
     /// Takes a datagram.
@@ -433,9 +416,8 @@ impl Peer {
             TxEvent::Cancelled { tx, .. } => self.handle_cancelled(now, tx),
             TxEvent::Response { tx, response } => self.handle_response(now, tx, &response),
             TxEvent::ClientFailed { tx, .. } => self.handle_failure(now, tx),
-            TxEvent::ClientEnded { tx } => {
-                self.by_client.remove(&tx);
-            }
+            // One that was cancelled ends without an answer when none comes.
+            TxEvent::ClientEnded { tx } => self.handle_failure(now, tx),
             TxEvent::ServerEnded { tx } | TxEvent::ServerFailed { tx, .. } => {
                 self.by_server.remove(&tx);
             }
@@ -445,6 +427,7 @@ impl Peer {
 }
 
 mod calling;
+mod registering;
 mod ringing;
 
 /// Adds SDP where there is some.

@@ -89,6 +89,8 @@ pub enum Quirk {
     LateOffer,
     /// Never acknowledges the answer.
     NeverAcks,
+    /// Hangs up as soon as somebody answers, and acknowledges the answer after that.
+    ByeBeforeAck,
 }
 
 /// How a phone behaves when it is rung.
@@ -110,6 +112,8 @@ pub struct Manner {
 pub enum Answer {
     /// 180 at once, 200 after this long.
     After(Duration),
+    /// The same, and another 200 of another phone behind the same address.
+    Twice(Duration),
     /// 180 at once, and nothing more until the CANCEL.
     Never,
     /// 180 at once; 200 in answer to the CANCEL: the race that a human wins by a moment.

@@ -7,21 +7,24 @@ use std::{
 };
 
 use engine::{
-    Config, Engine, Event, Input, Order, OrderError, Output,
-    acd::{AgentId, AgentStateKind, Want},
-    sip::Transport,
+    Engine, Event, Input, Order, OrderError, Output,
+    acd::{AgentId, Want},
     sip_proxy::{Answer, Query},
-    sip_transaction::{Flow, Transmit},
+    sip_transaction::Transmit,
 };
 
 use crate::{
-    host::{DiskManner, Host},
+    host::{Dead, Host},
     ladder::Ladder,
-    laws::{Leftover, Watcher},
-    network::{Datagram, Fate, Filter, Network, Weather},
+    laws::{Sighting, Watcher},
+    network::{Datagram, Filter, Network, Shape, Weather},
     peer::{Peer, PeerEvent, PeerOutput, SessionId},
     script::{CallPlan, Manner},
+    tape::Tape,
 };
+
+mod nodes;
+mod watched;
 
 /// The first instant of every run. The one place where a base is taken from the clock: all that a
 /// run does depends on differences only.
@@ -44,10 +47,16 @@ pub struct World {
     now: Instant,
     began: Instant,
     nodes: BTreeMap<SocketAddr, Host>,
+    /// Those whose process was killed.
+    dead: BTreeMap<SocketAddr, Dead>,
     peers: BTreeMap<SocketAddr, Peer>,
     network: Network,
-    ladder: Ladder,
+    tape: Tape,
     watcher: Watcher,
+    /// What nodes sent and received, where somebody looks at it.
+    sightings: Option<Vec<Sighting>>,
+    /// Whether a node has done anything since somebody looked.
+    is_touched: bool,
     events: Vec<(Duration, Event)>,
     peer_events: Vec<(Duration, SocketAddr, PeerEvent)>,
     /// What DNS answers; to anything else that there is none.
@@ -63,10 +72,13 @@ impl World {
             now,
             began: now,
             nodes: BTreeMap::new(),
+            dead: BTreeMap::new(),
             peers: BTreeMap::new(),
             network: Network::new(weather, seed),
-            ladder: Ladder::default(),
+            tape: Tape::default(),
             watcher: Watcher::default(),
+            sightings: None,
+            is_touched: false,
             events: Vec::new(),
             peer_events: Vec::new(),
             dns: BTreeMap::new(),
@@ -74,64 +86,9 @@ impl World {
         }
     }
 
-    /// Adds a node at its first listener's address.
-    pub fn add_node(&mut self, name: &str, config: Config) -> SocketAddr {
-        let address = config
-            .listeners
-            .first()
-            .expect("a node has a listener")
-            .address;
-        self.ladder.name(address, name);
-        let seed = self.seed ^ (self.nodes.len() as u64 + 1).rotate_left(40);
-        let host = Host::new(self.now, self.nanos(), config, seed);
-        self.nodes.insert(address, host);
-        self.drain_node(address);
-        address
-    }
-
-    /// Kills a node between two steps and starts another in its place, which begins with what the first has
-    /// written down. Nothing that is sent to it meanwhile arrives.
-    ///
-    /// # Panics
-    /// When there is no such node.
-    pub fn restart(&mut self, node: SocketAddr, config: Config, down: Duration) {
-        let before = self.nodes.remove(&node).expect("the node was added");
-        let dead = before.die();
-        for event in &dead.untold {
-            self.watcher.note(event);
-        }
-        self.run_for(down);
-        let host = Host::again(self.now, self.nanos(), config, dead);
-        self.nodes.insert(node, host);
-        self.drain_node(node);
-    }
-
-    /// Lets a node die after so many more messages and facts have left it: in the middle of a step, where
-    /// that is. It is dead until [`World::restart`].
-    ///
-    /// # Panics
-    /// When there is no such node.
-    pub fn die_after(&mut self, node: SocketAddr, outputs: u32) {
-        let host = self.nodes.get_mut(&node).expect("the node was added");
-        host.die_after(outputs);
-    }
-
-    /// Lets the disk of a node behave so from now on.
-    ///
-    /// # Panics
-    /// When there is no such node.
-    pub fn set_disk(&mut self, node: SocketAddr, manner: DiskManner) {
-        let host = self.nodes.get_mut(&node).expect("the node was added");
-        host.set_disk(manner);
-    }
-
-    fn nanos(&self) -> i64 {
-        i64::try_from(self.elapsed().as_nanos()).expect("no run takes 292 years")
-    }
-
     /// Adds a peer whose phones behave so.
     pub fn add_peer(&mut self, name: &str, address: SocketAddr, manner: Manner) -> SocketAddr {
-        self.ladder.name(address, name);
+        self.tape.name(address, name);
         // No two peers may draw the same Call-IDs.
         let which = (self.peers.len() as u64 + 1).rotate_left(17);
         let seed = self.seed ^ which ^ 0x9e37_79b9;
@@ -194,6 +151,14 @@ impl World {
         self.drain_peer(peer);
     }
 
+    /// Makes a phone take its registration back.
+    pub fn unregister(&mut self, peer: SocketAddr, node: SocketAddr, user: &str, domain: &str) {
+        if let Some(one) = self.peers.get_mut(&peer) {
+            one.unregister(self.now, node, user, domain);
+        }
+        self.drain_peer(peer);
+    }
+
     /// What a person wants of an agent.
     ///
     /// # Panics
@@ -242,7 +207,7 @@ impl World {
         self.dns.insert(query, (answer, ttl));
     }
 
-    /// Looks at every datagram before the network does.
+    /// Looks at every datagram before the network does, which can only be told to lose it.
     pub fn set_filter(&mut self, filter: Filter) {
         self.network.set_filter(filter);
     }
@@ -288,8 +253,9 @@ impl World {
         for (address, peer) in &self.peers {
             let (sessions, transactions) = (peer.sessions(), peer.transactions());
             if sessions + transactions > 0 {
+                let of: Vec<_> = peer.call_ids().collect();
                 broken.push(format!(
-                    "{address}: {sessions} sessions and {transactions} transactions left"
+                    "{address}: {sessions} sessions {of:?} and {transactions} transactions left"
                 ));
             }
         }
@@ -302,13 +268,18 @@ impl World {
     /// When a law is broken.
     pub fn assert_laws(&self) {
         let broken = self.broken_laws();
+        let ladder = self.ladder();
         assert!(
             broken.is_empty(),
-            "seed {}\n{}\n{}",
+            "seed {}\n{}\n{ladder}",
             self.seed,
-            self.ladder.lettered(&broken.join("\n")),
-            self.ladder
+            ladder.lettered(&broken.join("\n")),
         );
+    }
+
+    /// Whether all peers have done with all their calls.
+    pub(crate) fn peers_are_idle(&self) -> bool {
+        self.peers.values().all(|peer| peer.sessions() == 0)
     }
 
     /// How much time has passed.
@@ -321,9 +292,9 @@ impl World {
         self.now
     }
 
-    /// All messages so far.
-    pub const fn ladder(&self) -> &Ladder {
-        &self.ladder
+    /// All messages so far, or those of the last minute.
+    pub fn ladder(&self) -> Ladder {
+        self.tape.ladder()
     }
 
     /// All facts so far.
@@ -344,32 +315,6 @@ impl World {
         &self.nodes.get(&address).expect("the node was added").engine
     }
 
-    fn leftover(&self, node: &Engine) -> Leftover {
-        let status = node.status(self.now);
-        let sites = node.sites();
-        let agents = |wanted: fn(AgentStateKind) -> bool| {
-            let counts = sites.iter().flat_map(|site| &site.agents);
-            counts
-                .filter(|(kind, _)| wanted(*kind))
-                .map(|(_, count)| count)
-                .sum()
-        };
-        Leftover {
-            calls: node.calls_live(),
-            legs: status.legs,
-            forwarding: status.forwarding,
-            server_transactions: status.server_transactions,
-            client_transactions: status.client_transactions,
-            waiting: status.waiting,
-            agents_by_state: agents(|_| true),
-            agents_known: node.directory().agents().count(),
-            agents_busy: agents(|kind| {
-                use AgentStateKind::{Offered, Talking, WrapUp};
-                matches!(kind, Offered | Talking | WrapUp)
-            }),
-        }
-    }
-
     fn next_wakeup(&self) -> Option<Instant> {
         let nodes = self.nodes.values();
         let nodes = nodes.flat_map(|host| {
@@ -382,8 +327,8 @@ impl World {
     }
 
     fn step(&mut self) {
-        while let Some(datagram) = self.network.arrive(self.now) {
-            self.deliver(&datagram);
+        while let Some((datagram, shape)) = self.network.arrive(self.now) {
+            self.deliver(&datagram, shape);
         }
         let due = |at: Option<Instant>, now| at.is_some_and(|at| at <= now);
         let nodes: Vec<_> = self.nodes.keys().copied().collect();
@@ -417,22 +362,20 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, datagram: &Datagram) {
+    fn deliver(&mut self, datagram: &Datagram, shape: Shape) {
         let Datagram { from, to, bytes } = datagram.clone();
-        if let Some(host) = self.nodes.get_mut(&to) {
+        if let Some(host) = self.nodes.get(&to) {
             if host.is_dead() {
                 return;
             }
+            // Who said what cannot be told from what was damaged on its way.
+            if shape == Shape::AsSent {
+                self.see(datagram, to);
+            }
+        }
+        if let Some(host) = self.nodes.get_mut(&to) {
             let node = &mut host.engine;
-            self.watcher.see(datagram, to);
-            let listener = node
-                .listener_at(to)
-                .expect("a node receives at its listener");
-            let flow = Flow {
-                transport: Transport::Udp,
-                listener,
-                remote: from,
-            };
+            let flow = nodes::flow(node, to, from);
             node.handle_input(self.now, Input::Datagram { flow, bytes });
             self.drain_node(to);
         } else if let Some(peer) = self.peers.get_mut(&to) {
@@ -442,6 +385,7 @@ impl World {
     }
 
     fn drain_node(&mut self, address: SocketAddr) {
+        self.is_touched = true;
         loop {
             let now = self.now;
             let Some(host) = self.nodes.get_mut(&address) else {
@@ -464,19 +408,10 @@ impl World {
                         to: flow.remote,
                         bytes,
                     };
-                    self.watcher.see(&datagram, address);
+                    self.see(&datagram, address);
                     self.put(datagram);
                 }
             }
-        }
-    }
-
-    fn resolve(&mut self, node: SocketAddr, query: Query) {
-        let known = self.dns.get(&query).cloned();
-        let (answer, ttl) = known.unwrap_or((Answer::None, Duration::ZERO));
-        if let Some(host) = self.nodes.get_mut(&node) {
-            let resolved = Input::Resolved { query, answer, ttl };
-            host.engine.handle_input(self.now, resolved);
         }
     }
 
@@ -501,9 +436,19 @@ impl World {
 
     fn put(&mut self, datagram: Datagram) {
         let at = self.now - self.began;
-        let rung = self.ladder.add(at, &datagram);
-        if self.network.send(self.now, datagram) == Fate::Lost {
-            self.ladder.lose(rung);
+        self.tape.add(at, &datagram);
+        let fate = self.network.send(self.now, datagram);
+        self.tape.note_fate(fate);
+    }
+
+    /// A message that a node sends, or that arrives at it as it was sent.
+    fn see(&mut self, datagram: &Datagram, node: SocketAddr) {
+        let Some(sighting) = Sighting::of(datagram) else {
+            return;
+        };
+        self.watcher.see(&sighting, node);
+        if let Some(sightings) = &mut self.sightings {
+            sightings.push(sighting);
         }
     }
 }

@@ -51,6 +51,12 @@ pub(crate) enum Lane {
     Theory,
     /// The distributor against the reference that looks at everything, on so many drawn days.
     Model { cases: u32 },
+    /// So many storms from a seed on, each of so many hours.
+    Sim {
+        seeds: u64,
+        hours: Option<u64>,
+        from: u64,
+    },
 }
 
 impl Lane {
@@ -77,6 +83,7 @@ impl Lane {
             Self::France { .. } => "config/france.toml",
             Self::Theory => "theory: the long form",
             Self::Model { .. } => "model: the distributor against brute force",
+            Self::Sim { .. } => "sim: storms",
         }
     }
 
@@ -127,27 +134,52 @@ impl Lane {
                 .run()
             }
             Self::France { check } => france::make(check),
-            Self::Theory => Program::cargo(&[
-                "test",
-                "--release",
-                "--package",
-                "quinze-sim",
-                "--",
-                "theory::",
-            ])
-            .env("QUINZE_THEORY", "long")
-            .run(),
+            Self::Theory => theory(),
             Self::Model { cases } => {
                 let args = ["test", "--package", "quinze-acd", "--test", "it", "model::"];
                 let cases = cases.to_string();
                 Program::cargo(&args).env("PROPTEST_CASES", &cases).run()
             }
+            Self::Sim { seeds, hours, from } => sim(seeds, hours, from),
             Self::Advisories => {
                 install::cargo_deny()?;
                 Program::cargo(&["deny", "--workspace", "check", "advisories"]).run()
             }
         }
     }
+}
+
+/// Storms, as fast as they go, with what they told.
+fn sim(seeds: u64, hours: Option<u64>, from: u64) -> anyhow::Result<()> {
+    let run = Program::cargo(&[
+        "test",
+        "--release",
+        "--package",
+        "quinze-tests",
+        "--",
+        "simulation::storms::no_call_is_lost_in_any_storm",
+        "--nocapture",
+    ]);
+    let run = run
+        .env("SEEDS", &seeds.to_string())
+        .env("FROM", &from.to_string());
+    match hours {
+        Some(hours) => run.env("HOURS", &hours.to_string()).run(),
+        None => run.run(),
+    }
+}
+
+fn theory() -> anyhow::Result<()> {
+    Program::cargo(&[
+        "test",
+        "--release",
+        "--package",
+        "quinze-sim",
+        "--",
+        "theory::",
+    ])
+    .env("QUINZE_THEORY", "long")
+    .run()
 }
 
 /// Runs some modules of the tests of the whole.

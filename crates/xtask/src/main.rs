@@ -63,6 +63,19 @@ enum Command {
     /// Kills the node again and again among SIPp and Kamailio, longer than the tests do, and prints what it
     /// measured.
     Chaos(Chaos),
+    /// Storms: whole engines with their journals while everything goes wrong, for as long as one likes. Tells
+    /// the seed of what did not hold, and how many hours of calls a core simulates in a minute.
+    Sim {
+        /// How many storms, each of another seed.
+        #[arg(long, default_value_t = 2_000)]
+        seeds: u64,
+        /// How many hours things go wrong in each of them; the usual twenty minutes when left out.
+        #[arg(long)]
+        hours: Option<u64>,
+        /// The first seed.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+    },
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -143,6 +156,11 @@ impl Command {
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],
             Self::Model { cases } => vec![Lane::Model { cases: *cases }],
+            Self::Sim { seeds, hours, from } => vec![Lane::Sim {
+                seeds: *seeds,
+                hours: *hours,
+                from: *from,
+            }],
         }
     }
 }

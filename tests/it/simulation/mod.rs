@@ -18,6 +18,7 @@ mod requests;
 mod restart;
 mod service;
 mod sessions;
+mod storms;
 mod strangers;
 mod transfers;
 mod trunks;

@@ -308,6 +308,49 @@ fn a_damaged_row_is_told_and_costs_no_other() {
     assert!(told > 100, "{told}");
 }
 
+/// Neither is a call lost whose plan has another name now, nor one that an agent has, or is rung for, who
+/// is not in the configuration any more.
+#[test]
+fn calls_outlive_the_plan_and_the_agents_of_a_configuration() {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1", "arm-2"],
+    };
+    let plan = "[[overflow.step]]\nafter = \"1h\"\nraise = 1\n";
+    let text = configuration(&[site], plan);
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    bench.manner("arm-1", Manner::answers_after(seconds(1.0)));
+    bench.manner("arm-2", Manner::answers(Answer::Never));
+    for _ in 0..3 {
+        bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
+        bench.world.run_for(seconds(2.0));
+    }
+    assert_eq!(bench.places(), [None, None, Some(1)]);
+    let text = text
+        .replace("mutual-aid", "entraide")
+        .replace("\"arm-1\"", "\"arm-3\"")
+        .replace("\"arm-2\"", "\"arm-4\"");
+    let loaded = config::load("test.toml".as_ref(), &text, [2; 4]).unwrap();
+    let losses = bench
+        .world
+        .restart_otherwise(bench.node, loaded.engine, seconds(1.0));
+    assert_eq!(losses.len(), 2, "the two agents: {losses:?}");
+    // Who talks talks on; the others have the agents of now, at the same telephones.
+    bench.manner("arm-2", Manner::answers_after(seconds(1.0)));
+    bench.world.run_for(seconds(10.0));
+    let calls = bench.world.node(bench.node).calls(bench.world.now());
+    assert_eq!(calls.len(), 3);
+    assert_eq!(
+        [bench.state("arm-3"), bench.state("arm-4")],
+        ["talking", "talking"]
+    );
+    bench.world.run_for(seconds(600.0));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes().len(), 3);
+}
+
 /// A configuration that lost an agent and a plan in between finds the rest.
 #[test]
 fn what_the_configuration_does_not_know_any_more_is_told() {

@@ -86,6 +86,9 @@ impl Peer {
             let after = now - one.began;
             self.emit(PeerEvent::Connected { session, after });
             self.plan_talk(now, session, &one.role);
+            if one.role.quirk() == Quirk::ByeBeforeAck {
+                return self.end_before_ack(now, session, one);
+            }
         }
         let quirk = one.role.quirk();
         if let State::Connected { acks, .. } = &mut one.state
@@ -111,6 +114,18 @@ impl Peer {
             }
         }
         self.sessions.insert(session, one);
+    }
+
+    fn end_before_ack(&mut self, now: Instant, session: SessionId, mut one: Session) {
+        let ack = self.start(&Method::Ack, &one.dialog).finish();
+        self.forget(session);
+        one.dialog.cseq += 1;
+        self.send_in_dialog(now, session, &one, &Method::Bye, Builder::finish);
+        if let Some(flow) = one.dialog.flow {
+            self.layer.send(&ack, flow);
+        }
+        let by = HungUpBy::Us;
+        self.emit(PeerEvent::Ended { session, by });
     }
 
     fn plan_talk(&mut self, now: Instant, session: SessionId, role: &Role) {

@@ -44,7 +44,9 @@ impl Peer {
         let answer_at = match manner.answer {
             Answer::Dead => return,
             Answer::Busy => return self.reply(now, tx, StatusCode::BUSY_HERE, None),
-            Answer::After(after) | Answer::DeclineAfter(after) => now + after,
+            Answer::After(after) | Answer::Twice(after) | Answer::DeclineAfter(after) => {
+                now + after
+            }
             Answer::Never | Answer::WhenCancelled => now + RINGS_MAX,
         };
         let session = SessionId(self.next_session);
@@ -112,7 +114,11 @@ impl Peer {
         let builder = self
             .layer
             .response_builder(tx, StatusCode::OK, "OK", Some(tag.as_bytes()));
-        let Some(builder) = builder else { return };
+        let Some(builder) = builder else {
+            // Nobody waits for the answer any more.
+            self.forget(session);
+            return;
+        };
         let builder = self
             .layer
             .server_request(tx)
@@ -126,6 +132,12 @@ impl Peer {
             );
         let ok = with_sdp(builder, OFFER);
         self.layer.respond(now, tx, ok.clone());
+        if let Answer::Twice(_) = manner.answer {
+            self.answer_elsewhere(now, tx);
+        }
+        let Some(one) = self.sessions.get_mut(&session) else {
+            return;
+        };
         let unacked = Unacked {
             tx,
             ok,
@@ -149,6 +161,22 @@ impl Peer {
             self.timers.insert((now + talk, session, Timer::HangUp));
         }
         self.emit(PeerEvent::Connected { session, after });
+    }
+
+    /// Another phone answers as well; it is not there any more when it is hung up.
+    fn answer_elsewhere(&mut self, now: Instant, tx: ServerTx) {
+        let tag = self.ids().token();
+        let (layer, address) = (&mut self.layer, self.address);
+        let builder = layer.response_builder(tx, StatusCode::OK, "OK", Some(tag.as_bytes()));
+        let Some(builder) = builder else { return };
+        let builder = layer
+            .server_request(tx)
+            .iter()
+            .fold(builder, |builder, invite| {
+                builder.copy(invite, HeaderName::RecordRoute)
+            })
+            .header(HeaderName::Contact, format!("<sip:{address}>"));
+        layer.respond(now, tx, with_sdp(builder, OFFER));
     }
 
     pub(super) fn resend_answer(&mut self, now: Instant, session: SessionId) {

@@ -1,0 +1,268 @@
+//! A simulated disk: groups of changes become durable a little later, in their order, or not at all.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use engine::journal::{Change, Row};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+
+use crate::storm::Planted;
+
+/// How a disk behaves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DiskManner {
+    /// The longest that a group of changes takes to be durable; the shortest is nothing.
+    pub delay: Duration,
+    /// How probable it is, when the machine's process dies, that a group is there of which nobody had been
+    /// told yet that it is.
+    pub unheard: f64,
+}
+
+impl DiskManner {
+    /// Everything is durable at once.
+    pub const PERFECT: Self = Self {
+        delay: Duration::ZERO,
+        unheard: 0.0,
+    };
+}
+
+/// Rows by kind and key.
+pub(crate) type Rows = BTreeMap<(u16, Vec<u8>), Row>;
+
+/// From how long on a group that is not durable makes its node say that the disk is late.
+const LATE_AFTER: Duration = Duration::from_millis(500);
+
+/// From how long on the disk counts as failed.
+const FAILED_AFTER: Duration = Duration::from_secs(10);
+
+/// How a disk stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Sound,
+    Late,
+    Failed,
+}
+
+/// What was lost when a process died.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LostGroups {
+    /// Groups that had not been synced.
+    pub(crate) unsynced: u64,
+    /// Groups of which a part had been written: nothing of them is there.
+    pub(crate) torn: u64,
+}
+
+pub(super) struct Disk {
+    manner: DiskManner,
+    rng: Pcg64Mcg,
+    durable: Rows,
+    groups_durable: u64,
+    pending: VecDeque<Pending>,
+    /// Nothing becomes durable before.
+    stalled_until: Option<Instant>,
+    is_full: bool,
+    standing: Standing,
+    planted: Option<Planted>,
+    /// The process is dying: what is taken now becomes durable by chance only.
+    is_last: bool,
+}
+
+/// A group that was taken and is not durable.
+struct Pending {
+    taken_at: Instant,
+    durable_at: Instant,
+    group: Vec<Change>,
+}
+
+impl Disk {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            manner: DiskManner::PERFECT,
+            rng: Pcg64Mcg::seed_from_u64(seed),
+            durable: Rows::new(),
+            groups_durable: 0,
+            pending: VecDeque::new(),
+            stalled_until: None,
+            is_full: false,
+            standing: Standing::Sound,
+            planted: None,
+            is_last: false,
+        }
+    }
+
+    pub(super) const fn set_manner(&mut self, manner: DiskManner) {
+        self.manner = manner;
+    }
+
+    pub(super) const fn plant(&mut self, planted: Option<Planted>) {
+        self.planted = planted;
+    }
+
+    /// What is under way becomes durable then, and nothing before.
+    pub(super) fn stall(&mut self, until: Instant) {
+        self.stalled_until = Some(until);
+        for pending in &mut self.pending {
+            pending.durable_at = pending.durable_at.max(until);
+        }
+    }
+
+    /// The next group is not taken, and none after it.
+    pub(super) const fn fill_up(&mut self) {
+        self.is_full = true;
+    }
+
+    /// The process is dying: nobody will be told that what is taken from now on is durable.
+    pub(super) const fn die(&mut self) {
+        self.is_last = true;
+    }
+
+    pub(super) fn take(&mut self, now: Instant, group: Vec<Change>) {
+        if self.standing == Standing::Failed {
+            return;
+        }
+        let longest = self.manner.delay;
+        let delay = match longest.is_zero() {
+            true => Duration::ZERO,
+            false => longest.mul_f64(self.rng.random::<f64>()),
+        };
+        // One after the other.
+        let last = self.pending.back().map_or(now, |last| last.durable_at);
+        let earliest = last.max(now).max(self.stalled_until.unwrap_or(now));
+        self.pending.push_back(Pending {
+            taken_at: now,
+            durable_at: earliest + delay,
+            group,
+        });
+        if !self.is_last {
+            self.catch_up(now);
+        }
+    }
+
+    /// Does what it has done by now; whether its standing or what is durable is another since.
+    pub(super) fn catch_up(&mut self, now: Instant) -> bool {
+        if self.standing == Standing::Failed {
+            return false;
+        }
+        let before = (self.groups_durable, self.standing);
+        if self.is_full && !self.pending.is_empty() {
+            self.fail();
+            return true;
+        }
+        while let Some(pending) = self.pending.front()
+            && pending.durable_at <= now
+            && let Some(Pending { group, .. }) = self.pending.pop_front()
+        {
+            self.groups_durable += 1;
+            let is_lost = self.planted == Some(Planted::GroupLost);
+            if !(is_lost && self.groups_durable.is_multiple_of(50)) {
+                self.write(group);
+            }
+        }
+        let waits = self.pending.front().map(|first| now - first.taken_at);
+        match waits {
+            Some(waits) if waits >= FAILED_AFTER => self.fail(),
+            Some(waits) if waits >= LATE_AFTER => self.standing = Standing::Late,
+            _ => self.standing = Standing::Sound,
+        }
+        before != (self.groups_durable, self.standing)
+    }
+
+    fn fail(&mut self) {
+        self.standing = Standing::Failed;
+        self.pending.clear();
+    }
+
+    /// When [`Self::catch_up`] does something.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let first = self.pending.front()?;
+        let told_at = match self.standing {
+            Standing::Sound => first.taken_at + LATE_AFTER,
+            Standing::Late | Standing::Failed => first.taken_at + FAILED_AFTER,
+        };
+        Some(first.durable_at.min(told_at))
+    }
+
+    /// What was not durable is lost, but for what nobody had been told of and is there all the same.
+    pub(super) fn lose_power(&mut self) -> LostGroups {
+        while !self.pending.is_empty() && self.rng.random_bool(self.manner.unheard) {
+            let Some(Pending { group, .. }) = self.pending.pop_front() else {
+                break;
+            };
+            self.write(group);
+            self.groups_durable += 1;
+        }
+        // The first group that is lost may have been half written: its checksum tells, and it is as if
+        // it had never been begun.
+        let unsynced = self.pending.len() as u64;
+        let torn = u64::from(unsynced > 0 && self.rng.random_bool(0.5));
+        self.pending.clear();
+        self.stalled_until = None;
+        self.is_last = false;
+        LostGroups { unsynced, torn }
+    }
+
+    /// Flips a bit of one row: its checksum tells, and the row is left out. The row, if there was one.
+    pub(super) fn flip_a_bit(&mut self) -> Option<Row> {
+        let count = self.durable.len();
+        let which = self.rng.random_range(0..count.max(1));
+        let name = self.durable.keys().nth(which)?.clone();
+        self.durable.remove(&name)
+    }
+
+    pub(super) const fn durable(&self) -> &Rows {
+        &self.durable
+    }
+
+    pub(super) const fn groups_durable(&self) -> u64 {
+        match self.standing {
+            // Who waits for it must not wait for ever.
+            Standing::Failed => u64::MAX,
+            Standing::Sound | Standing::Late => self.groups_durable,
+        }
+    }
+
+    pub(super) fn groups_taken(&self) -> u64 {
+        self.groups_durable + self.pending.len() as u64
+    }
+
+    pub(super) fn is_behind(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    pub(super) const fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// What is durable, and what will be with these.
+    pub(super) fn written(&self, more: Option<Vec<Change>>) -> Rows {
+        let mut written = self.durable.clone();
+        for Pending { group, .. } in &self.pending {
+            apply(&mut written, group.clone());
+        }
+        apply(&mut written, more.unwrap_or_default());
+        written
+    }
+
+    fn write(&mut self, mut group: Vec<Change>) {
+        if self.planted == Some(Planted::RemovalForgotten) {
+            group.retain(|change| !matches!(change, Change::Remove { .. }));
+        }
+        apply(&mut self.durable, group);
+    }
+}
+
+fn apply(rows: &mut Rows, group: Vec<Change>) {
+    for change in group {
+        match change {
+            Change::Put(row) => {
+                rows.insert((row.kind, row.key.clone()), row);
+            }
+            Change::Remove { kind, key } => {
+                rows.remove(&(kind, key));
+            }
+        }
+    }
+}

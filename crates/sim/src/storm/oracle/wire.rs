@@ -1,0 +1,350 @@
+//! What goes over the wire: nothing before what it depends on is durable, an answer for whoever was told
+//! to wait, and no phone in two calls.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use engine::sip::{Method, Request, Response};
+use memchr::memmem;
+
+use super::Verdict;
+use crate::{
+    host::Rows,
+    laws::{Said, Sighting},
+    storm::centre::{OPERATORS, RING_MAX, TOLD_EVERY, place},
+};
+
+/// How long after it is due a caller who waits may hear that the call does.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// How long a CANCEL is repeated.
+const TOLD_WITHIN: Duration = Duration::from_secs(33);
+
+/// How long an INVITE that nobody answers is there at least (Timer B is 32 s, some of which the node may have
+/// waited for its disk).
+const HEARD_WITHIN: Duration = Duration::from_secs(20);
+
+/// What the node has said, and to whom.
+#[derive(Debug)]
+pub(super) struct Wire {
+    node: SocketAddr,
+    operators: BTreeSet<SocketAddr>,
+    /// Callers who were told something and have no final answer, by Call-ID: when they were told last, in
+    /// the node's uptime.
+    told: BTreeMap<String, Duration>,
+    /// What was seen to be durable.
+    durable: BTreeSet<(String, Step)>,
+    /// The agent that each of our INVITEs is for, by its Call-ID.
+    rung: BTreeMap<String, String>,
+    /// Call-IDs by which phones ring, and since when, in the node's uptime.
+    ringing: BTreeMap<String, Duration>,
+    /// When we sent each of our INVITEs first, by Call-ID, in the node's uptime.
+    sent: BTreeMap<String, Duration>,
+    /// Call-IDs by which a phone has said in time, and to this process, that it rings: one whose every word
+    /// is lost cannot be told to stop.
+    heard: BTreeSet<String>,
+    /// Call-IDs to which a phone has given its last answer, or was told to stop: one that rings all the same
+    /// does so by an INVITE that was damaged on its way.
+    stopped: BTreeSet<String>,
+    /// Branches of our INVITEs: an ACK with another is that of a 2xx.
+    branches: BTreeSet<(String, String)>,
+    /// Branches of our INVITEs, and their From-tags: what does not answer both answers something that was
+    /// damaged on its way.
+    asked: BTreeSet<(String, String)>,
+    /// Dialogs with phones that were acknowledged and not hung up, and whose they are.
+    phones: BTreeMap<Dialog, String>,
+    over: BTreeSet<Dialog>,
+    /// Those in which our answer to a phone's own question is not acknowledged: they are not hung up before
+    /// (RFC 3261 §15).
+    unacked: BTreeSet<Dialog>,
+    /// Who answered first, by Call-ID.
+    answered: BTreeMap<String, String>,
+    /// Who answered what we had asked.
+    answers: BTreeSet<Dialog>,
+    pub(super) glares: u64,
+    pub(super) answered_twice: u64,
+}
+
+/// A Call-ID and a phone's tag.
+type Dialog = (String, String);
+
+/// What depends on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Provisional,
+    Invite,
+    Answer,
+}
+
+impl Wire {
+    pub(super) fn new(node: SocketAddr) -> Self {
+        Self {
+            node,
+            operators: OPERATORS.into_iter().map(place).collect(),
+            told: BTreeMap::new(),
+            durable: BTreeSet::new(),
+            rung: BTreeMap::new(),
+            ringing: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            stopped: BTreeSet::new(),
+            branches: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            phones: BTreeMap::new(),
+            over: BTreeSet::new(),
+            unacked: BTreeSet::new(),
+            answered: BTreeMap::new(),
+            answers: BTreeSet::new(),
+            glares: 0,
+            answered_twice: 0,
+        }
+    }
+
+    /// `durable` is what is on the disk, where anybody still writes on it.
+    pub(super) fn see(
+        &mut self,
+        sightings: &[Sighting],
+        durable: Option<&Rows>,
+        uptime: Duration,
+    ) -> Verdict {
+        for Sighting { from, to, what } in sightings {
+            match what {
+                Said::Request(request) if *from == self.node => {
+                    self.node_asks(request, *to, durable, uptime)?;
+                }
+                Said::Response(response) if *from == self.node => {
+                    self.node_answers(response, *to, durable, uptime)?;
+                }
+                Said::Request(request) => self.peer_asks(request),
+                Said::Response(response) => self.peer_answers(response, uptime),
+            }
+        }
+        self.look_at_phones()
+    }
+
+    fn node_asks(
+        &mut self,
+        request: &Request,
+        to: SocketAddr,
+        durable: Option<&Rows>,
+        uptime: Duration,
+    ) -> Verdict {
+        if self.operators.contains(&to) {
+            return Ok(());
+        }
+        let call_id = text(request.call_id());
+        let branch = text(request.top_via().branch().unwrap_or_default());
+        let tag = request.to_tag().map(text).unwrap_or_default();
+        match request.method() {
+            Method::Invite => {
+                if tag.is_empty() {
+                    let user = request.uri().user_or_number();
+                    let user = user.map(|user| text(user.expose())).unwrap_or_default();
+                    self.check_durable(request.call_id(), Step::Invite, durable)?;
+                    self.sent.entry(call_id.clone()).or_insert(uptime);
+                    self.rung.insert(call_id.clone(), user);
+                }
+                let ours = request.from_tag().map(text).unwrap_or_default();
+                self.asked.insert((branch.clone(), ours));
+                self.branches.insert((call_id, branch));
+            }
+            Method::Ack if !self.branches.contains(&(call_id.clone(), branch)) => {
+                let user = self.rung.get(&call_id).cloned();
+                let dialog = (call_id, tag);
+                let counts = self.answers.contains(&dialog) && !self.over.contains(&dialog);
+                if let Some(user) = user.filter(|_| counts) {
+                    self.phones.insert(dialog, user);
+                }
+            }
+            Method::Bye => self.hang_up((call_id, tag)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn hang_up(&mut self, dialog: Dialog) {
+        self.phones.remove(&dialog);
+        self.over.insert(dialog);
+    }
+
+    fn node_answers(
+        &mut self,
+        response: &Response,
+        to: SocketAddr,
+        durable: Option<&Rows>,
+        uptime: Duration,
+    ) -> Verdict {
+        let status = response.status();
+        if response.cseq_method() == b"BYE" && status.is_success() {
+            // A BYE that was damaged on its way may have been understood.
+            let tag = response.from_tag().map(text).unwrap_or_default();
+            self.hang_up((text(response.call_id()), tag));
+        }
+        if response.cseq_method() != b"INVITE" {
+            return Ok(());
+        }
+        self.glares += u64::from(status.value() == 491);
+        let call_id = text(response.call_id());
+        if !self.operators.contains(&to) {
+            if status.is_success() {
+                let tag = response.from_tag().map(text).unwrap_or_default();
+                self.unacked.insert((call_id, tag));
+            }
+            return Ok(());
+        }
+        if status.is_provisional() {
+            self.check_durable(response.call_id(), Step::Provisional, durable)?;
+            // One of a re-INVITE says nothing of waiting.
+            if !self.durable.contains(&(call_id.clone(), Step::Answer)) {
+                self.told.insert(call_id, uptime);
+            }
+            return Ok(());
+        }
+        self.told.remove(&call_id);
+        match status.is_success() {
+            true => self.check_durable(response.call_id(), Step::Answer, durable),
+            false => Ok(()),
+        }
+    }
+
+    fn peer_asks(&mut self, request: &Request) {
+        let tag = request.from_tag().map(text).unwrap_or_default();
+        let dialog = (text(request.call_id()), tag);
+        match request.method() {
+            Method::Bye => self.hang_up(dialog),
+            Method::Ack => {
+                self.unacked.remove(&dialog);
+            }
+            _ => {}
+        }
+    }
+
+    fn peer_answers(&mut self, response: &Response, uptime: Duration) {
+        let call_id = text(response.call_id());
+        let status = response.status();
+        if matches!(response.cseq_method(), b"INVITE" | b"CANCEL") && !status.is_provisional() {
+            self.stopped.insert(call_id.clone());
+        } else if self
+            .sent
+            .get(&call_id)
+            .is_some_and(|sent| uptime < *sent + HEARD_WITHIN)
+        {
+            self.heard.insert(call_id.clone());
+        }
+        if response.cseq_method() == b"INVITE"
+            && status.is_success()
+            && self.rung.contains_key(&call_id)
+        {
+            let tag = response.to_tag().map(text).unwrap_or_default();
+            let branch = text(response.top_via().branch().unwrap_or_default());
+            let ours = response.from_tag().map(text).unwrap_or_default();
+            if self.asked.contains(&(branch, ours)) {
+                self.answers.insert((call_id.clone(), tag.clone()));
+            }
+            let first = self.answered.entry(call_id).or_insert_with(|| tag.clone());
+            self.answered_twice += u64::from(*first != tag);
+        }
+    }
+
+    /// What this depends on can be found on the disk.
+    fn check_durable(&mut self, call_id: &[u8], step: Step, durable: Option<&Rows>) -> Verdict {
+        if !self.durable.insert((text(call_id), step)) {
+            return Ok(());
+        }
+        let Some(rows) = durable else {
+            return Ok(());
+        };
+        let finder = memmem::Finder::new(call_id);
+        let is_there = rows.values().any(|row| finder.find(&row.body).is_some());
+        match is_there {
+            true => Ok(()),
+            false => Err(format!(
+                "{step:?} of {} before it was durable",
+                text(call_id)
+            )),
+        }
+    }
+
+    fn look_at_phones(&self) -> Verdict {
+        let mut users = BTreeMap::new();
+        let phones = self.phones.iter();
+        let phones = phones.filter(|(dialog, _)| !self.unacked.contains(dialog));
+        for ((call_id, tag), user) in phones {
+            let dialog = format!("{call_id} ({tag})");
+            if let Some(other) = users.insert(user, dialog.clone()) {
+                return Err(format!("the phone of {user} is in {other} and in {dialog}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A phone that rings and need not any more is told so.
+    pub(super) fn look_who_rings<'a>(
+        &mut self,
+        rings: impl Iterator<Item = &'a str>,
+        uptime: Duration,
+    ) -> Verdict {
+        let mut ringing = BTreeMap::new();
+        let counts = |call_id: &&str| {
+            let is_ours = self.rung.contains_key(*call_id) && self.heard.contains(*call_id);
+            is_ours && !self.stopped.contains(*call_id)
+        };
+        for call_id in rings.filter(counts) {
+            let since = self.ringing.get(call_id).copied().unwrap_or(uptime);
+            if uptime > since + RING_MAX + TOLD_WITHIN {
+                return Err(format!("{call_id} rings, and nobody stops it"));
+            }
+            ringing.insert(call_id.to_owned(), since);
+        }
+        self.ringing = ringing;
+        Ok(())
+    }
+
+    /// Who waits is told so.
+    pub(super) fn look(&self, uptime: Duration) -> Verdict {
+        let latest = TOLD_EVERY + SLACK;
+        let mut told = self.told.iter();
+        match told.find(|(_, told)| uptime > **told + latest) {
+            Some((call_id, _)) => Err(format!("{call_id} has heard nothing for a minute")),
+            None => Ok(()),
+        }
+    }
+
+    /// Another process has begun.
+    pub(super) fn begin(&mut self, uptime: Duration) {
+        self.heard.clear();
+        for told in self.told.values_mut() {
+            *told = uptime;
+        }
+    }
+
+    /// An agent whom the configuration does not know: the calls of this phone are nobody's.
+    pub(super) fn let_go(&mut self, agent: &str) {
+        let dialogs = self.phones.iter().filter(|(_, user)| *user == agent);
+        self.over.extend(dialogs.map(|(dialog, _)| dialog.clone()));
+        self.phones.retain(|_, user| user != agent);
+    }
+
+    /// Nobody holds the node to dialogs of before.
+    pub(super) fn forgive(&mut self) {
+        self.told.clear();
+        self.over.extend(self.phones.keys().cloned());
+        self.phones.clear();
+        // What a phone says late is not held against it either.
+        self.rung.clear();
+    }
+
+    pub(super) fn look_at_the_end(&self) -> Verdict {
+        match self.told.keys().next() {
+            Some(call_id) => Err(format!("{call_id} never had an answer")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn text(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
