@@ -1,1 +1,3 @@
-//! Nothing here: see the benches.
+//! What the benches share: real nodes under load ([`live`]).
+
+pub mod live;

@@ -1,11 +1,13 @@
 //! Tests of the whole: what `cargo metadata` says of the architecture, whole engines on virtual time,
-//! SIPp against the real binary over loopback, and the real binary among Kamailio and baresip.
+//! SIPp against the real binary over loopback, the real binary among Kamailio and baresip, and the real
+//! binary killed again and again.
 //!
 //! `cargo xtask test --only sipp` runs the scenarios alone; their files lie in `sip-scenarios/`.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
 mod architecture;
+mod chaos;
 mod hostile;
 mod operator;
 mod peers;

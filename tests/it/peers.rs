@@ -5,7 +5,7 @@
 
 mod baresip;
 mod journey;
-mod kamailio;
+pub(crate) mod kamailio;
 mod names;
 mod sbc;
 mod telephone;

@@ -76,6 +76,8 @@ pub(crate) struct AbandonedList {
     /// Entries that nobody needs to call back, the oldest first.
     resolved: BTreeSet<AbandonedId>,
     next: u64,
+    /// The last calls of all entries, the one of longest ago first.
+    by_last: BTreeSet<(Instant, AbandonedId)>,
     /// Entries that were touched; `None` where nobody has asked for it.
     touched: Option<Vec<AbandonedId>>,
 }
@@ -110,6 +112,7 @@ impl AbandonedList {
             self.came_back.insert(call, id);
         }
         let state = entry.state;
+        self.by_last.insert((entry.last, id));
         self.entries.insert(id, entry);
         self.set_state(id, state);
     }
@@ -127,22 +130,26 @@ impl AbandonedList {
         (now <= entry.last + settings.repeat_within).then_some(id)
     }
 
-    fn add(&mut self, entry: Abandoned, settings: &Settings) -> AbandonedId {
+    /// A new entry, and those that had to make room for it.
+    fn add(&mut self, entry: Abandoned, settings: &Settings) -> (AbandonedId, Vec<AbandonedId>) {
+        let mut gone = Vec::new();
         while self.entries.len() >= settings.abandoned_max.max(1) {
             let oldest = self.entries.keys().next().copied();
             let Some(goes) = self.resolved.first().copied().or(oldest) else {
                 break;
             };
             self.remove(goes);
+            gone.push(goes);
         }
         self.next += 1;
         let id = AbandonedId::new(self.next);
         if let Some(caller) = entry.caller {
             self.by_caller.insert((caller, entry.site), id);
         }
+        self.by_last.insert((entry.last, id));
         self.entries.insert(id, entry);
         self.touch(id);
-        id
+        (id, gone)
     }
 
     fn remove(&mut self, id: AbandonedId) {
@@ -151,6 +158,7 @@ impl AbandonedList {
         let Some(entry) = self.entries.remove(&id) else {
             return;
         };
+        self.by_last.remove(&(entry.last, id));
         if let Some(call) = entry.came_back {
             self.came_back.remove(&call);
         }
@@ -202,9 +210,15 @@ impl Acd {
                 came_back: None,
                 state: AbandonedState::ToCallBack,
             };
-            self.abandoned.add(entry, &self.settings)
+            let (id, gone) = self.abandoned.add(entry, &self.settings);
+            for entry in gone {
+                self.emit(Event::AbandonedForgotten { entry });
+            }
+            id
         });
         if let Some(entry) = self.abandoned.entries.get_mut(&id) {
+            self.abandoned.by_last.remove(&(entry.last, id));
+            self.abandoned.by_last.insert((now, id));
             entry.line = line;
             entry.last = now;
             entry.attempts = entry.attempts.saturating_add(1);
@@ -259,6 +273,22 @@ impl Acd {
         if let Some(entry) = self.abandoned.came_back.remove(&call) {
             self.change_abandoned(entry, AbandonedState::Resolved);
         }
+    }
+
+    /// Entries that have been in the list for long enough are forgotten.
+    pub(crate) fn forget_abandoned(&mut self, now: Instant) {
+        while let Some(&(last, entry)) = self.abandoned.by_last.first()
+            && last + self.settings.abandoned_kept <= now
+        {
+            self.abandoned.remove(entry);
+            self.emit(Event::AbandonedForgotten { entry });
+        }
+    }
+
+    /// When [`Self::forget_abandoned`] has something to do.
+    pub(crate) fn abandoned_due(&self) -> Option<Instant> {
+        let &(last, _) = self.abandoned.by_last.first()?;
+        Some(last + self.settings.abandoned_kept)
     }
 
     /// Somebody has dealt with an entry.

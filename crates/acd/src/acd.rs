@@ -271,6 +271,7 @@ impl Acd {
             }
             self.settle_all(now);
         }
+        self.forget_abandoned(now);
         self.settle_all(now);
     }
 
@@ -282,6 +283,7 @@ impl Acd {
     /// When [`Acd::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let due = self.deadlines.first().map(|&(at, _)| at);
+        let due = due.into_iter().chain(self.abandoned_due());
         self.review_at.into_iter().chain(due).min()
     }
 

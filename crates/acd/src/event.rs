@@ -257,6 +257,12 @@ pub enum Event {
         /// How it stands now.
         state: AbandonedState,
     },
+    /// An entry of the list of abandoned callers has been in it for long enough, or had to make room: nothing
+    /// is known of it any more.
+    AbandonedForgotten {
+        /// The entry.
+        entry: AbandonedId,
+    },
     /// A site works differently.
     SiteStateChanged {
         /// The site.
@@ -307,6 +313,7 @@ impl Event {
             | Self::AbandonedListed { call, .. } => Some(call),
             Self::AgentChanged { .. }
             | Self::AbandonedChanged { .. }
+            | Self::AbandonedForgotten { .. }
             | Self::SiteStateChanged { .. }
             | Self::CrisisChanged { .. }
             | Self::Ignored { .. } => None,

@@ -30,6 +30,9 @@ pub struct Settings {
     /// Entries of the list of abandoned callers. When it is full the oldest that nobody needs to call
     /// back goes first.
     pub abandoned_max: usize,
+    /// How long after the last call an entry of that list stays in it, however it stands: it is about a
+    /// person.
+    pub abandoned_kept: Duration,
     /// A caller who gives up again within so long is the same entry of that list.
     pub repeat_within: Duration,
     /// What a call takes an agent, as long as nothing has been measured.
@@ -53,6 +56,7 @@ impl Default for Settings {
             callers_max: 100_000,
             caller_kept: Duration::from_secs(3600),
             abandoned_max: 10_000,
+            abandoned_kept: Duration::from_secs(24 * 3600),
             repeat_within: Duration::from_secs(600),
             handling_assumed: Duration::from_secs(90),
             #[cfg(feature = "planted")]

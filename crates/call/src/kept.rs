@@ -65,8 +65,6 @@ pub struct KeptAttempt {
     pub flow: Flow,
     /// Whether the phone is behind a NAT.
     pub is_behind_nat: bool,
-    /// Whether it gave a sign of life.
-    pub rang: bool,
     /// Until when it may ring, where its owner has no limit of its own.
     pub rings_until: Option<Instant>,
 }

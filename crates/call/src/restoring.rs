@@ -85,7 +85,6 @@ impl Calls {
         let keep = |attempt: &Attempt| {
             let kept = self.keep_invite(layer, attempt.tx)?;
             Some(KeptAttempt {
-                rang: attempt.rang == Rang::Yes,
                 rings_until: attempt.rings_until,
                 ..kept
             })
@@ -104,7 +103,6 @@ impl Calls {
             invite: invite.bytes().clone(),
             flow,
             is_behind_nat: sent.peer == Peer::BehindNat,
-            rang: false,
             rings_until: None,
         })
     }
@@ -243,14 +241,15 @@ impl Calls {
         self.unanswered.remember(now, sent);
     }
 
-    /// Takes up a call of before. Who talks is asked at `ask_at` whether they are there. Whether the call is
+    /// Takes up a call of before. At `due_at` who waits is told so, and who talks is asked whether they are
+    /// there. Whether the call is
     /// there then: one whose INVITE cannot be read is not.
     pub fn restore(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         kept: Kept,
-        ask_at: Instant,
+        due_at: Instant,
     ) -> bool {
         let Kept {
             number,
@@ -263,13 +262,13 @@ impl Calls {
         let (stage, ringing) = match stage {
             KeptStage::Waiting(waiting) => {
                 let ringing = waiting.ringing.clone();
-                let waiting = self.restore_waiting(now, layer, number, waiting);
+                let waiting = self.restore_waiting(layer, number, waiting, due_at);
                 (waiting.map(|one| Stage::Waiting(Box::new(one))), ringing)
             }
             KeptStage::Connected(connected) => {
                 let onward = connected.onward.as_ref();
                 let ringing = onward.map_or_else(Vec::new, |onward| onward.ringing.clone());
-                let connected = self.restore_connected(now, layer, *connected, ask_at);
+                let connected = self.restore_connected(now, layer, *connected, due_at);
                 (
                     connected.map(|one| Stage::Connected(Box::new(one))),
                     ringing,
@@ -309,10 +308,10 @@ impl Calls {
 
     fn restore_waiting(
         &mut self,
-        now: Instant,
         layer: &mut TransactionLayer,
         number: CallNumber,
         kept: KeptWaiting,
+        announce_at: Instant,
     ) -> Option<Waiting> {
         let invite = parse(&kept.invite)?;
         let tx = layer.resume_invite(invite.clone(), kept.flow)?;
@@ -326,7 +325,7 @@ impl Calls {
             announced: Announced::Ringing,
             early_media: None,
             ringing: Attempts::default(),
-            announce_at: now + self.settings.announce_interval,
+            announce_at,
             gives_up_at: kept.gives_up_at,
         })
     }
@@ -425,7 +424,8 @@ impl Calls {
             ringing.push(Attempt {
                 id: kept.id,
                 tx,
-                rang: if kept.rang { Rang::Yes } else { Rang::No },
+                // It says so again: not worth a row each time that a phone begins to ring.
+                rang: Rang::No,
                 described: Bytes::new(),
                 rings_until: kept.rings_until,
             });

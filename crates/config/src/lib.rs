@@ -69,15 +69,25 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// Where the state is written that outlives the process.
+/// Where a journal is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Journal {
+pub enum Place {
     /// The file does not say: where whoever starts a node has room for it.
     Unsaid,
     /// Nowhere, as the file says.
     Off,
     /// There.
     At(PathBuf),
+}
+
+/// The journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Where it is.
+    pub place: Place,
+    /// How long a journal that was found broken is kept beside it for somebody to look at: there are numbers
+    /// of callers in it.
+    pub broken_kept: Duration,
 }
 
 /// What TCP and TLS connections may cost.

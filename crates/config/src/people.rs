@@ -137,6 +137,7 @@ fn read_desk(table: &Table<'_>, settings: &mut acd::Settings) {
         ("wrap_up_max", &mut settings.wrap_up_max),
         ("repeat_within", &mut settings.repeat_within),
         ("caller_kept", &mut settings.caller_kept),
+        ("abandoned_kept", &mut settings.abandoned_kept),
     ];
     for (key, time) in times {
         *time = table.positive_duration(key).map_or(*time, |at| at.value);

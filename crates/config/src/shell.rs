@@ -13,7 +13,7 @@ use sip::Transport;
 use sip_transaction::ListenerId;
 
 use crate::{
-    ConnectionLimits, Journal, Loaded, LogFormat, Secret, authentication, numbers,
+    ConnectionLimits, Journal, Loaded, LogFormat, Place, Secret, authentication, numbers,
     people::{self, People},
     report::{Report, Span},
     table::{At, Table},
@@ -28,6 +28,9 @@ const LISTENERS_MAX: usize = 64;
 
 /// How long a node drains when the file does not say.
 const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a broken journal is kept when the file does not say: a week.
+const BROKEN_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The least interval of a session timer (RFC 4028 §4).
 const SESSION_MIN: Duration = Duration::from_secs(90);
@@ -112,27 +115,34 @@ pub(crate) fn read(
     })
 }
 
-/// Where the state is written; relative to the file.
+/// `[journal]`: where the state is written; relative to the file.
 fn read_journal(root: &Table<'_>, path: &Path, report: &Report<'_>) -> Journal {
+    let mut journal = Journal {
+        place: Place::Unsaid,
+        broken_kept: BROKEN_KEPT,
+    };
     let Some(table) = root.table("journal", "[journal]") else {
-        return Journal::Unsaid;
+        return journal;
     };
     let mode = table.word("mode", &[("on", true), ("off", false)]);
     let file = table.string("path");
+    let kept = table.duration("broken_kept").map(|at| at.value);
+    set(&mut journal.broken_kept, kept);
     table.finish();
-    match (mode.is_none_or(|mode| mode.value), file) {
+    journal.place = match (mode.is_none_or(|mode| mode.value), file) {
         (true, Some(file)) => {
             let folder = path.parent().unwrap_or_else(|| Path::new(""));
-            Journal::At(folder.join(file.value))
+            Place::At(folder.join(file.value))
         }
-        (true, None) => Journal::Unsaid,
-        (false, None) => Journal::Off,
+        (true, None) => Place::Unsaid,
+        (false, None) => Place::Off,
         (false, Some(file)) => {
             let message = "`path` in [journal]: nothing is written with mode = \"off\"";
             report.error(&file.span, message);
-            Journal::Off
+            Place::Off
         }
-    }
+    };
+    journal
 }
 
 /// The country code of national numbers.

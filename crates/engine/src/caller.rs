@@ -31,13 +31,4 @@ impl Engine {
         hasher.write(number.expose().as_bytes());
         CallerKey::new(hasher.finish())
     }
-
-    /// Forgets the numbers of callers who are no longer in the list of those who gave up.
-    pub(crate) fn forget_abandoned_numbers(&mut self) {
-        if self.abandoned_numbers.len() > self.acd.abandoned_len() {
-            let acd = &self.acd;
-            self.abandoned_numbers
-                .retain(|&id, _| acd.abandoned_entry(id).is_some());
-        }
-    }
 }

@@ -161,7 +161,9 @@ impl Engine {
                 if let Some((_, number)) = number.cloned() {
                     self.abandoned_numbers.insert(*entry, number);
                 }
-                self.forget_abandoned_numbers();
+            }
+            acd::Event::AbandonedForgotten { entry } => {
+                self.abandoned_numbers.remove(entry);
             }
             acd::Event::Refused { call, .. } => {
                 if let Some(number) = self.records.by_acd(*call) {

@@ -95,9 +95,14 @@ pub enum Output {
     Transmit(Transmit),
     /// Note this fact.
     Event(Event),
-    /// Write this down, all of it or nothing. Nothing that comes after it is to be sent before it is
-    /// durable.
-    Record(Vec<journal::Change>),
+    /// Write this down, all of it or nothing.
+    Record {
+        /// What changes.
+        changes: Vec<journal::Change>,
+        /// Whether the messages that come after it are to be sent only when it is durable. Otherwise it may
+        /// wait for the next that is awaited, for some milliseconds: nobody has been told anything.
+        is_awaited: bool,
+    },
     /// Ask DNS, and tell the answer by [`Input::Resolved`].
     Resolve(Query),
     /// From now on, whoever is connected to at this address by TLS must prove to have this name
@@ -315,6 +320,12 @@ impl Engine {
         self.poll_record().or_else(|| self.outputs.pop_front())
     }
 
+    /// Whether there is something to send.
+    pub(crate) fn has_messages(&self) -> bool {
+        let mut outputs = self.outputs.iter();
+        outputs.any(|output| matches!(output, Output::Transmit(_)))
+    }
+
     /// Whether [`Engine::poll_output`] has something.
     pub fn has_output(&self) -> bool {
         !self.outputs.is_empty()
@@ -385,6 +396,9 @@ impl Engine {
 
     /// Lets the machines inside speak until none has anything left to say.
     pub(crate) fn pump(&mut self, now: Instant) {
+        if let Some(notebook) = &mut self.notebook {
+            notebook.expect_changes();
+        }
         loop {
             if let Some(output) = self.layer.poll_output() {
                 self.take_from_layer(now, output);

@@ -24,6 +24,13 @@ use crate::{
 /// Over how long those who talk are asked whether they are there.
 const ASKED_WITHIN: Duration = Duration::from_secs(5);
 
+/// Over how long those who wait are told so: many of them are behind the same few sockets, which a thousand
+/// messages at once would overrun.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// The longest gap between two of them.
+const GAP_MAX: Duration = Duration::from_millis(2);
+
 /// Where the numbers that a process gives begin: each has room for four thousand million.
 const EPOCH_SHIFT: u32 = 32;
 
@@ -98,22 +105,29 @@ impl Engine {
         self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
         let from = self.epoch << EPOCH_SHIFT;
         self.calls.begin_numbers_at(CallNumber::from_value(from));
-        let count = u32::try_from(kept.calls.len()).unwrap_or(u32::MAX);
-        let gap = ASKED_WITHIN / count.max(1);
-        let mut calls = Vec::new();
-        for (index, entry) in (0..count).zip(kept.calls) {
-            let ask_at = now + gap * (index + 1);
-            calls.extend(self.restore_entry(now, entry, ask_at));
+        // What ends a call goes first: a phone is to be free before it is rung for the next.
+        for (bye, to) in &kept.byes {
+            self.calls.restore_bye(now, &mut self.layer, bye, *to);
         }
         for (call, attempt) in &kept.withdrawn {
             self.calls
                 .restore_withdrawn(now, &mut self.layer, *call, attempt);
         }
+        let waits = |entry: &KeptEntry| matches!(entry.legs.stage, KeptStage::Waiting(_));
+        let waiting = kept.calls.iter().filter(|entry| waits(entry)).count();
+        let within = GAP_MAX * u32::try_from(waiting).unwrap_or(u32::MAX);
+        let mut tell = Spread::over(now, TOLD_WITHIN.min(within), waiting);
+        let mut ask = Spread::over(now, ASKED_WITHIN, kept.calls.len() - waiting);
+        let mut calls = Vec::new();
+        for entry in kept.calls {
+            let due_at = match waits(&entry) {
+                true => tell.next(),
+                false => ask.next(),
+            };
+            calls.extend(self.restore_entry(now, entry, due_at));
+        }
         for one in &kept.refused {
             self.calls.restore_refused(now, &mut self.layer, one);
-        }
-        for (bye, to) in &kept.byes {
-            self.calls.restore_bye(now, &mut self.layer, bye, *to);
         }
         for one in kept.unanswered {
             self.calls.restore_unanswered(now, one);
@@ -140,8 +154,6 @@ impl Engine {
             offers_from: from,
         };
         self.acd.restore(now, kept);
-        let numbers: Vec<_> = self.calls.numbers().collect();
-        self.to_announce.extend(numbers);
         self.pump(now);
     }
 
@@ -150,7 +162,7 @@ impl Engine {
         &mut self,
         now: Instant,
         mut entry: KeptEntry,
-        ask_at: Instant,
+        due_at: Instant,
     ) -> Option<(acd::CallId, KeptCall)> {
         let number = entry.legs.number;
         let orphans = take_orphans(&mut entry);
@@ -158,7 +170,7 @@ impl Engine {
             .iter()
             .map(|attempt| attempt.id)
             .collect();
-        if !self.calls.restore(now, &mut self.layer, entry.legs, ask_at) {
+        if !self.calls.restore(now, &mut self.layer, entry.legs, due_at) {
             return None;
         }
         for orphan in &orphans {
@@ -215,6 +227,26 @@ fn take_orphans(entry: &mut KeptEntry) -> Vec<KeptAttempt> {
     let (asked, orphans) = ringing.into_iter().partition(is_asked);
     waiting.ringing = asked;
     orphans
+}
+
+/// Moments one after the other.
+struct Spread {
+    at: Instant,
+    gap: Duration,
+}
+
+impl Spread {
+    /// So many within so long.
+    fn over(now: Instant, within: Duration, count: usize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let gap = within / count.max(1);
+        Self { at: now, gap }
+    }
+
+    fn next(&mut self) -> Instant {
+        self.at += self.gap;
+        self.at
+    }
 }
 
 fn client(tx: u64) -> ClientTx {

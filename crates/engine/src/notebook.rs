@@ -8,7 +8,7 @@ use std::{
 };
 
 use journal::{Change, Clock, Key, Row};
-use siphasher::sip::SipHasher24;
+use siphasher::sip::SipHasher13;
 use slotmap::Key as _;
 
 use crate::{
@@ -20,10 +20,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Notebook {
     clock: Clock,
-    /// A digest of each row that is written, by its kind and key.
-    written: BTreeMap<(u16, Vec<u8>), u64>,
-    /// Everything is to be looked at: rows that nothing stands for any more are to go.
+    /// A digest of each row that is written.
+    written: BTreeMap<Key, u64>,
+    /// Rows that are written and mean nothing here: they are to go.
+    meaningless: Vec<Change>,
+    /// Everything is to be looked at.
     is_new: bool,
+    /// Something may have happened since it was last looked at.
+    is_open: bool,
     changed: BTreeSet<Key>,
 }
 
@@ -35,25 +39,42 @@ impl Engine {
         self.calls.note_touched();
         self.acd.note_touched();
         self.records.note_touched();
-        let written = written.into_iter();
-        self.notebook = Some(Notebook {
+        let mut notebook = Notebook {
             clock,
-            written: written
-                .map(|row| ((row.kind, row.key.clone()), digest(row)))
-                .collect(),
+            written: BTreeMap::new(),
+            meaningless: Vec::new(),
             is_new: true,
+            is_open: true,
             changed: BTreeSet::new(),
-        });
+        };
+        for row in written {
+            match Key::of_row(row, self.directory()) {
+                Some(key) => {
+                    notebook.written.insert(key, digest(row));
+                }
+                None => notebook.meaningless.push(Change::Remove {
+                    kind: row.kind,
+                    key: row.key.clone(),
+                }),
+            }
+        }
+        self.notebook = Some(notebook);
     }
 
     /// What has changed and is not written down. `None` when nothing has, or nothing is written at all.
     pub(crate) fn poll_record(&mut self) -> Option<Output> {
-        self.notebook.as_ref()?;
+        if !std::mem::take(&mut self.notebook.as_mut()?.is_open) {
+            return None;
+        }
         self.note_touched();
         let mut notebook = self.notebook.take()?;
         let changes = self.changes(&mut notebook);
         self.notebook = Some(notebook);
-        (!changes.is_empty()).then_some(Output::Record(changes))
+        let is_awaited = self.has_messages();
+        (!changes.is_empty()).then_some(Output::Record {
+            changes,
+            is_awaited,
+        })
     }
 
     /// Some phone of this address-of-record came, went or was refreshed.
@@ -95,26 +116,13 @@ impl Engine {
 
     fn changes(&self, notebook: &mut Notebook) -> Vec<Change> {
         let directory = self.directory();
-        let mut changes = Vec::new();
-        let keys = if std::mem::take(&mut notebook.is_new) {
-            notebook.changed.clear();
-            let keys = self.keys();
-            let known = keys
-                .iter()
-                .map(|key| (key.kind().number(), key.bytes(directory)));
-            let known: BTreeSet<_> = known.collect();
-            notebook.written.retain(|(kind, key), _| {
-                let stands = known.contains(&(*kind, key.clone()));
-                if !stands {
-                    let (kind, key) = (*kind, key.clone());
-                    changes.push(Change::Remove { kind, key });
-                }
-                stands
-            });
-            keys
-        } else {
-            std::mem::take(&mut notebook.changed)
-        };
+        let mut changes = std::mem::take(&mut notebook.meaningless);
+        let mut keys = std::mem::take(&mut notebook.changed);
+        if std::mem::take(&mut notebook.is_new) {
+            // Rows that nothing stands for any more go.
+            keys = self.keys();
+            keys.extend(notebook.written.keys().cloned());
+        }
         for key in keys {
             let row = self.row(&key, notebook.clock);
             changes.extend(notebook.change(&key, row, directory));
@@ -156,6 +164,11 @@ impl Engine {
 }
 
 impl Notebook {
+    /// Something happens: it is to be looked what has changed.
+    pub(crate) const fn expect_changes(&mut self) {
+        self.is_open = true;
+    }
+
     /// What is to be written so that this is how it stands.
     fn change(
         &mut self,
@@ -164,20 +177,21 @@ impl Notebook {
         directory: &acd::Directory,
     ) -> Option<Change> {
         let Some(row) = row else {
+            self.written.remove(key)?;
             let (kind, key) = (key.kind().number(), key.bytes(directory));
-            let name = (kind, key);
-            self.written.remove(&name)?;
-            let (kind, key) = name;
             return Some(Change::Remove { kind, key });
         };
         let digest = digest(&row);
-        let before = self.written.insert((row.kind, row.key.clone()), digest);
+        let before = match self.written.get_mut(key) {
+            Some(written) => Some(std::mem::replace(written, digest)),
+            None => self.written.insert(key.clone(), digest),
+        };
         (before != Some(digest)).then_some(Change::Put(row))
     }
 }
 
 fn digest(row: &Row) -> u64 {
-    let mut hasher = SipHasher24::new();
+    let mut hasher = SipHasher13::new();
     hasher.write_u16(row.version);
     hasher.write(&row.body);
     hasher.finish()

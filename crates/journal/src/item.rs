@@ -12,7 +12,7 @@ use call::{
 };
 
 use crate::{
-    rows::Kind,
+    rows::{Kind, Row},
     state::{KeptEntry, KeptPhone, KeptProcess},
 };
 
@@ -74,6 +74,29 @@ impl Key {
             Self::Abandoned(entry) => number(entry.value()),
             Self::Caller(caller) => number(caller.value()),
         }
+    }
+}
+
+impl Key {
+    /// What a row is of; `None` for one of a later program, or of something that the configuration does not
+    /// have any more.
+    pub fn of_row(row: &Row, directory: &Directory) -> Option<Self> {
+        let bytes = &row.key[..];
+        let number = || bytes.try_into().ok().map(u64::from_be_bytes);
+        let agent = || directory.agent(std::str::from_utf8(bytes).ok()?);
+        Some(match Kind::of_number(row.kind)? {
+            Kind::Process => Self::Process,
+            Kind::Call => Self::Call(CallNumber::from_value(number()?)),
+            Kind::Agent => Self::Agent(agent()?),
+            Kind::Phones => Self::Phones(agent()?),
+            Kind::Sites => Self::Sites,
+            Kind::Withdrawn => Self::Withdrawn(number()?),
+            Kind::Refused => Self::Refused(number()?),
+            Kind::Bye => Self::Bye(number()?),
+            Kind::Unanswered => Self::Unanswered(Bytes::copy_from_slice(bytes)),
+            Kind::Abandoned => Self::Abandoned(AbandonedId::new(number()?)),
+            Kind::Caller => Self::Caller(CallerKey::new(number()?)),
+        })
     }
 }
 

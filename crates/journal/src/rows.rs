@@ -151,10 +151,17 @@ type Sites = (
     Vec<(SiteId, Vec<CrisisId>)>,
 );
 
+/// About what the row of a connected call takes.
+const CALL_LEN: usize = 4096;
+
 /// The row of a thing.
 pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Row {
     let context = Context { directory, clock };
-    let mut out = Encoder::new(Vec::new());
+    // Most calls fit: a vector that grows as it is written is copied again and again.
+    let mut out = Encoder::new(Vec::with_capacity(match item {
+        Item::Call(_) => CALL_LEN,
+        _ => 128,
+    }));
     match item {
         Item::Process(process) => process.put(&mut out, &context),
         Item::Call(entry) => entry.put(&mut out, &context),

@@ -245,7 +245,7 @@ fields_of!(KeptDialog: 12 {
 fields_of!(KeptUnacked: 2 { ok, cseq });
 fields_of!(KeptLeg: 5 { dialog, session, description, unacked, owed_ack });
 fields_of!(KeptEnding: 3 { is_caller, dialog, unacked });
-fields_of!(KeptAttempt: 6 { id, invite, flow, is_behind_nat, rang, rings_until });
+fields_of!(KeptAttempt: 5 { id, invite, flow, is_behind_nat, rings_until });
 fields_of!(KeptWaiting: 5 { invite, flow, local_tag, ringing, gives_up_at });
 fields_of!(KeptOnward: 5 { headers, refer, ringing, target, gives_up_at });
 fields_of!(KeptConnected: 5 { invite, caller, agent, onward, ends_at });

@@ -64,12 +64,12 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) events: broadcast::Sender<Arc<engine::Event>>,
     /// `None` without a journal.
-    pub(crate) keeping: Option<Keeping<Held>>,
+    pub(crate) keeping: Option<Keeping<Transmit, Fact>>,
 }
 
-/// What leaves the core only when what it depends on is durable.
-pub(crate) enum Held {
-    Output(Output),
+/// What is told only when it is durable.
+pub(crate) enum Fact {
+    Event(engine::Event),
     Reply(api::Reply),
 }
 
@@ -169,7 +169,10 @@ impl Core {
             return;
         };
         self.drain_outputs();
-        self.let_out(Held::Reply(reply));
+        if let Some(keeping) = &mut self.keeping {
+            keeping.hand_over(now);
+        }
+        self.let_out(Fact::Reply(reply));
     }
 
     async fn wait(&mut self, stop_by: Option<Instant>) -> Woken {
@@ -243,17 +246,13 @@ impl Core {
     fn drain_outputs(&mut self) {
         loop {
             while let Some(output) = self.engine.poll_output() {
-                match output {
-                    Output::Record(changes) => {
-                        if let Some(keeping) = &mut self.keeping {
-                            keeping.append(Instant::now(), changes);
-                        }
-                    }
-                    output => self.let_out(Held::Output(output)),
-                }
+                self.take(output);
             }
-            while let Some(held) = self.keeping.as_mut().and_then(Keeping::release) {
-                self.carry_out(held);
+            while let Some(message) = self.keeping.as_mut().and_then(Keeping::release_message) {
+                self.transmit(message);
+            }
+            while let Some(fact) = self.keeping.as_mut().and_then(Keeping::release_fact) {
+                self.tell(fact);
             }
             for (_, socket) in &mut self.udp {
                 self.metrics.datagrams_lost(socket.flush());
@@ -265,31 +264,49 @@ impl Core {
         }
     }
 
-    /// Carries out what depends on nothing that is not durable; the rest is held.
-    fn let_out(&mut self, held: Held) {
-        let now = match &mut self.keeping {
-            Some(keeping) => keeping.hold(held),
-            None => Some(held),
-        };
-        if let Some(held) = now {
-            self.carry_out(held);
-        }
-    }
-
-    fn carry_out(&mut self, held: Held) {
-        match held {
-            Held::Reply(reply) => reply.send(),
-            Held::Output(Output::Transmit(transmit)) => self.transmit(transmit),
-            Held::Output(Output::Event(event)) => self.note(event),
-            Held::Output(Output::Resolve(query)) => {
+    /// Does what the engine wants, as far as it depends on nothing that is not durable.
+    fn take(&mut self, output: Output) {
+        match output {
+            Output::Record {
+                changes,
+                is_awaited,
+            } => {
+                if let Some(keeping) = &mut self.keeping {
+                    keeping.record(Instant::now(), changes, is_awaited);
+                }
+            }
+            Output::Transmit(message) => {
+                let message = match &mut self.keeping {
+                    Some(keeping) => keeping.hold_message(message),
+                    None => Some(message),
+                };
+                if let Some(message) = message {
+                    self.transmit(message);
+                }
+            }
+            Output::Event(event) => self.let_out(Fact::Event(event)),
+            Output::Resolve(query) => {
                 let _inside_the_shell = self.shell.enter();
                 self.dns.ask(query);
             }
-            Held::Output(Output::PeerName { remote, name }) => {
-                self.connections.expect(remote, &name);
-            }
-            // It has been handed over.
-            Held::Output(Output::Record(_)) => {}
+            Output::PeerName { remote, name } => self.connections.expect(remote, &name),
+        }
+    }
+
+    fn let_out(&mut self, fact: Fact) {
+        let fact = match &mut self.keeping {
+            Some(keeping) => keeping.hold_fact(fact),
+            None => Some(fact),
+        };
+        if let Some(fact) = fact {
+            self.tell(fact);
+        }
+    }
+
+    fn tell(&self, fact: Fact) {
+        match fact {
+            Fact::Event(event) => self.note(event),
+            Fact::Reply(reply) => reply.send(),
         }
     }
 

@@ -23,6 +23,6 @@ mod read;
 pub mod row;
 mod schema;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 pub mod wal;
 pub mod writer;

@@ -29,14 +29,23 @@ const LATE_AFTER: Duration = Duration::from_millis(500);
 /// whoever sent it is to hear a refusal while there is somewhere else to go.
 const FAILED_AFTER: Duration = Duration::from_secs(10);
 
+/// From how many on changes wait for no others.
+const LAZY_MAX: usize = 256;
+
 /// How much may be held back. Each is a message or a fact of a few hundred bytes.
 const HELD_MAX: usize = 200_000;
 
 /// How often it is written what time it is, while there are calls.
 const TIME_EVERY: Duration = Duration::from_secs(5);
 
-/// The journal of a node that runs.
-pub(crate) struct Keeping<T> {
+/// How long changes that nobody waits for may wait for others, with which they cost no sync of their own.
+const LAZY_FOR: Duration = Duration::from_millis(20);
+
+/// What waits, each for the change of this number.
+type Held<T> = VecDeque<(u64, T)>;
+
+/// The journal of a node that runs. `S` is what it holds back to be sent, `T` what is to be told.
+pub(crate) struct Keeping<S, T> {
     writer: Writer,
     told: watch::Receiver<Told>,
     clock: JournalClock,
@@ -44,8 +53,12 @@ pub(crate) struct Keeping<T> {
     taken: u64,
     /// Groups that are not durable: the number of the last change of each, and when it was handed over.
     groups: VecDeque<(u64, Instant)>,
-    /// What waits, each for the change of this number.
-    held: VecDeque<(u64, T)>,
+    /// Changes that wait for others, and until when.
+    lazy: Option<(Instant, Vec<Change>)>,
+    /// Messages: they wait for what was awaited before them.
+    messages: Held<S>,
+    /// Facts and answers: they wait for everything before them.
+    facts: Held<T>,
     /// When it was last written what time it is.
     time_at: Option<Instant>,
     state: JournalState,
@@ -61,7 +74,7 @@ struct Told {
 /// How long a group of changes took to be durable.
 pub(crate) type Took = Duration;
 
-impl<T> Keeping<T> {
+impl<S, T> Keeping<S, T> {
     /// Starts the thread of a journal.
     ///
     /// # Errors
@@ -88,14 +101,29 @@ impl<T> Keeping<T> {
             clock,
             taken,
             groups: VecDeque::new(),
-            held: VecDeque::new(),
+            lazy: None,
+            messages: VecDeque::new(),
+            facts: VecDeque::new(),
             time_at: None,
             state: JournalState::Kept,
         })
     }
 
-    /// Hands a group of changes over.
-    pub(crate) fn append(&mut self, now: Instant, mut changes: Vec<Change>) {
+    /// Takes changes. What is sent from now on waits for them only if they are awaited.
+    pub(crate) fn record(&mut self, now: Instant, changes: Vec<Change>, is_awaited: bool) {
+        let until = now + LAZY_FOR;
+        let (_, lazy) = self.lazy.get_or_insert_with(|| (until, Vec::new()));
+        lazy.extend(changes);
+        if is_awaited || lazy.len() >= LAZY_MAX {
+            self.hand_over(now);
+        }
+    }
+
+    /// Hands all changes over that have been taken, as one group.
+    pub(crate) fn hand_over(&mut self, now: Instant) {
+        let Some((_, mut changes)) = self.lazy.take() else {
+            return;
+        };
         if self.state == JournalState::Failed {
             return;
         }
@@ -119,17 +147,33 @@ impl<T> Keeping<T> {
         }
     }
 
-    /// Gives what depends on all that was handed over back, if that is durable; else holds it.
-    pub(crate) fn hold(&mut self, what: T) -> Option<T> {
-        if self.groups.is_empty() && self.held.is_empty() {
-            return Some(what);
+    /// Gives a message back if what it depends on is durable; else holds it.
+    pub(crate) fn hold_message(&mut self, message: S) -> Option<S> {
+        if self.groups.is_empty() && self.messages.is_empty() {
+            return Some(message);
         }
-        self.held.push_back((self.taken, what));
-        if self.held.len() > HELD_MAX {
+        self.messages.push_back((self.taken, message));
+        self.limit_held();
+        None
+    }
+
+    /// Gives a fact back if everything that was taken is durable; else holds it.
+    pub(crate) fn hold_fact(&mut self, fact: T) -> Option<T> {
+        if self.groups.is_empty() && self.lazy.is_none() && self.facts.is_empty() {
+            return Some(fact);
+        }
+        let lazy = self.lazy.as_ref().map_or(0, |(_, lazy)| lazy.len());
+        self.facts.push_back((self.taken + lazy as u64, fact));
+        self.limit_held();
+        None
+    }
+
+    fn limit_held(&mut self) {
+        let is_too_much = self.messages.len() + self.facts.len() > HELD_MAX;
+        if is_too_much && self.state != JournalState::Failed {
             error!("the disk of the journal keeps too much waiting");
             self.fail();
         }
-        None
     }
 
     /// Waits until there may be something to release.
@@ -164,21 +208,29 @@ impl<T> Keeping<T> {
         }
     }
 
-    /// The next thing that has waited long enough. After a failure that is everything: what could not be
-    /// made durable is told all the same, since those who are in a call must not wait for a disk for ever.
-    pub(crate) fn release(&mut self) -> Option<T> {
-        let durable = match self.groups.front() {
-            Some(_) if self.state != JournalState::Failed => self.told.borrow().durable,
-            _ => u64::MAX,
-        };
-        let &(after, _) = self.held.front()?;
-        let (_, what) = (after <= durable).then(|| self.held.pop_front())??;
-        Some(what)
+    /// The next message that has waited long enough. After a failure that is every one: what could not be made
+    /// durable is told all the same, since those who are in a call must not wait for a disk for ever.
+    pub(crate) fn release_message(&mut self) -> Option<S> {
+        let durable = self.durable();
+        release(&mut self.messages, durable)
+    }
+
+    /// The next fact that has waited long enough.
+    pub(crate) fn release_fact(&mut self) -> Option<T> {
+        let durable = self.durable();
+        release(&mut self.facts, durable)
+    }
+
+    fn durable(&self) -> u64 {
+        match self.state {
+            JournalState::Failed => u64::MAX,
+            _ => self.told.borrow().durable,
+        }
     }
 
     /// Whether anything is held back.
     pub(crate) fn holds(&self) -> bool {
-        !self.held.is_empty()
+        !self.messages.is_empty() || !self.facts.is_empty()
     }
 
     /// How it stands.
@@ -195,13 +247,19 @@ impl<T> Keeping<T> {
             JournalState::Late => at + FAILED_AFTER,
             _ => at + LATE_AFTER,
         });
-        waits.into_iter().chain(self.time_due(has_calls)).min()
+        let lazy = self.lazy.as_ref().map(|&(until, _)| until);
+        let due = waits.into_iter().chain(lazy);
+        due.chain(self.time_due(has_calls)).min()
     }
 
-    /// Writes what time it is, when that is due: the next process knows how long nobody was there.
+    /// Hands over what has waited for others for long enough, and writes what time it is when that is due: the
+    /// next process knows how long nobody was there.
     pub(crate) fn handle_timeout(&mut self, now: Instant, has_calls: bool) {
         if self.time_due(has_calls).is_some_and(|at| at <= now) {
-            self.append(now, Vec::new());
+            self.record(now, Vec::new(), true);
+        }
+        if self.lazy.as_ref().is_some_and(|&(until, _)| until <= now) {
+            self.hand_over(now);
         }
     }
 
@@ -212,7 +270,21 @@ impl<T> Keeping<T> {
     fn fail(&mut self) {
         self.state = JournalState::Failed;
         self.groups.clear();
+        self.lazy = None;
     }
+}
+
+/// Whoever ends in peace leaves nothing behind that waits for others.
+impl<S, T> Drop for Keeping<S, T> {
+    fn drop(&mut self) {
+        self.hand_over(Instant::now());
+    }
+}
+
+fn release<T>(held: &mut Held<T>, durable: u64) -> Option<T> {
+    let &(after, _) = held.front()?;
+    let (_, what) = (after <= durable).then(|| held.pop_front())??;
+    Some(what)
 }
 
 fn told_of(error: &WriteError) {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use config::{Journal, Loaded};
+use config::{Loaded, Place};
 use engine::{Engine, Listener, sip::Transport, sip_transaction::ListenerId};
 use metrics::Metrics;
 use tokio::{
@@ -280,10 +280,11 @@ impl Bound {
 
 /// Opens the journal; the engine is to have its secrets.
 fn open_journal(loaded: &mut Loaded) -> Result<Option<Opened>, StartError> {
-    let Journal::At(path) = &loaded.journal else {
+    let Place::At(path) = &loaded.journal.place else {
         return Ok(None);
     };
-    let opened = Opened::open(path, &loaded.engine.directory);
+    let kept = loaded.journal.broken_kept;
+    let opened = Opened::open(path, kept, &loaded.engine.directory);
     let opened = opened.map_err(|source| StartError::Journal {
         path: path.display().to_string(),
         source,

@@ -3,7 +3,7 @@
 use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use config::{Journal, Loaded, Secret};
+use config::{Loaded, Place, Secret};
 use node::{End, Inherited, Node, Signals};
 use tracing::warn;
 use tracing_subscriber::EnvFilter;
@@ -72,10 +72,10 @@ fn read_secret(secret: &Secret) -> Result<String, String> {
 
 /// A journal is written unless the configuration says that none is.
 fn place_journal(path: &Path, loaded: &mut Loaded) {
-    match &loaded.journal {
-        Journal::Off => warn!("there is no journal: no call outlives this process"),
-        Journal::At(_) => {}
-        Journal::Unsaid => {
+    match &loaded.journal.place {
+        Place::Off => warn!("there is no journal: no call outlives this process"),
+        Place::At(_) => {}
+        Place::Unsaid => {
             // systemd gives a list where there are several; the first is ours.
             let state = env::var("STATE_DIRECTORY").ok();
             let state = state.as_deref().and_then(|list| list.split(':').next());
@@ -83,7 +83,7 @@ fn place_journal(path: &Path, loaded: &mut Loaded) {
                 Some(folder) if !folder.is_empty() => Path::new(folder).join("quinze.journal"),
                 _ => path.with_extension("journal"),
             };
-            loaded.journal = Journal::At(place);
+            loaded.journal.place = Place::At(place);
         }
     }
 }

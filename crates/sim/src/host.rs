@@ -10,7 +10,7 @@ use std::{
 
 use engine::{
     Config, Engine, Event, JournalState, Output,
-    journal::{self, Clock, Loss, Row},
+    journal::{self, Change, Clock, Loss, Row},
 };
 
 use crate::storm::Planted;
@@ -23,8 +23,12 @@ pub(crate) use disk::{LostGroups, Rows};
 pub(crate) struct Host {
     pub(crate) engine: Engine,
     disk: Disk,
-    /// What is to be sent and told when this many groups are durable.
+    /// What is to be sent when this many groups are durable.
     held: VecDeque<(u64, Output)>,
+    /// What is to be told when this many groups are durable.
+    untold: VecDeque<(u64, Output)>,
+    /// Changes that wait for others with which they are handed to the disk, and until when.
+    lazy: Option<(Instant, Vec<Change>)>,
     /// How much is still sent and told before the process dies.
     outputs_left: Option<u32>,
     clock: Clock,
@@ -66,6 +70,9 @@ pub(crate) enum WallClock {
     /// It was set back by an hour.
     Back,
 }
+
+/// How long changes that nobody waits for may wait for others.
+const LAZY_FOR: Duration = Duration::from_millis(20);
 
 /// Each so many steps it is looked at whether what is written down is what there is.
 const CHECKED_EVERY: u64 = 16;
@@ -115,6 +122,8 @@ impl Host {
             engine,
             disk,
             held: VecDeque::new(),
+            untold: VecDeque::new(),
+            lazy: None,
             outputs_left: beginning.dies_after,
             clock,
             shift,
@@ -128,17 +137,17 @@ impl Host {
     /// The process dies between two steps.
     pub(crate) fn die(mut self) -> Dead {
         // What was ready to be sent and told had happened, as far as it is durable.
+        self.outputs_left = None;
+        self.disk.stop();
         while let Some(output) = self.engine.poll_output() {
-            match output {
-                Output::Record(group) => self.disk.take(self.now, group),
-                output => self.held.push_back((self.disk.groups_taken(), output)),
-            }
+            let _sent_nowhere = self.take(self.now, output);
         }
+        self.hand_over(self.now);
         self.assert_written();
         let lost = self.disk.lose_power();
         let durable = self.disk.groups_durable();
-        let held = self.held.into_iter();
-        let untold = held
+        let untold = self.untold.into_iter();
+        let untold = untold
             .take_while(|(after, _)| *after <= durable)
             .filter_map(|(_, output)| match output {
                 Output::Event(event) => Some(event),
@@ -193,7 +202,9 @@ impl Host {
                 *left -= 1;
                 if *left == 0 {
                     // It dies over the last.
-                    self.held.push_front((0, output));
+                    if matches!(output, Output::Event(_)) {
+                        self.untold.push_front((0, output));
+                    }
                     return None;
                 }
             }
@@ -210,39 +221,73 @@ impl Host {
         if self.is_dead() {
             return None;
         }
-        let waits_for_none = self.planted == Some(Planted::SentBeforeDurable);
-        loop {
-            match self.engine.poll_output() {
-                Some(Output::Record(group)) => {
-                    self.disk.take(now, group);
-                    self.tell_standing();
-                }
-                Some(output @ Output::Transmit(_)) if waits_for_none => return Some(output),
-                Some(output @ (Output::Transmit(_) | Output::Event(_)))
-                    if self.disk.is_behind() =>
-                {
-                    self.held.push_back((self.disk.groups_taken(), output));
-                }
-                Some(output) if self.held.is_empty() => return Some(output),
-                Some(output) => self.held.push_back((self.disk.groups_taken(), output)),
-                None => break,
+        while let Some(output) = self.engine.poll_output() {
+            if let Some(output) = self.take(now, output) {
+                return Some(output);
             }
         }
-        let &(after, _) = self.held.front()?;
-        if after > self.disk.groups_durable() {
-            return None;
+        let durable = self.disk.groups_durable();
+        [&mut self.held, &mut self.untold]
+            .into_iter()
+            .find_map(|queue| {
+                let &(after, _) = queue.front()?;
+                let (_, output) = (after <= durable).then(|| queue.pop_front())??;
+                Some(output)
+            })
+    }
+
+    /// Gives an output to the disk, holds it, or gives it back: it depends on nothing.
+    fn take(&mut self, now: Instant, output: Output) -> Option<Output> {
+        match output {
+            Output::Record {
+                changes,
+                is_awaited,
+            } => {
+                let lazy = self
+                    .lazy
+                    .get_or_insert_with(|| (now + LAZY_FOR, Vec::new()));
+                lazy.1.extend(changes);
+                if is_awaited {
+                    self.hand_over(now);
+                }
+                None
+            }
+            Output::Transmit(_) if self.planted == Some(Planted::SentBeforeDurable) => Some(output),
+            Output::Transmit(_) => {
+                self.held.push_back((self.disk.groups_taken(), output));
+                None
+            }
+            Output::Event(_) => {
+                let after = self.disk.groups_taken() + u64::from(self.lazy.is_some());
+                self.untold.push_back((after, output));
+                None
+            }
+            Output::Resolve(_) | Output::PeerName { .. } => Some(output),
         }
-        let (_, output) = self.held.pop_front()?;
-        Some(output)
+    }
+
+    /// Hands what waits for others to the disk.
+    pub(crate) fn hand_over(&mut self, now: Instant) {
+        if let Some((_, changes)) = self.lazy.take() {
+            self.disk.take(now, changes);
+            self.tell_standing();
+        }
     }
 
     /// Lets the disk do what it has done by now. Whether that may have released something.
     pub(crate) fn handle_disk(&mut self, now: Instant) -> bool {
-        let changed = !self.is_dead() && self.disk.catch_up(now);
+        if self.is_dead() {
+            return false;
+        }
+        let is_lazy_due = self.lazy.as_ref().is_some_and(|&(until, _)| until <= now);
+        if is_lazy_due {
+            self.hand_over(now);
+        }
+        let changed = self.disk.catch_up(now);
         if changed {
             self.tell_standing();
         }
-        changed
+        changed || is_lazy_due
     }
 
     fn tell_standing(&mut self) {
@@ -255,7 +300,8 @@ impl Host {
 
     /// When the disk has done the next thing.
     pub(crate) fn poll_disk(&self) -> Option<Instant> {
-        let next = self.disk.poll_timeout();
+        let lazy = self.lazy.as_ref().map(|&(until, _)| until);
+        let next = self.disk.poll_timeout().into_iter().chain(lazy).min();
         next.filter(|_| !self.is_dead())
     }
 
@@ -285,7 +331,7 @@ impl Host {
 
     /// Whether something waits for the disk.
     pub(crate) fn is_behind(&self) -> bool {
-        self.disk.is_behind() || !self.held.is_empty()
+        self.disk.is_behind() || !self.held.is_empty() || !self.untold.is_empty()
     }
 
     /// Rows that the process could not read when it began.
@@ -303,7 +349,9 @@ impl Host {
         if self.has_failed() {
             return;
         }
-        let written = self.disk.written();
+        let written = self
+            .disk
+            .written(self.lazy.iter().map(|(_, changes)| changes));
         let rows = self.engine.rows(self.clock);
         let rows: Rows = rows
             .into_iter()

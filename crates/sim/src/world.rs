@@ -180,6 +180,11 @@ impl World {
         assert!(!host.is_dead(), "nobody hears that");
         let done = host.engine.carry_out(self.now, order);
         self.drain_node(node);
+        // Whoever gave it is answered when it is durable.
+        if let Some(host) = self.nodes.get_mut(&node) {
+            host.hand_over(self.now);
+        }
+        self.drain_node(node);
         done
     }
 
@@ -389,7 +394,7 @@ impl World {
             match host.poll_output(now) {
                 None => return host.note_drained(),
                 // The disk has it.
-                Some(Output::Record(_)) => {}
+                Some(Output::Record { .. }) => {}
                 Some(Output::Event(event)) => {
                     self.watcher.note(&event);
                     self.events.push((self.elapsed(), event));

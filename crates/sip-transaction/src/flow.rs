@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip::{Message, StatusCode, Transport, Uri};
+use sip::{HeaderName, Message, StatusCode, Transport, Uri, Via};
 
 /// A listener of the node, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,12 +49,19 @@ pub struct Transmit {
 }
 
 impl Flow {
-    /// Where a connection for this request is to be opened when the flow's is gone: to its first
-    /// Route, if that is a loose router, else to its Request-URI, where that is an address.
-    pub(crate) fn next_hop(self, request: &Message) -> Option<SocketAddr> {
+    /// Where a connection for this message is to be opened when the flow's is gone. For a request: to its
+    /// first Route, if that is a loose router, else to its Request-URI, where that is an address. For a
+    /// response: to the port that its receiver names in Via, at the address that it has (RFC 3261 §18.2.2).
+    pub(crate) fn next_hop(self, message: &Message) -> Option<SocketAddr> {
         if !self.transport.is_reliable() {
             return None;
         }
+        if !message.is_request() {
+            let via = Via::parse(message.elements(HeaderName::Via).next()?).ok()?;
+            let port = via.port.unwrap_or_else(|| self.transport.default_port());
+            return Some(SocketAddr::new(self.remote.ip(), port));
+        }
+        let request = message;
         let route = request.routes().next().and_then(Result::ok);
         let route = route.and_then(|route| route.uri().ok());
         let is_loose = |uri: &Uri<'_>| uri.as_sip().is_some_and(|uri| uri.is_loose_route());

@@ -17,7 +17,7 @@ struct Tool {
 }
 
 /// Whoever speaks to the node in the tests.
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 6] = [
     Tool {
         packages: &["sip-tester"],
         program: "sipp",
@@ -37,6 +37,17 @@ const TOOLS: [Tool; 4] = [
         packages: &["dnsmasq-base"],
         program: "dnsmasq",
         proof: &["--version"],
+    },
+    // Loss in the kernel, in a network namespace.
+    Tool {
+        packages: &["nftables"],
+        program: "nft",
+        proof: &["--version"],
+    },
+    Tool {
+        packages: &["iproute2"],
+        program: "ip",
+        proof: &["-V"],
     },
 ];
 

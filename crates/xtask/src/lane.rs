@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    chaos::{self, Chaos},
     france,
     fuzz::{self, Effort},
     install,
@@ -30,6 +31,10 @@ pub(crate) enum Lane {
     Fuzz(Effort),
     /// The binary among Kamailio and baresip.
     Peers,
+    /// Real processes that are killed: as a part of all tests.
+    Killed,
+    /// The long form of that, with its figures.
+    Chaos(Chaos),
     /// `cargo fmt`.
     Format,
     /// `cargo clippy`.
@@ -60,13 +65,15 @@ impl Lane {
             Self::Install => "install: what the tests need",
             Self::Build => "build: the quinze binary",
             Self::Test => {
-                "test: all crates, architecture, simulation, SIPp scenarios, torture messages, peers"
+                "test: all crates, architecture, simulation, SIPp scenarios, torture messages, peers, kills"
             }
             Self::Unit => "test: all crates",
             Self::Architecture => "test: architecture",
             Self::Simulation => "test: simulation",
             Self::Scenarios => "test: SIPp scenarios, commands, signals, torture messages",
             Self::Peers => "test: Kamailio as the operator's SBC, baresip as the agent's phone",
+            Self::Killed => "test: kill -9 in each phase of a call, loss and duplication",
+            Self::Chaos(_) => "chaos: kill -9, the long form",
             Self::Fuzz(_) => "fuzz: parser, framing, headers, the whole engine",
             Self::Format => "format",
             Self::Lint => "lint",
@@ -98,6 +105,8 @@ impl Lane {
             Self::Simulation => of_the_whole(&["simulation::", "hostile::"]),
             Self::Scenarios => of_the_whole(&["scenarios::", "operator::", "tls::", "torture::"]),
             Self::Peers => of_the_whole(&["peers::"]),
+            Self::Killed => of_the_whole(&["chaos::"]),
+            Self::Chaos(size) => chaos::run(size),
             Self::Fuzz(effort) => fuzz::run(effort),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[

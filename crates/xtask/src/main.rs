@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the one that a newcomer needs: it installs what the tests need, runs all
 //! of them, and says at the end what passed.
 
+mod chaos;
 mod france;
 mod fuzz;
 mod install;
@@ -14,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    chaos::Chaos,
     fuzz::Effort,
     lane::{Lane, Report},
 };
@@ -71,6 +73,9 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
+    /// Kills the node again and again among SIPp and Kamailio, longer than the tests do, and prints what it
+    /// measured.
+    Chaos(Chaos),
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -91,6 +96,8 @@ enum Part {
     Fuzz,
     /// Kamailio as the operator's SBC and baresip as an agent's phone, with the real binary.
     Peers,
+    /// The real binary killed in each phase of a call, among SIPp and Kamailio.
+    Chaos,
 }
 
 /// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
@@ -125,6 +132,11 @@ impl Command {
                 vec![Lane::Install, Lane::Build, Lane::Peers]
             }
             Self::Test {
+                only: Some(Part::Chaos),
+            } => {
+                vec![Lane::Install, Lane::Build, Lane::Killed]
+            }
+            Self::Test {
                 only: Some(Part::Fuzz),
             } => vec![FUZZ_BRIEFLY],
             Self::Fuzz { seconds } => vec![Lane::Fuzz(Effort::Seconds(*seconds))],
@@ -139,6 +151,7 @@ impl Command {
                 Lane::Test,
                 FUZZ_BRIEFLY,
             ],
+            Self::Chaos(size) => vec![Lane::Install, Lane::Build, Lane::Chaos(*size)],
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],

@@ -26,7 +26,17 @@ impl Program {
 
     /// The cargo that runs us.
     pub(crate) fn cargo(args: &[&str]) -> Self {
-        Self::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), args)
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut program = Self::new(cargo, args);
+        // What cargo has told us about ourselves: build scripts of others look at it, and would build anew
+        // for each package that starts cargo.
+        for (name, _) in env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                program.command.env_remove(&*name);
+            }
+        }
+        program
     }
 
     /// Sets a variable of its environment.

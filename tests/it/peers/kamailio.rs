@@ -28,9 +28,12 @@ use crate::support::{
 /// How long Kamailio may take to answer one question about itself, and to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a node may be silent before the next one is tried.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+
 /// How Kamailio learns which nodes take calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Probing {
+pub(crate) enum Probing {
     /// By OPTIONS every second; until a node has answered the first, it gets no call.
     EverySecond,
     /// Not at all: only what a node answers to a call counts.
@@ -39,7 +42,7 @@ pub(super) enum Probing {
 
 /// How Kamailio speaks to the nodes.
 #[derive(Clone, Copy)]
-pub(super) enum Link<'a> {
+pub(crate) enum Link<'a> {
     Udp,
     Tcp,
     /// Each side shows a certificate of this authority, and wants one.
@@ -47,27 +50,41 @@ pub(super) enum Link<'a> {
 }
 
 /// A Kamailio that runs in the foreground, as the user who runs the tests.
-pub(super) struct Kamailio {
+pub(crate) struct Kamailio {
     process: Process,
     /// Where it listens, over UDP and TCP.
-    pub(super) port: u16,
+    pub(crate) port: u16,
     rpc: SocketAddrV4,
 }
 
 impl Kamailio {
     /// Starts one that deals calls out to these nodes, the first first, and waits until it listens.
-    pub(super) fn start(
+    pub(crate) fn start(
         folder: &Path,
         nodes: &[u16],
         link: Link<'_>,
         probing: Probing,
         deadline: Instant,
     ) -> anyhow::Result<Self> {
+        Self::start_patient(folder, nodes, link, probing, SILENCE_MAX, deadline)
+    }
+
+    /// Starts one that waits so long for the first word of a node before it tries the next.
+    pub(crate) fn start_patient(
+        folder: &Path,
+        nodes: &[u16],
+        link: Link<'_>,
+        probing: Probing,
+        silence_max: Duration,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
         let (port, rpc_port) = (free_port(), free_port());
         let list = folder.join("nodes.list");
         fs::write(&list, node_list(nodes, link, probing))?;
         let config = folder.join("kamailio.cfg");
-        fs::write(&config, configuration(folder, port, rpc_port, probing))?;
+        let text = configuration(folder, port, rpc_port, probing);
+        let text = text.replace("{patience}", &silence_max.as_millis().to_string());
+        fs::write(&config, text)?;
         let mut command = Command::new("kamailio");
         if let Link::Tls(authority) = link {
             authority.write(folder);
@@ -106,7 +123,7 @@ impl Kamailio {
 
     /// Waits until it sees each node as this: `A` for one that gets calls, `I` for one that does
     /// not, in the order in which they were given.
-    pub(super) fn await_nodes(&mut self, wanted: &[char], deadline: Instant) -> anyhow::Result<()> {
+    pub(crate) fn await_nodes(&mut self, wanted: &[char], deadline: Instant) -> anyhow::Result<()> {
         poll::until(deadline, "what Kamailio thinks of the nodes", || {
             self.check_runs()?;
             let seen = self.nodes()?;
@@ -119,7 +136,7 @@ impl Kamailio {
     }
 
     /// How many requests of a method it has received, of those that the core counts.
-    pub(super) fn received(&self, method: &str) -> anyhow::Result<u64> {
+    pub(crate) fn received(&self, method: &str) -> anyhow::Result<u64> {
         let name = format!("rcv_requests_{method}");
         let figures = self.ask("stats.fetch", &json!([name]))?;
         let figure = &figures[format!("core.{name}")];
@@ -130,7 +147,7 @@ impl Kamailio {
     }
 
     /// Ends it as its operator does.
-    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+    pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         self.check_runs()?;
         self.process.signal(Signal::SIGTERM)?;
         let status = self.await_end()?;

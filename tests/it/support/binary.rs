@@ -52,7 +52,15 @@ fn find() -> anyhow::Result<PathBuf> {
         return Ok(path);
     }
     let manifest = root().join("Cargo.toml");
-    let built = Command::new(env!("CARGO"))
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo has told about this package: build scripts of others look at it, and would build anew.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(&*name);
+        }
+    }
+    let built = cargo
         .args([
             "build",
             "--release",

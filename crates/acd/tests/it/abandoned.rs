@@ -61,6 +61,30 @@ fn who_comes_back_and_is_answered_needs_no_call_back() {
     assert_eq!(changed.count(), 1);
 }
 
+/// Nothing is left of a person for longer than somebody may want to call back.
+#[test]
+fn after_a_day_an_entry_is_forgotten_however_it_stands() {
+    let mut desk = nobody_there();
+    gives_up(&mut desk, 7, 12);
+    desk.wait(seconds(23 * 3600));
+    gives_up(&mut desk, 8, 3);
+    assert_eq!(desk.acd.abandoned_len(), 2);
+    desk.wait(seconds(3600));
+    let left = desk.acd.abandoned().map(|(_, entry)| entry.attempts);
+    assert_eq!(
+        left.collect::<Vec<_>>(),
+        [1],
+        "the second, and nobody asked"
+    );
+    let forgotten = desk
+        .events()
+        .filter(|(_, event)| matches!(event, Event::AbandonedForgotten { .. }));
+    assert_eq!(forgotten.count(), 1);
+    desk.wait(seconds(24 * 3600));
+    assert_eq!(desk.acd.abandoned_len(), 0);
+    assert_eq!(desk.acd.poll_timeout(), None, "nothing is armed for ever");
+}
+
 #[test]
 fn a_person_says_how_an_entry_stands() {
     let mut desk = nobody_there();

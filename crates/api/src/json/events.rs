@@ -154,6 +154,9 @@ fn distribution(directory: &Directory, event: &Acd) -> Option<(&'static str, Val
             "abandoned-changed",
             json!({ "entry": entry.value(), "state": state.name() }),
         ),
+        Acd::AbandonedForgotten { entry } => {
+            ("abandoned-forgotten", json!({ "entry": entry.value() }))
+        }
         _ => return queueing(directory, event).or_else(|| handling(directory, event)),
     })
 }

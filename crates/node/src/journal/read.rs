@@ -75,7 +75,7 @@ impl Content {
 /// Everything about pages and cells that SQLite can check. Without it a broken page could hide rows.
 pub(super) fn check_structure(transaction: &Transaction<'_>) -> Result<(), OpenError> {
     let what: String = transaction
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         .map_err(reading)?;
     if what == "ok" {
         Ok(())

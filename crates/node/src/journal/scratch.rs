@@ -9,10 +9,10 @@ use std::{
 use super::row::{Change, Row};
 
 /// A directory of its own; gone with the test.
-pub(super) struct Scratch(PathBuf);
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("quinze-journal-{}-{count}", std::process::id());
@@ -26,7 +26,7 @@ impl Scratch {
     }
 
     /// Where a journal would lie.
-    pub(super) fn journal(&self) -> PathBuf {
+    pub(crate) fn journal(&self) -> PathBuf {
         self.0.join("journal")
     }
 }

@@ -36,7 +36,13 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Opens the journal, or begins one. One whose structure is broken is put aside, and told.
-    pub(crate) fn open(path: &Path, directory: &Directory) -> Result<Self, OpenError> {
+    /// Those that were put aside longer ago than `kept` are removed.
+    pub(crate) fn open(
+        path: &Path,
+        kept: Duration,
+        directory: &Directory,
+    ) -> Result<Self, OpenError> {
+        remove_broken(path, kept);
         let (file, recovered) = match JournalFile::open(path) {
             Err(OpenError::Corrupt { what }) => {
                 error!(path = %path.display(), %what, "the journal is broken: it is put aside");
@@ -90,7 +96,7 @@ impl Opened {
     ///
     /// # Errors
     /// The system has no thread for it.
-    pub(crate) fn take_up<T>(mut self, engine: &mut Engine) -> io::Result<Keeping<T>> {
+    pub(crate) fn take_up<S, T>(mut self, engine: &mut Engine) -> io::Result<Keeping<S, T>> {
         let now = Instant::now();
         if self.down > WAITS_MAX {
             self.give_up_who_waited();
@@ -138,6 +144,29 @@ impl Opened {
     }
 }
 
+/// Removes what was put aside too long ago: numbers of callers are in it.
+fn remove_broken(path: &Path, kept: Duration) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    let prefix = format!("{}.broken-", name.display());
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let since = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        let digits = since.map(|since| since.split('-').next().unwrap_or_default());
+        let Some(seconds) = digits.and_then(|digits| digits.parse().ok()) else {
+            continue;
+        };
+        let until = UNIX_EPOCH + Duration::from_secs(seconds) + kept;
+        if until < SystemTime::now() {
+            match std::fs::remove_file(entry.path()) {
+                Ok(()) => info!(path = %entry.path().display(), "a broken journal is removed"),
+                Err(error) => warn!(path = %entry.path().display(), %error, "it stays"),
+            }
+        }
+    }
+}
+
 /// Renames the files of a journal, so that somebody can look at them.
 fn put_aside(path: &Path) -> io::Result<()> {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -145,8 +174,8 @@ fn put_aside(path: &Path) -> io::Result<()> {
     for part in ["", "-wal", "-shm"] {
         let with = |end: &str| {
             let mut name = OsString::from(path);
-            name.push(part);
             name.push(end);
+            name.push(part);
             PathBuf::from(name)
         };
         match std::fs::rename(with(""), with(&suffix)) {
@@ -155,4 +184,62 @@ fn put_aside(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::journal::scratch::Scratch;
+
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    fn directory() -> Directory {
+        Directory::build(engine::acd::DirectorySpec::default()).unwrap()
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let files = fs::read_dir(path.parent().unwrap()).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut broken: Vec<_> = names.filter(|name| name.contains(".broken-")).collect();
+        broken.sort();
+        broken
+    }
+
+    #[test]
+    fn a_broken_journal_is_put_aside_and_removed_when_it_was_there_for_long_enough() {
+        let scratch = Scratch::new();
+        let path = scratch.journal();
+        drop(Opened::open(&path, WEEK, &directory()).unwrap());
+        // The root of the first table.
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[4096..].fill(0x5a);
+        fs::write(&path, bytes).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let old = format!("{name}.broken-1000");
+        for end in ["", "-wal"] {
+            fs::write(path.with_file_name(format!("{old}{end}")), "old").unwrap();
+        }
+        fs::write(
+            path.with_file_name(format!("{name}.broken-by-hand")),
+            "kept",
+        )
+        .unwrap();
+        let opened = Opened::open(&path, WEEK, &directory()).unwrap();
+        assert_eq!(opened.down, Duration::ZERO, "it begins anew");
+        let left = names(&path);
+        assert!(
+            left.iter().all(|left| !left.starts_with(&old)),
+            "nothing is left of 1970: {left:?}"
+        );
+        let (kept, aside): (Vec<_>, Vec<_>) =
+            left.iter().partition(|left| left.ends_with("by-hand"));
+        assert_eq!(kept.len(), 1, "{left:?}");
+        // Its log, if it has one, is where whoever opens it looks for it.
+        assert!(!aside.is_empty(), "{left:?}");
+        for file in &aside[1..] {
+            assert!(file.starts_with(&format!("{}-", aside[0])), "{left:?}");
+        }
+    }
 }

@@ -64,6 +64,7 @@ pub(super) struct Disk {
     /// Nothing becomes durable before.
     stalled_until: Option<Instant>,
     is_full: bool,
+    is_stopped: bool,
     standing: Standing,
     planted: Option<Planted>,
 }
@@ -85,6 +86,7 @@ impl Disk {
             pending: VecDeque::new(),
             stalled_until: None,
             is_full: false,
+            is_stopped: false,
             standing: Standing::Sound,
             planted: None,
         }
@@ -133,7 +135,7 @@ impl Disk {
 
     /// Does what it has done by now; whether its standing or what is durable is another since.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
-        if self.standing == Standing::Failed {
+        if self.standing == Standing::Failed || self.is_stopped {
             return false;
         }
         let before = (self.groups_durable, self.standing);
@@ -175,6 +177,11 @@ impl Disk {
         Some(first.durable_at.min(told_at))
     }
 
+    /// Nothing becomes durable any more.
+    pub(super) const fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
     /// What was not durable is lost, but for what nobody had been told of and is there all the same.
     pub(super) fn lose_power(&mut self) -> LostGroups {
         while !self.pending.is_empty() && self.rng.random_bool(self.manner.unheard) {
@@ -190,6 +197,7 @@ impl Disk {
         let torn = u64::from(unsynced > 0 && self.rng.random_bool(0.5));
         self.pending.clear();
         self.stalled_until = None;
+        self.is_stopped = false;
         LostGroups { unsynced, torn }
     }
 
@@ -225,10 +233,11 @@ impl Disk {
         self.standing
     }
 
-    /// What is durable, and what will be.
-    pub(super) fn written(&self) -> Rows {
+    /// What is durable, and what will be with these groups.
+    pub(super) fn written<'a>(&'a self, more: impl Iterator<Item = &'a Vec<Change>>) -> Rows {
         let mut written = self.durable.clone();
-        for Pending { group, .. } in &self.pending {
+        let pending = self.pending.iter().map(|pending| &pending.group);
+        for group in pending.chain(more) {
             apply(&mut written, group.clone());
         }
         written

@@ -363,7 +363,7 @@ impl<'a> Bench<'a> {
                 Output::Event(event) => self.take_event(&event),
                 Output::Resolve(query) => unreachable!("no trunk has a name: {query:?}"),
                 // Nothing is kept here.
-                Output::PeerName { .. } | Output::Record(_) => {}
+                Output::PeerName { .. } | Output::Record { .. } => {}
             }
         }
     }

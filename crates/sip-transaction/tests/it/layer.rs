@@ -1,6 +1,6 @@
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use sip::{Method, StatusCode, Transport};
+use sip::{Builder, Method, StatusCode, Transport};
 use sip_transaction::{Attempt, Event, Failure, Merged, MessageKind};
 
 use crate::support::{self, Bench, ack, large_request, request, request_with, response};
@@ -405,6 +405,30 @@ fn a_lost_connection_fails_what_waits_on_it() {
     };
     assert_eq!(bench.count(failed), 1);
     assert_eq!(bench.layer.live().client, 0);
+}
+
+/// A process that took an answer up has no transaction for it; the connection is gone with the process before.
+#[test]
+fn an_answer_outside_its_transaction_says_where_a_connection_may_be_opened() {
+    let mut bench = Bench::over_tcp();
+    for (via, port) in [("198.51.100.7:5099", 5099), ("198.51.100.7", 5060)] {
+        let invite = support::with_via(request(Method::Invite), via);
+        let ok = Builder::response_to(
+            &invite,
+            StatusCode::OK,
+            "OK",
+            Some(b"ours"),
+            "192.0.2.9:40001".parse().unwrap(),
+        );
+        bench.send(&ok.finish());
+        let sent = bench.sent(MessageKind::Response(StatusCode::OK));
+        let fallback = sent.last().unwrap().fallback;
+        assert_eq!(
+            fallback,
+            Some(SocketAddr::from(([192, 0, 2, 9], port))),
+            "{via}"
+        );
+    }
 }
 
 #[test]

@@ -114,6 +114,12 @@ impl Bench {
         }
     }
 
+    /// Sends a message outside any transaction.
+    pub(crate) fn send(&mut self, message: &Message) {
+        self.layer.send(message, self.flow);
+        self.drain();
+    }
+
     pub(crate) fn cancel(&mut self, tx: ClientTx) {
         self.layer.cancel(self.now, tx, Some(b"Q.850;cause=16"));
         self.drain();
