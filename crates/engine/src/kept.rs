@@ -213,6 +213,22 @@ impl Engine {
     }
 }
 
+/// Takes out what rings for nobody: an agent that the configuration does not know any more.
+fn take_orphans(entry: &mut KeptEntry) -> Vec<KeptAttempt> {
+    let (KeptStage::Waiting(waiting), Some(journey)) = (&mut entry.legs.stage, &entry.journey)
+    else {
+        return Vec::new();
+    };
+    let is_asked = |one: &KeptAttempt| {
+        let mut offers = journey.offers.iter();
+        one.rings_until.is_some() || offers.any(|&(.., attempt)| attempt == one.id)
+    };
+    let ringing = std::mem::take(&mut waiting.ringing);
+    let (asked, orphans) = ringing.into_iter().partition(is_asked);
+    waiting.ringing = asked;
+    orphans
+}
+
 /// Moments one after the other.
 struct Spread {
     at: Instant,
@@ -231,22 +247,6 @@ impl Spread {
         self.at += self.gap;
         self.at
     }
-}
-
-/// Takes out what rings for nobody: an agent that the configuration does not know any more.
-fn take_orphans(entry: &mut KeptEntry) -> Vec<KeptAttempt> {
-    let (KeptStage::Waiting(waiting), Some(journey)) = (&mut entry.legs.stage, &entry.journey)
-    else {
-        return Vec::new();
-    };
-    let is_asked = |one: &KeptAttempt| {
-        let mut offers = journey.offers.iter();
-        one.rings_until.is_some() || offers.any(|&(.., attempt)| attempt == one.id)
-    };
-    let ringing = std::mem::take(&mut waiting.ringing);
-    let (asked, orphans) = ringing.into_iter().partition(is_asked);
-    waiting.ringing = asked;
-    orphans
 }
 
 fn client(tx: u64) -> ClientTx {

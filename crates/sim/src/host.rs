@@ -71,11 +71,11 @@ pub(crate) enum WallClock {
     Back,
 }
 
+/// How long changes that nobody waits for may wait for others.
+const LAZY_FOR: Duration = Duration::from_millis(20);
+
 /// Each so many steps it is looked at whether what is written down is what there is.
 const CHECKED_EVERY: u64 = 16;
-
-/// How long changes that nobody waits for may wait for others, as in the node.
-const LAZY_FOR: Duration = Duration::from_millis(20);
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -137,7 +137,8 @@ impl Host {
     /// The process dies between two steps.
     pub(crate) fn die(mut self) -> Dead {
         // What was ready to be sent and told had happened, as far as it is durable.
-        self.disk.die();
+        self.outputs_left = None;
+        self.disk.stop();
         while let Some(output) = self.engine.poll_output() {
             let _sent_nowhere = self.take(self.now, output);
         }
@@ -242,9 +243,10 @@ impl Host {
                 changes,
                 is_awaited,
             } => {
-                let until = now + LAZY_FOR;
-                let (_, lazy) = self.lazy.get_or_insert_with(|| (until, Vec::new()));
-                lazy.extend(changes);
+                let lazy = self
+                    .lazy
+                    .get_or_insert_with(|| (now + LAZY_FOR, Vec::new()));
+                lazy.1.extend(changes);
                 if is_awaited {
                     self.hand_over(now);
                 }
@@ -252,8 +254,7 @@ impl Host {
             }
             Output::Transmit(_) if self.planted == Some(Planted::SentBeforeDurable) => Some(output),
             Output::Transmit(_) => {
-                let after = self.disk.groups_taken();
-                self.held.push_back((after, output));
+                self.held.push_back((self.disk.groups_taken(), output));
                 None
             }
             Output::Event(_) => {
@@ -278,15 +279,15 @@ impl Host {
         if self.is_dead() {
             return false;
         }
-        let before = self.disk.groups_durable();
-        if self.lazy.as_ref().is_some_and(|&(until, _)| until <= now) {
+        let is_lazy_due = self.lazy.as_ref().is_some_and(|&(until, _)| until <= now);
+        if is_lazy_due {
             self.hand_over(now);
         }
-        let changed = self.disk.catch_up(now) || before != self.disk.groups_durable();
+        let changed = self.disk.catch_up(now);
         if changed {
             self.tell_standing();
         }
-        changed
+        changed || is_lazy_due
     }
 
     fn tell_standing(&mut self) {
@@ -330,8 +331,7 @@ impl Host {
 
     /// Whether something waits for the disk.
     pub(crate) fn is_behind(&self) -> bool {
-        let holds = !self.held.is_empty() || !self.untold.is_empty();
-        self.disk.is_behind() || self.lazy.is_some() || holds
+        self.disk.is_behind() || !self.held.is_empty() || !self.untold.is_empty()
     }
 
     /// Rows that the process could not read when it began.
@@ -349,8 +349,9 @@ impl Host {
         if self.has_failed() {
             return;
         }
-        let lazy = self.lazy.as_ref().map(|(_, lazy)| lazy.clone());
-        let written = self.disk.written(lazy);
+        let written = self
+            .disk
+            .written(self.lazy.iter().map(|(_, changes)| changes));
         let rows = self.engine.rows(self.clock);
         let rows: Rows = rows
             .into_iter()

@@ -60,9 +60,6 @@ enum Command {
         #[arg(long, default_value_t = 5_000)]
         cases: u32,
     },
-    /// Kills the node again and again among SIPp and Kamailio, longer than the tests do, and prints what it
-    /// measured.
-    Chaos(Chaos),
     /// Storms: whole engines with their journals while everything goes wrong, for as long as one likes. Tells
     /// the seed of what did not hold, and how many hours of calls a core simulates in a minute.
     Sim {
@@ -76,6 +73,9 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
+    /// Kills the node again and again among SIPp and Kamailio, longer than the tests do, and prints what it
+    /// measured.
+    Chaos(Chaos),
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,

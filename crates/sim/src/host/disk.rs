@@ -64,10 +64,9 @@ pub(super) struct Disk {
     /// Nothing becomes durable before.
     stalled_until: Option<Instant>,
     is_full: bool,
+    is_stopped: bool,
     standing: Standing,
     planted: Option<Planted>,
-    /// The process is dying: what is taken now becomes durable by chance only.
-    is_last: bool,
 }
 
 /// A group that was taken and is not durable.
@@ -87,9 +86,9 @@ impl Disk {
             pending: VecDeque::new(),
             stalled_until: None,
             is_full: false,
+            is_stopped: false,
             standing: Standing::Sound,
             planted: None,
-            is_last: false,
         }
     }
 
@@ -114,11 +113,6 @@ impl Disk {
         self.is_full = true;
     }
 
-    /// The process is dying: nobody will be told that what is taken from now on is durable.
-    pub(super) const fn die(&mut self) {
-        self.is_last = true;
-    }
-
     pub(super) fn take(&mut self, now: Instant, group: Vec<Change>) {
         if self.standing == Standing::Failed {
             return;
@@ -136,14 +130,12 @@ impl Disk {
             durable_at: earliest + delay,
             group,
         });
-        if !self.is_last {
-            self.catch_up(now);
-        }
+        self.catch_up(now);
     }
 
     /// Does what it has done by now; whether its standing or what is durable is another since.
     pub(super) fn catch_up(&mut self, now: Instant) -> bool {
-        if self.standing == Standing::Failed {
+        if self.standing == Standing::Failed || self.is_stopped {
             return false;
         }
         let before = (self.groups_durable, self.standing);
@@ -185,6 +177,11 @@ impl Disk {
         Some(first.durable_at.min(told_at))
     }
 
+    /// Nothing becomes durable any more.
+    pub(super) const fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
     /// What was not durable is lost, but for what nobody had been told of and is there all the same.
     pub(super) fn lose_power(&mut self) -> LostGroups {
         while !self.pending.is_empty() && self.rng.random_bool(self.manner.unheard) {
@@ -200,7 +197,7 @@ impl Disk {
         let torn = u64::from(unsynced > 0 && self.rng.random_bool(0.5));
         self.pending.clear();
         self.stalled_until = None;
-        self.is_last = false;
+        self.is_stopped = false;
         LostGroups { unsynced, torn }
     }
 
@@ -236,13 +233,13 @@ impl Disk {
         self.standing
     }
 
-    /// What is durable, and what will be with these.
-    pub(super) fn written(&self, more: Option<Vec<Change>>) -> Rows {
+    /// What is durable, and what will be with these groups.
+    pub(super) fn written<'a>(&'a self, more: impl Iterator<Item = &'a Vec<Change>>) -> Rows {
         let mut written = self.durable.clone();
-        for Pending { group, .. } in &self.pending {
+        let pending = self.pending.iter().map(|pending| &pending.group);
+        for group in pending.chain(more) {
             apply(&mut written, group.clone());
         }
-        apply(&mut written, more.unwrap_or_default());
         written
     }
 

@@ -9,8 +9,9 @@ use super::{
     centres::AGENTS,
 };
 
-/// Longer than a call may wait and last, than a binding lives, and than any transaction after it.
-const SILENCE: Duration = Duration::from_secs(4 * 3600);
+/// Longer than a call may wait and last, than a binding lives, than any transaction after it, and than who
+/// gave up is remembered.
+const SILENCE: Duration = Duration::from_secs(30 * 3600);
 
 impl Bench<'_> {
     /// What must hold after each step.
