@@ -49,6 +49,9 @@ pub(super) struct HangUp {
     pub(super) way: Way,
     /// The final answer to it, and when.
     pub(super) answer: Option<(Duration, u16)>,
+    /// When whoever sent it heard the 2xx of the INVITE once more: SIPp does not repeat its BYE from then on,
+    /// and whether it was heard shows at the other end only.
+    given_up: Option<Duration>,
 }
 
 impl Leg {
@@ -105,7 +108,12 @@ impl Leg {
     pub(super) fn over(&self) -> Option<Duration> {
         match self.result {
             Some((at, status)) if status >= 300 => Some(at),
-            Some(_) => Some(self.hang_up?.answer?.0),
+            Some(_) => {
+                let HangUp {
+                    answer, given_up, ..
+                } = self.hang_up?;
+                answer.map(|(at, _)| at).or(given_up)
+            }
             None => None,
         }
     }
@@ -163,7 +171,13 @@ impl Leg {
                 self.faults
                     .push("answered again with another tag".to_owned());
             }
-            Some(_) => {}
+            Some(_) => {
+                if let Some(hang_up) = &mut self.hang_up
+                    && hang_up.way == Way::Sent
+                {
+                    hang_up.given_up.get_or_insert(at);
+                }
+            }
         }
     }
 
@@ -187,7 +201,11 @@ impl Leg {
                 .push(format!("a BYE of no dialog: {}", bye.start()));
             return;
         }
-        self.hang_up.get_or_insert(HangUp { way, answer: None });
+        self.hang_up.get_or_insert(HangUp {
+            way,
+            answer: None,
+            given_up: None,
+        });
     }
 
     /// Whether a request carries the tags of this dialog, sent by this side.
