@@ -33,8 +33,16 @@ fn options() -> Options {
             Some(_) => Shown::Everything,
             None => Shown::LastMinute,
         },
-        ..options
+        planted: planted(),
     }
+}
+
+/// `PLANTED=AckNotSent` shows what is seen of that fault.
+fn planted() -> Option<Planted> {
+    let name = std::env::var("PLANTED").ok()?;
+    let mut all = Planted::ALL.iter().copied();
+    let planted = all.find(|planted| format!("{planted:?}") == name);
+    Some(planted.expect("a planted fault"))
 }
 
 /// The time that this thread has had of a core.

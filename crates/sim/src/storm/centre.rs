@@ -60,7 +60,7 @@ pub(super) static SITES: [Site; 3] = [
 pub(super) const CALLS_MAX: usize = 30;
 
 /// How long a caller may wait.
-pub(super) const WAIT_MAX: Duration = Duration::from_secs(900);
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The longest ring time of a line.
 pub(super) const RING_MAX: Duration = Duration::from_secs(15);

@@ -14,7 +14,7 @@ use std::{
 
 use engine::{
     CallView, Event, Outcome,
-    acd::LineId,
+    acd::{self, LineId},
     call::{CallId, StageView},
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Oracle {
     looked_at: Duration,
     /// Calls that waited when it was last looked, by line in their order.
     waited: BTreeMap<LineId, Vec<Waiting>>,
+    /// Calls that were offered since it was last looked: one whose offer failed at once waits again.
+    offered: BTreeSet<CallId>,
     /// Since when a caller waits at a site while an agent there is free.
     unmatched: BTreeMap<&'static str, Duration>,
     /// Since when calls ring nobody.
@@ -82,6 +84,7 @@ impl Oracle {
             uptime: Duration::ZERO,
             looked_at: Duration::ZERO,
             waited: BTreeMap::new(),
+            offered: BTreeSet::new(),
             unmatched: BTreeMap::new(),
             silent: BTreeMap::new(),
             looks: 0,
@@ -121,6 +124,7 @@ impl Oracle {
         let now = world.now();
         let calls = host.engine.calls(now);
         self.look_at_calls(&host.engine, now, &calls, after)?;
+        self.offered.clear();
         self.look_at_people(&host.engine, now, &calls, after)?;
         if self.looks.is_multiple_of(16) {
             self.wire.look_who_rings(world.ringing(), self.uptime)?;
@@ -198,6 +202,12 @@ impl Oracle {
                     if let Some(began) = self.open.remove(&call) {
                         self.tally.lasted += at.saturating_sub(began);
                     }
+                }
+                Event::Distribution {
+                    call: Some(call),
+                    what: acd::Event::Offered { .. },
+                } => {
+                    self.offered.insert(call);
                 }
                 Event::CallBlocked { .. } => self.tally.blocked += 1,
                 _ => {}

@@ -105,7 +105,8 @@ impl Oracle {
         };
         for queue in self.waited.values() {
             for (index, first) in queue.iter().enumerate() {
-                let Some(still) = as_before(first).filter(|call| call.place.is_some()) else {
+                let still = as_before(first).filter(|call| call.place.is_some());
+                let Some(still) = still.filter(|call| !self.offered.contains(&call.id)) else {
                     continue;
                 };
                 let later = queue[index + 1..].iter();
