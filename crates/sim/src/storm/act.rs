@@ -23,6 +23,9 @@ use crate::{
     script::{Answer, Quirk},
 };
 
+/// All rows are compared with the state this often: it costs more than all other looks.
+const WRITTEN_CHECKED_EVERY: u64 = 64;
+
 /// What was done last is told when something does not hold.
 const ACTS_TOLD: usize = 20;
 
@@ -65,6 +68,7 @@ impl Storm {
         let node = world.add_node("node", config);
         if let Some(host) = world.host_mut(node) {
             host.plant(options.planted);
+            host.check_every(WRITTEN_CHECKED_EVERY);
         }
         for (name, address) in ["op-1", "op-2"].into_iter().zip(OPERATORS) {
             world.add_peer(name, place(address), draw::good_manner());

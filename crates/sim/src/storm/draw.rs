@@ -123,7 +123,7 @@ pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64, pace: Pace) -> CallPlan {
         .patience(patience)
         .talk(match pace {
             Pace::Dense => on_a_scale(rng, 0.5, 1_200.0),
-            Pace::Long => on_a_scale(rng, 60.0, 3_000.0),
+            Pace::Long => on_a_scale(rng, 120.0, 3_600.0),
         })
         .quirk(quirk)
 }
@@ -152,7 +152,7 @@ pub(super) fn manner(rng: &mut Pcg64Mcg, pace: Pace) -> Manner {
     };
     let manner = Manner::answers(answer).talks(match pace {
         Pace::Dense => on_a_scale(rng, 1.0, 1_800.0),
-        Pace::Long => on_a_scale(rng, 300.0, 3_600.0),
+        Pace::Long => on_a_scale(rng, 600.0, 3_600.0),
     });
     match chance(rng, 0.3) {
         true => manner.holds(one_of(rng, &HOLDS)),
