@@ -376,8 +376,8 @@ impl Engine {
     }
 
     pub(crate) fn take_from_registrar(&mut self, now: Instant, event: sip_proxy::Event) {
-        use sip_proxy::Event::{Bound, Refreshed, Unbound};
-        let (Bound { aor } | Refreshed { aor } | Unbound { aor, .. }) = event;
+        use sip_proxy::Event::{Bound, Fewer, Refreshed, Unbound};
+        let (Bound { aor } | Refreshed { aor } | Fewer { aor } | Unbound { aor, .. }) = event;
         let Some(agent) = self.agent_of(aor) else {
             return;
         };
@@ -385,6 +385,7 @@ impl Engine {
         match event {
             Bound { .. } => self.emit(Event::PhoneRegistered { agent }),
             Refreshed { .. } => {}
+            Fewer { .. } => return,
             Unbound { .. } => return self.emit(Event::PhoneUnregistered { agent }),
         }
         self.acd

@@ -38,6 +38,7 @@ pub(crate) struct Host {
     /// When it was last asked what to do.
     now: Instant,
     drained: u64,
+    checked_every: u64,
     planted: Option<Planted>,
 }
 
@@ -50,6 +51,7 @@ pub(crate) struct Dead {
     /// What had happened for good by then, and was told nobody.
     pub(crate) untold: Vec<Event>,
     pub(crate) lost: LostGroups,
+    checked_every: u64,
     planted: Option<Planted>,
 }
 
@@ -88,6 +90,7 @@ impl Host {
             died_at: now,
             untold: Vec::new(),
             lost: LostGroups::default(),
+            checked_every: CHECKED_EVERY,
             planted: None,
         };
         Self::again(now, nanos, config, dead, Beginning::default())
@@ -130,6 +133,7 @@ impl Host {
             losses: read.losses,
             now,
             drained: 0,
+            checked_every: dead.checked_every,
             planted: dead.planted,
         }
     }
@@ -159,6 +163,7 @@ impl Host {
             shift: self.shift,
             died_at: self.now,
             lost,
+            checked_every: self.checked_every,
             planted: self.planted,
         }
     }
@@ -185,6 +190,11 @@ impl Host {
     /// The disk takes nothing more.
     pub(crate) const fn fill_disk(&mut self) {
         self.disk.fill_up();
+    }
+
+    /// Each so many steps, and when it dies, all that is written down is looked at.
+    pub(crate) const fn check_every(&mut self, steps: u64) {
+        self.checked_every = steps;
     }
 
     /// From now on this is wrong with it.
@@ -314,7 +324,7 @@ impl Host {
     /// Called when all outputs of a step are taken.
     pub(crate) fn note_drained(&mut self) {
         self.drained += 1;
-        if !self.is_dead() && self.drained.is_multiple_of(CHECKED_EVERY) {
+        if !self.is_dead() && self.drained.is_multiple_of(self.checked_every) {
             self.assert_written();
         }
     }

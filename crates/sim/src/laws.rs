@@ -95,8 +95,9 @@ impl Watcher {
         match &sighting.what {
             Said::Request(request) => self.see_request(request, sighting.from, node),
             Said::Response(response) => {
-                // A BYE that was damaged on its way may have been understood.
-                if response.cseq_method() == b"BYE" && response.status().is_success() {
+                // A BYE that was damaged on its way may have been understood, as far as that matters.
+                let is_final = !response.status().is_provisional();
+                if response.cseq_method() == b"BYE" && is_final {
                     self.hung_up.insert(text(response.call_id()));
                 }
                 let is_answer =

@@ -47,10 +47,21 @@ pub use self::{
 pub struct Options {
     /// For how long things go wrong.
     pub length: Duration,
+    /// How much happens at a time.
+    pub pace: Pace,
     /// A fault that is put into the node on purpose.
     pub planted: Option<Planted>,
     /// What is shown when something does not hold.
     pub shown: Shown,
+}
+
+/// How much happens at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Something every few seconds, and calls of a minute: everything meets everything.
+    Dense,
+    /// Something every minute or two, and calls as long as in the field: what lasts is seen to last.
+    Long,
 }
 
 /// How much of a run is shown.
@@ -66,6 +77,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             length: Duration::from_secs(1200),
+            pace: Pace::Dense,
             planted: None,
             shown: Shown::LastMinute,
         }

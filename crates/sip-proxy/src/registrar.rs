@@ -68,6 +68,11 @@ pub enum Event {
         /// The address-of-record.
         aor: Aor,
     },
+    /// One of several bindings has expired; others are there.
+    Fewer {
+        /// The address-of-record.
+        aor: Aor,
+    },
     /// Its last binding is gone: it cannot be reached.
     Unbound {
         /// The address-of-record.
@@ -144,12 +149,13 @@ impl Registrar {
     /// Drops the bindings whose time is over.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((aor, left)) = self.location.expire_next(now) {
-            if left == 0 {
-                self.events.push_back(Event::Unbound {
+            self.events.push_back(match left {
+                0 => Event::Unbound {
                     aor,
                     reason: UnboundReason::Expired,
-                });
-            }
+                },
+                _ => Event::Fewer { aor },
+            });
         }
     }
 

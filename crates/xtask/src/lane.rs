@@ -157,7 +157,7 @@ fn sim(seeds: u64, hours: Option<u64>, from: u64) -> anyhow::Result<()> {
         "--package",
         "quinze-tests",
         "--",
-        "simulation::storms::no_call_is_lost_in_any_storm",
+        "simulation::storms::no_call",
         "--nocapture",
     ]);
     let run = run

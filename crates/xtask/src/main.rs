@@ -66,7 +66,7 @@ enum Command {
         /// How many storms, each of another seed.
         #[arg(long, default_value_t = 2_000)]
         seeds: u64,
-        /// How many hours things go wrong in each of them; the usual twenty minutes when left out.
+        /// How many hours things go wrong in each of them; twenty minutes of dense and six hours of long storms when left out.
         #[arg(long)]
         hours: Option<u64>,
         /// The first seed.

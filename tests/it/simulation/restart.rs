@@ -9,7 +9,7 @@ use rand_pcg::Pcg64Mcg;
 use sim::{Answer, CallPlan, DiskManner, Manner, SessionId, Weather};
 
 use super::{
-    AFTER_20_S, Bench, DIALLED, Site, configuration,
+    AFTER_20_S, Bench, DIALLED, PHONES, Site, address, configuration,
     faults::{STORM, random_manner, random_plan, seeds, two_sites},
     seconds,
 };
@@ -306,6 +306,30 @@ fn a_damaged_row_is_told_and_costs_no_other() {
         assert!(loss.error.to_string().contains("kind 99 is not known"));
     }
     assert!(told > 100, "{told}");
+}
+
+/// When a process dies it is compared what is written with what there is.
+#[test]
+fn a_registration_that_ends_beside_another_is_written_down() {
+    let (_, text) = one_site();
+    let fixed = format!("contact = \"sip:arm-1@{PHONES}\"\n");
+    assert!(text.contains(&fixed));
+    let text = text.replace(&fixed, "");
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    let elsewhere = address("203.0.113.2:5060");
+    let manner = Manner::answers_after(seconds(1.0));
+    bench.world.add_peer("home", elsewhere, manner);
+    for phone in [bench.phones, elsewhere] {
+        let node = bench.node;
+        bench.world.register(phone, node, "arm-1", "samu.example");
+        bench.world.run_for(seconds(600.0));
+    }
+    bench.world.run_for(seconds(2_700.0));
+    bench.restart(&text, 2, seconds(1.0));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(5.0)));
+    bench.world.run_for(seconds(4.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    bench.finish();
 }
 
 /// Neither is a call lost whose plan has another name now, nor one that an agent has, or is rung for, who

@@ -7,7 +7,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use super::{
-    Options, Shown,
+    Options, Pace, Shown,
     centre::{self, DOMAIN, NODE, OPERATORS, SITES, Variant, place},
     draw::{self, Action, between, chance, one_of},
     faults::{Fault, FaultCounts},
@@ -22,6 +22,9 @@ use crate::{
     peer::SessionId,
     script::{Answer, Quirk},
 };
+
+/// All rows are compared with the state this often: it costs more than all other looks.
+const WRITTEN_CHECKED_EVERY: u64 = 64;
 
 /// What was done last is told when something does not hold.
 const ACTS_TOLD: usize = 20;
@@ -44,6 +47,7 @@ pub(super) struct Storm {
     sessions: Vec<(SocketAddr, SessionId)>,
     acts: VecDeque<String>,
     shown: Shown,
+    pace: Pace,
     pub(super) planted: Option<Planted>,
     /// Nothing goes wrong any more.
     pub(super) is_over: bool,
@@ -64,12 +68,17 @@ impl Storm {
         let node = world.add_node("node", config);
         if let Some(host) = world.host_mut(node) {
             host.plant(options.planted);
+            host.check_every(WRITTEN_CHECKED_EVERY);
         }
         for (name, address) in ["op-1", "op-2"].into_iter().zip(OPERATORS) {
             world.add_peer(name, place(address), draw::good_manner());
         }
         for (name, site) in ["ph-a", "ph-b", "ph-c"].into_iter().zip(&SITES) {
-            world.add_peer(name, place(site.phones), draw::manner(&mut rng));
+            world.add_peer(
+                name,
+                place(site.phones),
+                draw::manner(&mut rng, options.pace),
+            );
         }
         let mut storm = Self {
             seed,
@@ -85,6 +94,7 @@ impl Storm {
             sessions: Vec::new(),
             acts: VecDeque::new(),
             shown: options.shown,
+            pace: options.pace,
             planted: options.planted,
             is_over: false,
         };
@@ -95,7 +105,7 @@ impl Storm {
     /// Lets things go wrong for so long, then lets everything end well.
     pub(super) fn blow(&mut self, length: Duration) -> Verdict {
         while self.world.elapsed() < length {
-            let gap = draw::gap(&mut self.rng);
+            let gap = draw::gap(&mut self.rng, self.pace);
             self.pass(gap)?;
             let action = draw::action(&mut self.rng);
             self.act(action)?;
@@ -174,7 +184,15 @@ impl Storm {
             _ => After::Act,
         };
         match action {
-            Action::Call => self.call(),
+            Action::Call => {
+                let count = match self.pace {
+                    Pace::Dense => 1,
+                    Pace::Long => self.rng.random_range(1..4),
+                };
+                for _ in 0..count {
+                    self.call();
+                }
+            }
             Action::Burst => {
                 self.faults.note(Fault::Burst);
                 for _ in 0..self.rng.random_range(20..50) {
@@ -230,7 +248,7 @@ impl Storm {
 
     pub(super) fn call(&mut self) {
         self.callers += 1;
-        let plan = draw::plan(&mut self.rng, self.callers);
+        let plan = draw::plan(&mut self.rng, self.callers, self.pace);
         match plan.quirk {
             Quirk::ByeBeforeAck => self.faults.note(Fault::ByeBeforeAck),
             Quirk::NeverAcks => self.faults.note(Fault::NeverAcked),
@@ -265,7 +283,7 @@ impl Storm {
     fn change_manner(&mut self) {
         let agents: Vec<_> = centre::agents().collect();
         let (agent, phones) = one_of(&mut self.rng, &agents);
-        let manner = draw::manner(&mut self.rng);
+        let manner = draw::manner(&mut self.rng, self.pace);
         match manner.answer {
             Answer::Busy => self.faults.note(Fault::Busy),
             Answer::DeclineAfter(_) => self.faults.note(Fault::Declined),

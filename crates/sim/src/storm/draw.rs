@@ -9,7 +9,7 @@ use engine::{
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
-use super::centre::NUMBERS;
+use super::{Pace, centre::NUMBERS};
 use crate::{
     host::DiskManner,
     network::{Damage, Weather},
@@ -66,8 +66,11 @@ pub(super) fn action(rng: &mut Pcg64Mcg) -> Action {
     Action::Call
 }
 
-/// How long nothing is done: mostly seconds, often nothing, now and then longer.
-pub(super) fn gap(rng: &mut Pcg64Mcg) -> Duration {
+/// How long nothing is done: mostly seconds, often nothing, now and then longer. At the long pace minutes.
+pub(super) fn gap(rng: &mut Pcg64Mcg, pace: Pace) -> Duration {
+    if pace == Pace::Long && chance(rng, 0.8) {
+        return between(rng, 30.0, 240.0);
+    }
     match rng.random_range(0..10) {
         0..3 => between(rng, 0.0, 0.3),
         3..9 => between(rng, 0.3, 8.0),
@@ -94,13 +97,21 @@ pub(super) fn one_of<T: Copy>(rng: &mut Pcg64Mcg, choices: &[T]) -> T {
 }
 
 /// Nobody waits or talks for ever.
-pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64) -> CallPlan {
+pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64, pace: Pace) -> CallPlan {
     let dialled = one_of(rng, &NUMBERS);
-    let patience = match chance(rng, 0.4) {
+    let hurried = match pace {
+        Pace::Dense => 0.4,
+        Pace::Long => 0.1,
+    };
+    let patience = match chance(rng, hurried) {
         true => on_a_scale(rng, 0.002, 60.0),
         false => on_a_scale(rng, 60.0, 1_200.0),
     };
-    let quirk = match rng.random_range(0..20) {
+    let of = match pace {
+        Pace::Dense => 20,
+        Pace::Long => 50,
+    };
+    let quirk = match rng.random_range(0..of) {
         0..3 => Quirk::Hold(one_of(rng, &HOLDS)),
         3..6 => Quirk::LateOffer,
         6 => Quirk::ByeBeforeAck,
@@ -110,7 +121,10 @@ pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64) -> CallPlan {
     CallPlan::to(format!("sip:{dialled}@192.0.2.1:5060"))
         .number(format!("+336{number:08}"))
         .patience(patience)
-        .talk(on_a_scale(rng, 0.5, 1_200.0))
+        .talk(match pace {
+            Pace::Dense => on_a_scale(rng, 0.5, 1_200.0),
+            Pace::Long => on_a_scale(rng, 120.0, 3_600.0),
+        })
         .quirk(quirk)
 }
 
@@ -121,9 +135,13 @@ const HOLDS: [Duration; 3] = [
     Duration::from_secs(5),
 ];
 
-pub(super) fn manner(rng: &mut Pcg64Mcg) -> Manner {
+pub(super) fn manner(rng: &mut Pcg64Mcg, pace: Pace) -> Manner {
     let wait = on_a_scale(rng, 0.01, 16.0);
-    let answer = match rng.random_range(0..16) {
+    let of = match pace {
+        Pace::Dense => 16,
+        Pace::Long => 40,
+    };
+    let answer = match rng.random_range(0..of) {
         0 => Answer::Busy,
         1 => Answer::DeclineAfter(wait),
         2 => Answer::Never,
@@ -132,7 +150,10 @@ pub(super) fn manner(rng: &mut Pcg64Mcg) -> Manner {
         5 => Answer::Twice(wait),
         _ => Answer::After(wait),
     };
-    let manner = Manner::answers(answer).talks(on_a_scale(rng, 1.0, 1_800.0));
+    let manner = Manner::answers(answer).talks(match pace {
+        Pace::Dense => on_a_scale(rng, 1.0, 1_800.0),
+        Pace::Long => on_a_scale(rng, 600.0, 3_600.0),
+    });
     match chance(rng, 0.3) {
         true => manner.holds(one_of(rng, &HOLDS)),
         false => manner,

@@ -112,11 +112,12 @@ impl Model {
             let before = self.table.clone();
             self.table.retain(|_, bound| bound.ends > self.now);
             for aor in 0..3 {
-                if count(&before, aor) > 0 && count(&self.table, aor) == 0 {
-                    self.events.push(Event::Unbound {
-                        aor: Aor::new(aor),
-                        reason: UnboundReason::Expired,
-                    });
+                let (before, after) = (count(&before, aor), count(&self.table, aor));
+                let (aor, reason) = (Aor::new(aor), UnboundReason::Expired);
+                match after {
+                    _ if after == before => {}
+                    0 => self.events.push(Event::Unbound { aor, reason }),
+                    _ => self.events.push(Event::Fewer { aor }),
                 }
             }
         }

@@ -56,6 +56,8 @@ pub(super) struct Wire {
     asked: BTreeSet<(String, String)>,
     /// Dialogs with phones that were acknowledged and not hung up, and whose they are.
     phones: BTreeMap<Dialog, String>,
+    /// Whether there are others of them since it was last looked.
+    has_more: bool,
     over: BTreeSet<Dialog>,
     /// Those in which our answer to a phone's own question is not acknowledged: they are not hung up before
     /// (RFC 3261 §15).
@@ -94,6 +96,7 @@ impl Wire {
             branches: BTreeSet::new(),
             asked: BTreeSet::new(),
             phones: BTreeMap::new(),
+            has_more: false,
             over: BTreeSet::new(),
             unacked: BTreeSet::new(),
             answered: BTreeMap::new(),
@@ -157,6 +160,7 @@ impl Wire {
                 let counts = self.answers.contains(&dialog) && !self.over.contains(&dialog);
                 if let Some(user) = user.filter(|_| counts) {
                     self.phones.insert(dialog, user);
+                    self.has_more = true;
                 }
             }
             Method::Bye => self.hang_up((call_id, tag)),
@@ -216,7 +220,7 @@ impl Wire {
         match request.method() {
             Method::Bye => self.hang_up(dialog),
             Method::Ack => {
-                self.unacked.remove(&dialog);
+                self.has_more |= self.unacked.remove(&dialog);
             }
             _ => {}
         }
@@ -268,7 +272,10 @@ impl Wire {
         }
     }
 
-    fn look_at_phones(&self) -> Verdict {
+    fn look_at_phones(&mut self) -> Verdict {
+        if !std::mem::take(&mut self.has_more) {
+            return Ok(());
+        }
         let mut users = BTreeMap::new();
         let phones = self.phones.iter();
         let phones = phones.filter(|(dialog, _)| !self.unacked.contains(dialog));
