@@ -89,6 +89,7 @@ fn run_all(seeds: &[u64], options: &Options) -> (Report, Duration) {
 }
 
 /// Runs all seeds and tells how it went.
+#[expect(clippy::print_stdout, reason = "how fast it went is to be seen")]
 fn weather(seeds: &[u64], options: &Options) -> Report {
     let (report, time) = run_all(seeds, options);
     let minutes = time.as_secs_f64() / 60.0;
