@@ -72,8 +72,6 @@ fn killed_in(name: &str, phase: Phase) -> anyhow::Result<()> {
         };
         let plan = Plan {
             sockets,
-            // A BYE that is lost is repeated after half a second; until then the phone is not free.
-            wrap_up: if phase == Phase::Bye { "1s" } else { "0s" },
             ..Plan::default()
         };
         let mut scene = Scene::start(name, plan, random)?;

@@ -17,6 +17,7 @@ use crate::{
     carry,
     dialog::Peer,
     event::{EndCause, Event},
+    goodbyes::Goodbyes,
     ids::{AttemptId, CallId, CallNumber},
     leg::Side,
     noted::Noted,
@@ -93,6 +94,7 @@ pub struct Calls {
     pub(crate) server_uses: SecondaryMap<ServerTx, CallNumber>,
     pub(crate) client_uses: SecondaryMap<ClientTx, ClientUse>,
     pub(crate) unanswered: Unanswered,
+    pub(crate) goodbyes: Goodbyes,
     /// Calls whose agent's leg belongs to another call by now: our tags on it name the first.
     pub(crate) moved_legs: BTreeMap<CallNumber, CallNumber>,
     events: VecDeque<Event>,
@@ -208,6 +210,7 @@ impl Calls {
             server_uses: SecondaryMap::new(),
             client_uses: SecondaryMap::new(),
             unanswered: Unanswered::default(),
+            goodbyes: Goodbyes::default(),
             moved_legs: BTreeMap::new(),
             events: VecDeque::new(),
             next_number: 1,
@@ -370,6 +373,7 @@ impl Calls {
             self.rearm(number);
         }
         self.unanswered.forget_until(now);
+        self.ring_overdue(now, layer);
     }
 
     fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
@@ -415,6 +419,7 @@ impl Calls {
         calls
             .into_iter()
             .chain(self.unanswered.next_deadline())
+            .chain(self.goodbyes.next_deadline())
             .min()
     }
 

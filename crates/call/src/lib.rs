@@ -31,6 +31,7 @@ mod dialled;
 mod dialog;
 mod early;
 mod event;
+mod goodbyes;
 mod ids;
 mod inviting;
 mod joining;

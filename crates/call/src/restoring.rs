@@ -198,8 +198,8 @@ impl Calls {
                 .header_fmt(HeaderName::CSeq, format_args!("{cseq} ACK"));
             layer.send(&ack.finish(), flow);
         }
-        if let Ok(tx) = layer.request(now, bye, flow) {
-            self.client_uses.insert(tx, ClientUse::Bye(invited));
+        if let Ok(tx) = layer.request(now, bye.clone(), flow) {
+            self.note_bye(tx, &bye, invited);
         }
     }
 

@@ -35,6 +35,8 @@ impl Calls {
     /// makes then. How it ends is told by [`Event::AgentAnswered`] or [`Event::AgentFailed`], once,
     /// unless the attempt is withdrawn or the call ends before.
     ///
+    /// A phone that has not answered the BYE of its last call is rung when it has.
+    ///
     /// Several phones may ring for one call, up to [`ATTEMPTS_MAX`]: the first that answers has it, and
     /// the others are told so. An attempt for a call that neither waits nor is being transferred, or
     /// that somebody has answered, is ignored.
@@ -48,7 +50,9 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) {
-        self.ring_somebody(now, layer, call, attempt, target, &Whom::Agent);
+        if !self.waits_for_bye(now, call, attempt, target) {
+            self.ring_somebody(now, layer, call, attempt, target, &Whom::Agent);
+        }
     }
 
     /// Sends a call to a telephone outside, which learns who calls and, but for the session description
@@ -66,7 +70,7 @@ impl Calls {
         self.ring_somebody(now, layer, call, attempt, target, &Whom::Outside(outside));
     }
 
-    fn ring_somebody(
+    pub(crate) fn ring_somebody(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
@@ -165,6 +169,7 @@ impl Calls {
         attempt: AttemptId,
         why: StopRinging,
     ) {
+        self.forget_waiting(call, Some(attempt));
         let ringing = self
             .ringing_mut(call)
             .and_then(|ringing| ringing.take(attempt));

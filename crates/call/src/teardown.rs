@@ -52,7 +52,13 @@ impl Calls {
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
             Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
             Some(ClientUse::Join(_)) => self.handle_join_response(now, layer, tx, response),
-            Some(ClientUse::CodeOver(_)) if response.status().is_final() => self.code_over(tx),
+            Some(ClientUse::CodeOver(_)) if response.status().is_final() => {
+                self.code_over(tx);
+                self.bye_over(now, layer, tx);
+            }
+            Some(ClientUse::Bye(_)) if response.status().is_final() => {
+                self.bye_over(now, layer, tx);
+            }
             Some(ClientUse::CodeOver(_) | ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
         }
     }
@@ -75,8 +81,12 @@ impl Calls {
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
             Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
             Some(ClientUse::Join(_)) => self.handle_join_failed(now, layer, tx, cause),
-            Some(ClientUse::CodeOver(_)) => self.code_over(tx),
-            Some(ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
+            Some(ClientUse::CodeOver(_)) => {
+                self.code_over(tx);
+                self.bye_over(now, layer, tx);
+            }
+            Some(ClientUse::Bye(_)) => self.bye_over(now, layer, tx),
+            Some(ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);
     }
@@ -108,6 +118,7 @@ impl Calls {
             return;
         }
         self.moved_legs.retain(|_, to| *to != number);
+        self.forget_waiting(number, None);
         let Call { id, stage, relays } = call;
         self.end_relays(now, layer, relays);
         match stage {
@@ -274,9 +285,9 @@ impl Calls {
             .header_opt(HeaderName::Reason, reason)
             .finish_request()
             .ok();
-        let tx = bye.and_then(|bye| layer.request(now, bye, flow).ok())?;
-        self.client_uses
-            .insert(tx, ClientUse::Bye(dialog.invited()));
+        let bye = bye?;
+        let tx = layer.request(now, bye.clone(), flow).ok()?;
+        self.note_bye(tx, &bye, dialog.invited());
         Some(tx)
     }
 

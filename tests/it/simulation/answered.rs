@@ -1,9 +1,15 @@
 //! Calls that reach an agent.
 
-use engine::acd::Want;
-use sim::{CallPlan, Manner, PeerEvent, Quirk};
+use std::{cell::Cell, time::Duration};
 
-use super::{Bench, DIALLED, seconds};
+use engine::{
+    Direction, Event,
+    acd::Want,
+    sip_transaction::{Attempt, MessageKind},
+};
+use sim::{CallPlan, Fate, Manner, PeerEvent, Quirk, Weather};
+
+use super::{AFTER_20_S, Bench, DIALLED, PHONES, Site, address, configuration, seconds};
 
 #[test]
 fn answered_at_once() {
@@ -154,4 +160,53 @@ fn both_sides_hold_at_once() {
     bench.call(CallPlan::to(DIALLED).talk(seconds(20.0)).quirk(hold));
     insta::assert_snapshot!(bench.finish());
     assert_eq!(bench.outcomes(), ["answered"]);
+}
+
+/// The BYE to the agent's phone is lost three times: the next call rings there when the phone has heard it, or
+/// when it has gone out so often that the phone may be rung all the same.
+#[test]
+fn a_phone_that_has_not_heard_the_end_of_its_call_is_not_rung_for_the_next() {
+    for (lost, rung_after) in [(0, 0.0), (1, 0.5), (2, 1.5), (9, 2.0)] {
+        let site = Site {
+            id: "FR670",
+            neighbours: &[],
+            reserve: 0,
+            agents: &["arm-1"],
+        };
+        let text =
+            configuration(&[site], AFTER_20_S).replace("wrap_up = \"5s\"", "wrap_up = \"0s\"");
+        let mut bench = Bench::new(&text, 1, Weather::CALM);
+        bench.manner("arm-1", Manner::answers_after(seconds(0.0)));
+        let left = Cell::new(lost);
+        bench.world.set_filter(Box::new(move |datagram| {
+            let is_it = datagram.to == address(PHONES) && datagram.bytes.starts_with(b"BYE ");
+            if is_it && left.get() > 0 {
+                left.set(left.get() - 1);
+                return Fate::Lost;
+            }
+            Fate::Passes
+        }));
+        bench.call(CallPlan::to(DIALLED).talk(seconds(3.0)));
+        bench.world.run_for(seconds(1.0));
+        bench.call(CallPlan::to(DIALLED).talk(seconds(3.0)));
+        bench.world.run_for(seconds(40.0));
+        let ends = |(at, event): &(Duration, Event)| {
+            matches!(event, Event::CallEnded { .. }).then_some(at.as_secs_f64())
+        };
+        let rings = |(at, event): &(Duration, Event)| {
+            let kind = MessageKind::Request("INVITE");
+            let is_it = matches!(event, Event::Message { direction: Direction::Out, kind: sent, attempt: Attempt::First } if *sent == kind);
+            is_it.then_some(at.as_secs_f64())
+        };
+        let events = bench.world.events();
+        let ended = events.iter().find_map(ends).unwrap();
+        let rung = events.iter().filter_map(rings).nth(1).unwrap();
+        let waited = rung - ended;
+        assert!(
+            (waited - rung_after).abs() < 0.1,
+            "{lost} lost: rung after {waited} s"
+        );
+        bench.finish();
+        assert_eq!(bench.outcomes(), ["answered"; 2]);
+    }
 }

@@ -1,0 +1,108 @@
+//! Phones that have not heard yet that their last call is over: they are rung for the next when they have
+//! answered the BYE, or after 4·T1, when it has gone out three times. Otherwise, where that BYE is lost, the
+//! next INVITE would come before it is repeated, to a phone that is still in a call.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use bytes::Bytes;
+use sip::{HeaderName, NameAddr, Request};
+use sip_transaction::{ClientTx, Target, TransactionLayer};
+
+use crate::{
+    calls::{Calls, ClientUse},
+    ids::{AttemptId, CallNumber},
+    inviting::Whom,
+};
+
+/// The BYEs that are open, by the phone, and who waits for them.
+#[derive(Debug, Default)]
+pub(crate) struct Goodbyes {
+    /// By the URI by which a phone was rung.
+    open: BTreeMap<Bytes, ClientTx>,
+    waiting: Vec<Waiting>,
+}
+
+/// An attempt whose phone is not free.
+#[derive(Debug)]
+struct Waiting {
+    bye: ClientTx,
+    call: CallNumber,
+    attempt: AttemptId,
+    target: Target,
+    /// When it is rung at the latest.
+    until: Instant,
+}
+
+impl Goodbyes {
+    /// When an attempt has waited for long enough.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.waiting.iter().map(|one| one.until).min()
+    }
+}
+
+impl Calls {
+    /// A BYE has been sent. The phone of a dialog of ours has in To what it was rung by.
+    pub(crate) fn note_bye(&mut self, tx: ClientTx, bye: &Request, invited: Option<u32>) {
+        self.client_uses.insert(tx, ClientUse::Bye(invited));
+        let to = bye.header(HeaderName::To);
+        if let Some(to) = to.and_then(|to| NameAddr::parse(to).ok()) {
+            let phone = Bytes::copy_from_slice(to.uri_bytes());
+            self.goodbyes.open.insert(phone, tx);
+        }
+    }
+
+    /// Whether an attempt has to wait until its phone has heard the end of its last call; it is rung then.
+    pub(crate) fn waits_for_bye(
+        &mut self,
+        now: Instant,
+        call: CallNumber,
+        attempt: AttemptId,
+        target: &Target,
+    ) -> bool {
+        let Some(&bye) = self.goodbyes.open.get(&target.uri) else {
+            return false;
+        };
+        self.goodbyes.waiting.push(Waiting {
+            bye,
+            call,
+            attempt,
+            target: target.clone(),
+            until: now + 4 * self.settings.t1,
+        });
+        true
+    }
+
+    /// An attempt that waits for a phone is not to be made any more.
+    pub(crate) fn forget_waiting(&mut self, call: CallNumber, attempt: Option<AttemptId>) {
+        let is_it = |one: &Waiting| {
+            one.call == call && attempt.is_none_or(|attempt| one.attempt == attempt)
+        };
+        self.goodbyes.waiting.retain(|one| !is_it(one));
+    }
+
+    /// A BYE is answered, or given up: its phone is free.
+    pub(crate) fn bye_over(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
+        self.goodbyes.open.retain(|_, open| *open != tx);
+        self.ring_those(now, layer, |one| one.bye == tx);
+    }
+
+    /// Rings whoever has waited for long enough.
+    pub(crate) fn ring_overdue(&mut self, now: Instant, layer: &mut TransactionLayer) {
+        self.ring_those(now, layer, |one| one.until <= now);
+    }
+
+    fn ring_those(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        is_it: impl Fn(&Waiting) -> bool,
+    ) {
+        let waiting = std::mem::take(&mut self.goodbyes.waiting);
+        let (due, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_it);
+        self.goodbyes.waiting = waiting;
+        for one in due {
+            let (call, attempt) = (one.call, one.attempt);
+            self.ring_somebody(now, layer, call, attempt, &one.target, &Whom::Agent);
+        }
+    }
+}
