@@ -11,7 +11,6 @@
 )]
 
 use std::{
-    env,
     net::{SocketAddr, UdpSocket},
     sync::{
         Arc,
@@ -21,7 +20,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quinze_benches::live::{Node, Phones, call};
+use quinze_benches::{
+    live::{Node, Phones, call},
+    number_or,
+};
 
 /// Calls a second.
 const CALLS: u32 = 100;
@@ -36,10 +38,7 @@ const SCANS: u32 = 20_000;
 const SECONDS: u64 = 15;
 
 fn main() {
-    let seconds = env::args()
-        .filter_map(|arg| arg.parse().ok())
-        .next()
-        .unwrap_or(SECONDS);
+    let seconds = number_or(SECONDS);
     let time = Duration::from_secs(seconds);
     let phones = Phones::start();
     let callers = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -11,7 +11,7 @@
 )]
 
 use std::{
-    env, fs,
+    fs,
     net::UdpSocket,
     path::Path,
     sync::{
@@ -26,7 +26,10 @@ use node::journal::{
     file::JournalFile,
     row::{Change, Row},
 };
-use quinze_benches::live::{Called, Node, Phones, Waits, call};
+use quinze_benches::{
+    live::{Called, Node, Phones, Waits, call},
+    number_or,
+};
 
 /// Calls a second.
 const CALLS: u32 = 300;
@@ -44,10 +47,7 @@ const PROBED_EVERY: Duration = Duration::from_millis(20);
 const ROW: usize = 1500;
 
 fn main() {
-    let seconds = env::args()
-        .filter_map(|arg| arg.parse().ok())
-        .next()
-        .unwrap_or(SECONDS);
+    let seconds = number_or(SECONDS);
     let time = Duration::from_secs(seconds);
     println!("{CALLS} distributed calls a second, {seconds} s each, from INVITE:");
     let without = measure("journal-off", "\n[journal]\nmode = \"off\"\n", time);

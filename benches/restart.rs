@@ -13,12 +13,14 @@
 
 use std::{
     collections::BTreeSet,
-    env,
     net::UdpSocket,
     time::{Duration, Instant},
 };
 
-use quinze_benches::live::{Node, Phones, Seen, call_id, drive};
+use quinze_benches::{
+    live::{Node, Phones, Seen, call_id, drive},
+    number_or,
+};
 use sim::{CallPlan, Manner, Peer, PeerEvent};
 
 /// Callers who wait, and callers who talk, unless the command line says.
@@ -31,8 +33,7 @@ const GAP: Duration = Duration::from_millis(2);
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn main() {
-    let calls = env::args().filter_map(|arg| arg.parse().ok()).next();
-    let calls = calls.unwrap_or(CALLS);
+    let calls = number_or(CALLS);
     let phones = Phones::start();
     let mut node = Node::start("restart", (calls, phones.address()), "");
     let mut callers = Callers::new(&node);

@@ -7,7 +7,7 @@
 //! | | |
 //! |---|---|
 //! | `GET /healthz` | 200 while the process answers |
-//! | `GET /readyz` | 200 while new calls are taken, 503 while draining |
+//! | `GET /readyz` | 200 while new calls should come here, 503 while draining or while the journal is late or has failed |
 //! | `GET /metrics` | Prometheus |
 //! | `GET /v1/status`, `/v1/sites`, `/v1/lines`, `/v1/agents`, `/v1/agents/{id}`, `/v1/calls`, `/v1/calls/{id}` | snapshots |
 //! | `GET /v1/calls/{id}/story` | what happened to a call and why, also after its end |
