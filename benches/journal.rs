@@ -134,7 +134,7 @@ impl Probe {
                         body: vec![7; ROW],
                     };
                     let began = Instant::now();
-                    file.write(&[(file.last_seq() + 1, Change::Put(row))])
+                    file.write([(file.last_seq() + 1, Change::Put(row))])
                         .unwrap();
                     waits.waits.push(began.elapsed());
                     thread::sleep(PROBED_EVERY);

@@ -7,14 +7,25 @@
 //!
 //! What the bytes mean is not known here.
 //!
+//! # How it lies in the file
+//!
+//! A group is made durable as it is, in [blocks] of one page each that are written over again and
+//! again: no index is searched and no page is written that is not full of it. Its rows are written
+//! later, where they are still what they were then; most are not. Until then the [backlog] knows them.
+//! The head says up to which change the rows are written; whoever reads the file adds the groups after
+//! that.
+//!
 //! # What is believed
 //!
-//! Nothing that cannot be proven whole. Each row carries a checksum, the head carries the count and
-//! the sum of all of them, and opening a file checks its structure. A row that does not fit is left
-//! out and reported; a file whose structure is unsound is refused and left as it is. After the first
+//! Nothing that cannot be proven whole. Each row and each block carries a checksum, the head carries
+//! the count and the sum of all rows, each group names the one before it, and opening a file checks its
+//! structure. A row that does not fit is left out and reported, a group that is not whole or not there
+//! is counted; a file whose structure is unsound is refused and left as it is. After the first
 //! failed write the file is never written again: a disk that failed once to make something durable
 //! may say yes the second time and have lost it all the same.
 
+mod backlog;
+mod blocks;
 pub mod error;
 pub mod file;
 pub mod look;

@@ -25,7 +25,8 @@ const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 pub(crate) struct UdpListener {
     socket: UdpSocket,
     headers: MultiHeaders<SockaddrStorage>,
-    buffers: Vec<Vec<u8>>,
+    outgoing_headers: MultiHeaders<SockaddrStorage>,
+    buffers: [Vec<u8>; BATCH],
     outgoing: Vec<(SocketAddr, Bytes)>,
 }
 
@@ -55,7 +56,8 @@ impl UdpListener {
         Ok(Self {
             socket: UdpSocket::from_std(socket)?,
             headers: MultiHeaders::preallocate(BATCH, None),
-            buffers: (0..BATCH).map(|_| vec![0; DATAGRAM_MAX]).collect(),
+            outgoing_headers: MultiHeaders::preallocate(BATCH, None),
+            buffers: std::array::from_fn(|_| vec![0; DATAGRAM_MAX]),
             outgoing: Vec::with_capacity(BATCH),
         })
     }
@@ -80,25 +82,27 @@ impl UdpListener {
             ..
         } = self;
         let fd = socket.as_raw_fd();
-        let result = socket.try_io(Interest::READABLE, || {
-            let mut slices: Vec<_> = buffers
-                .iter_mut()
-                .map(|buffer| [IoSliceMut::new(buffer)])
-                .collect();
-            let received = recvmmsg(fd, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
-            Ok(received
-                .map(|one| (one.bytes, one.address.and_then(to_std)))
-                .collect::<Vec<_>>())
-        });
+        let mut count = 0;
         // An error here is a wake-up for nothing, or an ICMP message about an earlier datagram:
         // timers see to what was lost.
-        let Ok(received) = result else { return 0 };
-        for (buffer, &(len, source)) in buffers.iter().zip(&received) {
-            if let Some(source) = source {
-                take(source, Bytes::copy_from_slice(&buffer[..len]));
+        let _nothing_for_now = socket.try_io(Interest::READABLE, || {
+            let mut slices: [_; BATCH] = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
+            let received = recvmmsg(fd, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+            for one in received {
+                count += 1;
+                let bytes = one.iovs().next().unwrap_or_default();
+                if let Some(source) = one.address.and_then(to_std) {
+                    take(source, Bytes::copy_from_slice(bytes));
+                }
             }
-        }
-        received.len()
+            if Self::is_full_batch(count) {
+                return Ok(());
+            }
+            // None is left: the event loop need not ask for another to find that out. What comes from now
+            // on wakes it.
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        count
     }
 
     /// Whether one receive call fills up.
@@ -143,12 +147,12 @@ impl UdpListener {
             .map(|(_, bytes)| [IoSlice::new(bytes)])
             .collect();
         let addresses: Vec<_> = batch.iter().map(|(to, _)| Some(to_nix(*to))).collect();
-        let mut headers = MultiHeaders::preallocate(batch.len(), None);
+        let headers = &mut self.outgoing_headers;
         let fd = self.socket.as_raw_fd();
         self.socket.try_io(Interest::WRITABLE, || {
             let sent = sendmmsg(
                 fd,
-                &mut headers,
+                headers,
                 &slices,
                 addresses,
                 [],

@@ -49,7 +49,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
                 report.last_seq, report.file_bytes
             ));
             tell(&report.damaged);
-            report.damaged.is_empty()
+            if report.lost_groups > 0 {
+                say(&format!("lost: {} groups of changes", report.lost_groups));
+            }
+            report.damaged.is_empty() && report.lost_groups == 0
         }
         Action::Inspect { file } => {
             let contents = look::inspect(file)?;

@@ -1,16 +1,16 @@
 //! The file that is written: opened by one node at a time, and durable when a write returns.
 
-use std::{fs::File, path::Path};
+use std::{collections::HashMap, fs::File, path::Path};
 
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior,
-    wal::CheckpointMode,
-};
+use engine::journal::Row;
+use rusqlite::{Connection, ErrorCode, OpenFlags, wal::CheckpointMode};
 
 use super::{
+    backlog::{Backlog, Name, name_of},
+    blocks::{self, Place},
     error::{OpenError, WriteError},
     place, read,
-    row::{Change, Damage, Head, Row, checksum},
+    row::{Change, Damage, Head, checksum},
     schema::{self, Identity},
     wal,
 };
@@ -20,12 +20,24 @@ use super::{
 /// [`Self::write`] makes a group of changes durable. Between groups, [`Self::tend`] keeps the files
 /// short; without it the write-ahead log grows without end.
 ///
-/// Closing moves the write-ahead log into the file, unless a write failed.
+/// A group is written as it is, in blocks. Its rows are written when the blocks are needed for others or
+/// nobody is in a hurry; until then they are read from the blocks.
+///
+/// Closing writes all rows, and moves the write-ahead log into the file, unless a write failed.
 #[derive(Debug)]
 pub struct JournalFile {
     // Dropped in this order: the lock is the last to go.
     conn: Connection,
+    /// The head as it will be written next.
     head: Head,
+    /// The number of the last change that the head in the file knows of.
+    head_seq: u64,
+    /// The checksums of the rows that are written.
+    sums: HashMap<Name, u32>,
+    backlog: Backlog,
+    /// The content of the group that is written, and a block of it.
+    content: Vec<u8>,
+    block: Box<[u8; blocks::LEN]>,
     failed: bool,
     _lock: File,
 }
@@ -39,9 +51,9 @@ pub struct Recovered {
     pub damaged: Vec<Damage>,
     /// The number of the last change; 0 before the first. The next change has a higher one.
     pub last_seq: u64,
-    /// Groups of changes that were durable and are lost, because the write-ahead log is damaged
-    /// before its end: rows may be older than what was told. What a power cut tears is not counted;
-    /// nobody had been told.
+    /// Groups of changes that were durable and are lost, at least, because the write-ahead log is
+    /// damaged before its end or a block is damaged: rows may be older than what was told. What a power
+    /// cut tears is not counted; nobody had been told.
     pub lost_groups: u64,
 }
 
@@ -91,9 +103,13 @@ impl JournalFile {
                 place::sync_directory(&path)?;
                 read::Content::default()
             }
-            Identity::Journal => {
-                let content = read::read(&conn)?;
+            Identity::Journal { format } => {
+                let content = read::read(&conn, format)?;
                 schema::prepare_to_write(&conn)?;
+                schema::upgrade(&mut conn, format, &content.head)?;
+                if !content.recent.groups.is_empty() {
+                    schema::write_head(&conn, &content.head)?;
+                }
                 content
             }
         };
@@ -105,17 +121,25 @@ impl JournalFile {
             mut rows,
             damaged,
             head,
+            sums,
+            recent,
         } = content;
         rows.sort_unstable_by_key(|(seq, _)| *seq);
         let recovered = Recovered {
             rows,
             damaged,
             last_seq: head.last_seq,
-            lost_groups,
+            lost_groups: lost_groups + recent.lost,
         };
+        let backlog = Backlog::new(recent, head.folded, |name| sums.contains_key(name));
         let file = Self {
             conn,
             head,
+            head_seq: head.last_seq,
+            sums,
+            backlog,
+            content: Vec::new(),
+            block: Box::new([0; blocks::LEN]),
             failed: false,
             _lock: lock,
         };
@@ -130,16 +154,20 @@ impl JournalFile {
     /// # Errors
     ///
     /// Whatever it is, the file takes no more: everything after is [`WriteError::Failed`].
-    pub fn write(&mut self, changes: &[(u64, Change)]) -> Result<(), WriteError> {
+    pub fn write(
+        &mut self,
+        changes: impl IntoIterator<Item = (u64, Change)>,
+    ) -> Result<(), WriteError> {
         if self.failed {
             return Err(WriteError::Failed);
         }
-        let written = self.commit(changes);
+        let written = self.append(changes.into_iter().collect());
         self.hold(written)
     }
 
     /// Does one step of tidying up, short enough that the next write hardly waits: moves the
-    /// write-ahead log into the file when it is long, or gives free pages back to the disk.
+    /// write-ahead log into the file when it is long, writes rows whose blocks are then free, or gives
+    /// free pages back to the disk.
     ///
     /// A reader that never ends keeps the log from being begun anew.
     ///
@@ -174,42 +202,162 @@ impl JournalFile {
         self.head.last_seq
     }
 
-    fn commit(&mut self, changes: &[(u64, Change)]) -> Result<(), WriteError> {
+    fn append(&mut self, changes: Vec<(u64, Change)>) -> Result<(), WriteError> {
+        let after = self.head.last_seq;
+        let mut last = after;
+        self.content.clear();
+        for (seq, change) in &changes {
+            if *seq <= last {
+                return Err(WriteError::OutOfOrder { seq: *seq, last });
+            }
+            last = *seq;
+            blocks::put(&mut self.content, *seq, change);
+        }
         if changes.is_empty() {
             return Ok(());
         }
-        let mut head = self.head;
-        let transaction = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for (seq, change) in changes {
-            if *seq <= head.last_seq {
-                return Err(WriteError::OutOfOrder {
-                    seq: *seq,
-                    last: head.last_seq,
-                });
-            }
-            head.last_seq = *seq;
+        statements::begin(&self.conn)?;
+        let slots = self.put_blocks(after, last)?;
+        let is_stored = |name: &Name| self.sums.contains_key(name);
+        self.backlog.take(last, slots, changes, is_stored);
+        self.head.last_seq = last;
+        let is_full = self.backlog.used() > BLOCKS_MAX;
+        if is_full {
+            // More than what comes, so that it ends.
+            self.fold(FOLDED_BYTES.max(2 * self.content.len()), BLOCKS_MAX)?;
+        }
+        statements::commit(&self.conn)?;
+        if is_full {
+            self.backlog.release(self.head.folded);
+        }
+        Ok(())
+    }
+
+    /// Writes the content as a group; where its blocks lie.
+    fn put_blocks(&mut self, after: u64, last: u64) -> rusqlite::Result<Vec<u32>> {
+        let parts = self.content.chunks(blocks::ROOM);
+        let slots = self.backlog.slots_for(parts.len());
+        let count = parts.len() as u32;
+        for ((part, content), &slot) in (0..).zip(parts).zip(&slots) {
+            let place = Place {
+                slot,
+                after,
+                last,
+                part,
+                parts: count,
+            };
+            blocks::seal(&mut self.block, &place, content);
+            statements::put_block(&self.conn, slot, &self.block)?;
+        }
+        Ok(slots)
+    }
+
+    /// Writes rows until so many bytes of them are written, and the head. Stops early when no more than
+    /// `blocks_kept` are in use.
+    fn fold(&mut self, bytes: usize, blocks_kept: usize) -> rusqlite::Result<()> {
+        let mut written = 0;
+        while written < bytes && self.backlog.used_after(self.folded()) > blocks_kept {
+            let Some((seq, change)) = self.backlog.pop() else {
+                break;
+            };
+            written += ROW_COST;
             match change {
-                Change::Put(row) => put(&transaction, &mut head, *seq, row)?,
-                Change::Remove { kind, key } => remove(&transaction, &mut head, *kind, key)?,
+                Change::Put(row) => {
+                    written += row.body.len();
+                    self.put_row(seq, &row)?;
+                }
+                Change::Remove { .. } => self.remove_row(&name_of(&change))?,
             }
         }
-        schema::write_head(&transaction, &head)?;
-        transaction.commit()?;
-        self.head = head;
+        self.head.folded = self.folded();
+        self.write_head()
+    }
+
+    fn folded(&self) -> u64 {
+        self.backlog.folded(self.head.last_seq)
+    }
+
+    fn put_row(&mut self, seq: u64, row: &Row) -> rusqlite::Result<()> {
+        let sum = checksum(row, seq);
+        statements::put_row(&self.conn, seq, sum, row)?;
+        if let Some(before) = self.sums.insert((row.kind, row.key.clone()), sum) {
+            self.head.take(before);
+        }
+        self.head.add(sum);
+        Ok(())
+    }
+
+    fn remove_row(&mut self, name: &Name) -> rusqlite::Result<()> {
+        if let Some(sum) = self.sums.remove(name) {
+            statements::remove_row(&self.conn, name)?;
+            self.head.take(sum);
+        }
+        Ok(())
+    }
+
+    fn write_head(&mut self) -> rusqlite::Result<()> {
+        schema::write_head(&self.conn, &self.head)?;
+        self.head_seq = self.head.last_seq;
         Ok(())
     }
 
     fn step(&mut self) -> Result<Tended, WriteError> {
-        if self.unmoved()? >= WAL_PAGES_QUIET {
-            // What a reader still needs to be elsewhere is moved after a later write.
-            return Ok(if checkpoint(&self.conn)? {
-                Tended::More
-            } else {
-                Tended::Done
-            });
+        let unmoved = self.unmoved()?;
+        if unmoved >= WAL_PAGES_MAX {
+            return Ok(self.move_log()?);
         }
+        if !self.backlog.is_empty() || !self.backlog.soiled(1).is_empty() {
+            self.clear()?;
+            return Ok(Tended::More);
+        }
+        if unmoved >= WAL_PAGES_QUIET {
+            return Ok(self.move_log()?);
+        }
+        self.give_back()
+    }
+
+    /// Moves the write-ahead log into the file. The head of that moment knows of everything that is
+    /// moved, so that a page which the disk did not write is missed.
+    fn move_log(&mut self) -> rusqlite::Result<Tended> {
+        if self.head_seq < self.head.last_seq {
+            self.write_head()?;
+        }
+        // What a reader still needs to be elsewhere is moved after a later write.
+        Ok(if checkpoint(&self.conn)? {
+            Tended::More
+        } else {
+            Tended::Done
+        })
+    }
+
+    /// Writes some rows, and leaves nothing in some blocks that are not needed any more.
+    fn clear(&mut self) -> rusqlite::Result<()> {
+        statements::begin(&self.conn)?;
+        let has_rows = !self.backlog.is_empty();
+        if has_rows {
+            self.fold(FOLDED_BYTES, 0)?;
+        }
+        let soiled = self.backlog.soiled(BLOCKS_CLEANED);
+        for &slot in &soiled {
+            statements::clean_block(&self.conn, slot)?;
+        }
+        let is_long = !has_rows && self.backlog.slots() > BLOCKS_KEPT;
+        if is_long {
+            statements::remove_blocks(&self.conn, BLOCKS_KEPT)?;
+        }
+        statements::commit(&self.conn)?;
+        self.backlog.cleaned(&soiled);
+        if has_rows {
+            self.backlog.release(self.head.folded);
+        }
+        if is_long {
+            self.backlog.shorten(BLOCKS_KEPT);
+        }
+        Ok(())
+    }
+
+    /// Gives free pages back to the disk.
+    fn give_back(&mut self) -> Result<Tended, WriteError> {
         let free: i64 = self.conn.pragma_query_one(None, "freelist_count")?;
         if free <= FREE_PAGES_KEPT {
             return Ok(Tended::Done);
@@ -241,63 +389,21 @@ impl JournalFile {
     }
 }
 
-fn put(
-    transaction: &Transaction<'_>,
-    head: &mut Head,
-    seq: u64,
-    row: &Row,
-) -> rusqlite::Result<()> {
-    if let Some(sum) = stored_sum(transaction, row.kind, &row.key)? {
-        head.take(sum);
+/// Nobody waits any more: what is in blocks becomes rows, and the file is short.
+impl Drop for JournalFile {
+    fn drop(&mut self) {
+        while !self.failed && !self.backlog.is_tidy() {
+            let cleared = self.clear();
+            if self
+                .hold::<_, WriteError>(cleared.map_err(Into::into))
+                .is_err()
+            {
+                // The blocks are read the next time.
+                return;
+            }
+        }
     }
-    let sum = checksum(row, seq);
-    transaction.prepare_cached(PUT)?.execute((
-        row.kind,
-        &row.key,
-        row.version,
-        seq.cast_signed(),
-        sum,
-        &row.body,
-    ))?;
-    head.add(sum);
-    Ok(())
 }
-
-fn remove(
-    transaction: &Transaction<'_>,
-    head: &mut Head,
-    kind: u16,
-    key: &[u8],
-) -> rusqlite::Result<()> {
-    let Some(sum) = stored_sum(transaction, kind, key)? else {
-        return Ok(());
-    };
-    transaction.prepare_cached(REMOVE)?.execute((kind, key))?;
-    head.take(sum);
-    Ok(())
-}
-
-/// The checksum of a row as it is stored, right or wrong.
-fn stored_sum(
-    transaction: &Transaction<'_>,
-    kind: u16,
-    key: &[u8],
-) -> rusqlite::Result<Option<u32>> {
-    let sum = transaction
-        .prepare_cached(SUM)?
-        .query_row((kind, key), |row| row.get::<_, i64>(0))
-        .optional()?;
-    // Cut to its width in the same way as when the rows were added up.
-    Ok(sum.map(|sum| sum as u32))
-}
-
-const SUM: &str = "SELECT sum FROM journal WHERE kind = ?1 AND key = ?2";
-
-const PUT: &str = "INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-    ON CONFLICT (kind, key) DO UPDATE SET \
-    version = excluded.version, seq = excluded.seq, sum = excluded.sum, body = excluded.body";
-
-const REMOVE: &str = "DELETE FROM journal WHERE kind = ?1 AND key = ?2";
 
 /// Moves the write-ahead log into the file, without waiting for anybody; whether all of it is moved.
 fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
@@ -309,11 +415,27 @@ fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
     }
 }
 
+/// How many blocks are in use at most before rows are written beside every group: 4 MiB.
+const BLOCKS_MAX: usize = 1024;
+
+/// Blocks that are kept for the next groups when nobody is in a hurry: 1 MiB.
+const BLOCKS_KEPT: u32 = 256;
+
+/// How many blocks one step cleans.
+const BLOCKS_CLEANED: usize = 64;
+
+/// How many bytes of rows one step writes.
+const FOLDED_BYTES: usize = 64 << 10;
+
+/// What a row costs besides its body, in the same measure.
+const ROW_COST: usize = 64;
+
 /// From how many pages on the write-ahead log is moved into the file in a quiet moment.
 const WAL_PAGES_QUIET: i32 = 256;
 
-/// From how many pages on it does not wait for a quiet moment: 4 MiB.
-const WAL_PAGES_MAX: i32 = 1024;
+/// From how many pages on it does not wait for a quiet moment: 16 MiB. Most are older versions of others
+/// and are not moved.
+const WAL_PAGES_MAX: i32 = 4096;
 
 /// Free pages that are kept for the next rows: 1 MiB.
 const FREE_PAGES_KEPT: i64 = 256;
@@ -321,5 +443,6 @@ const FREE_PAGES_KEPT: i64 = 256;
 /// Pages that one step gives back.
 const VACUUM_PAGES: u32 = 64;
 
+mod statements;
 #[cfg(test)]
 mod tests;

@@ -9,11 +9,13 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 
 use super::{
+    blocks::Blocks,
     error::{OpenError, reading},
     place::{beside, check_pair, size},
     read::{self, Stored},
     row::{Damage, Row},
     schema::{self, Identity},
+    wal,
 };
 
 /// What a sound journal holds.
@@ -23,6 +25,9 @@ pub struct Report {
     pub kinds: BTreeMap<u16, Share>,
     /// Rows that cannot be believed.
     pub damaged: Vec<Damage>,
+    /// Groups of changes that should be there and are not, at least: rows may be older than what was
+    /// told.
+    pub lost_groups: u64,
     /// The number of the last change; 0 before the first.
     pub last_seq: u64,
     /// The size of the file with its write-ahead log, in bytes.
@@ -61,10 +66,11 @@ pub fn verify(path: &Path) -> Result<Report, OpenError> {
     let (path, conn, identity) = open(path)?;
     let content = match identity {
         Identity::Fresh => read::Content::default(),
-        Identity::Journal => read::read(&conn)?,
+        Identity::Journal { format } => read::read(&conn, format)?,
     };
     let mut report = Report {
         damaged: content.damaged,
+        lost_groups: content.recent.lost + lost_of_log(&path)?,
         last_seq: content.head.last_seq,
         file_bytes: size(&path)? + size(&beside(&path, "-wal"))?,
         ..Report::default()
@@ -77,6 +83,20 @@ pub fn verify(path: &Path) -> Result<Report, OpenError> {
     Ok(report)
 }
 
+/// Groups that the write-ahead log has lost. Of one that is being written, a look may see what was never
+/// there at one moment; no two see the same.
+fn lost_of_log(path: &Path) -> Result<u64, OpenError> {
+    let log = beside(path, "-wal");
+    let mut lost = u64::MAX;
+    for _ in 0..LOOKS {
+        lost = lost.min(wal::lost_groups(&log)?);
+    }
+    Ok(lost)
+}
+
+/// How often a log is looked at.
+const LOOKS: u32 = 3;
+
 /// Reads whatever can be read, also of a file that [`verify`] finds corrupt: from its front up to
 /// the first fault, and from its end.
 ///
@@ -85,32 +105,45 @@ pub fn verify(path: &Path) -> Result<Report, OpenError> {
 /// As for [`verify`], but a corrupt file is an error only when it cannot be recognised.
 pub fn inspect(path: &Path) -> Result<Contents, OpenError> {
     let (_, conn, identity) = open(path)?;
-    if identity == Identity::Fresh {
+    let Identity::Journal { format } = identity else {
         return Ok(Contents::default());
-    }
+    };
     let transaction = conn.unchecked_transaction()?;
     let mut faults = Vec::new();
     let mut note = |result: Result<(), OpenError>| faults.extend(result.err().map(fault));
-    note(schema::check_tables(&transaction));
+    note(schema::check_tables(&transaction, format));
     note(read::check_structure(&transaction));
     let mut found = BTreeMap::new();
+    let mut blocks = Blocks::default();
     for order in ["ASC", "DESC"] {
         note(collect(&transaction, order, &mut found));
+        if format > 1 {
+            note(read::read_blocks(&transaction, order, &mut blocks));
+        }
     }
     let mut content = read::Content::default();
     for stored in found.into_values() {
         content.take(stored);
     }
-    content.rows.sort_unstable_by_key(|(seq, _)| *seq);
-    let mut last_seq = content.rows.last().map_or(0, |(seq, _)| *seq);
-    note(read::read_head(&transaction).and_then(|head| {
-        last_seq = last_seq.max(head.last_seq);
+    // Without a head, rows that are gone may come back from blocks that were not cleaned.
+    let mut written = content.head;
+    note(read::read_head(&transaction, format).and_then(|head| {
+        written = head;
         content.check(&head)
     }));
+    content.catch_up(&written, blocks);
+    if content.recent.lost > 0 {
+        faults.push(format!(
+            "{} groups of changes are lost",
+            content.recent.lost
+        ));
+    }
+    content.rows.sort_unstable_by_key(|(seq, _)| *seq);
+    let last_row = content.rows.last().map_or(0, |(seq, _)| *seq);
     Ok(Contents {
         rows: content.rows,
         damaged: content.damaged,
-        last_seq,
+        last_seq: content.head.last_seq.max(last_row),
         faults,
     })
 }

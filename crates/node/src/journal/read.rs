@@ -1,10 +1,14 @@
 //! Reading all that is in the file, and believing none of it unproven.
 
+use std::collections::{HashMap, HashSet};
+
 use rusqlite::{Connection, Transaction};
 
 use super::{
+    backlog::{Name, name_of},
+    blocks::{Blocks, Recent},
     error::{OpenError, reading},
-    row::{Damage, Fault, Head, Row, checksum},
+    row::{Change, Damage, Fault, Head, Row, checksum},
     schema,
 };
 
@@ -15,37 +19,95 @@ pub(super) struct Content {
     pub(super) rows: Vec<(u64, Row)>,
     /// Rows that are not whole.
     pub(super) damaged: Vec<Damage>,
-    /// What the next head is made of: the last number as it was written, count and digest as found.
+    /// What the next head is made of: the last number, count and digest as found.
     pub(super) head: Head,
+    /// The checksums of the rows that are written.
+    pub(super) sums: HashMap<Name, u32>,
+    /// Groups that are not in the rows of the file; [`Self::rows`] has them.
+    pub(super) recent: Recent,
 }
 
 /// Reads a file that was [identified](schema::identify), and checks everything.
-pub(super) fn read(conn: &Connection) -> Result<Content, OpenError> {
+pub(super) fn read(conn: &Connection, format: i32) -> Result<Content, OpenError> {
     // One transaction: a node may be writing beside us.
     let transaction = conn.unchecked_transaction().map_err(reading)?;
-    schema::check_tables(&transaction)?;
+    schema::check_tables(&transaction, format)?;
     check_structure(&transaction)?;
-    let written = read_head(&transaction)?;
+    let written = read_head(&transaction, format)?;
     let mut content = Content::default();
-    content.head.last_seq = written.last_seq;
     let mut statement = transaction.prepare(ALL).map_err(reading)?;
     let mut rows = statement.query([]).map_err(reading)?;
     while let Some(row) = rows.next().map_err(reading)? {
         content.take(Stored::read(row).map_err(reading)?);
     }
     content.check(&written)?;
+    let mut blocks = Blocks::default();
+    if format > 1 {
+        read_blocks(&transaction, "ASC", &mut blocks)?;
+    }
+    content.catch_up(&written, blocks);
     Ok(content)
+}
+
+/// Reads blocks in this order of their slots, up to the first that cannot be read.
+pub(super) fn read_blocks(
+    transaction: &Transaction<'_>,
+    order: &str,
+    blocks: &mut Blocks,
+) -> Result<(), OpenError> {
+    let sql = format!("SELECT slot, block FROM recent ORDER BY slot {order}");
+    let mut statement = transaction.prepare(&sql).map_err(reading)?;
+    let mut rows = statement.query([]).map_err(reading)?;
+    while let Some(row) = rows.next().map_err(reading)? {
+        let slot = row.get(0).map_err(reading)?;
+        let block = row.get_ref(1).and_then(|block| Ok(block.as_blob()?));
+        blocks.take(slot, block.map_err(reading)?);
+    }
+    Ok(())
 }
 
 impl Content {
     /// Takes a row for what it is.
     pub(super) fn take(&mut self, stored: Stored) {
         // Cut to its width in the same way as when a change replaces the row.
-        self.head.add(stored.sum as u32);
+        let sum = stored.sum as u32;
+        self.head.add(sum);
+        if let Ok(kind) = u16::try_from(stored.kind) {
+            self.sums.insert((kind, stored.key.clone()), sum);
+        }
         match stored.believe() {
             Ok(row) => self.rows.push(row),
             Err(damage) => self.damaged.push(damage),
         }
+    }
+
+    /// Lets the rows be as of the last change that lies in blocks.
+    pub(super) fn catch_up(&mut self, written: &Head, blocks: Blocks) {
+        let recent = blocks.groups(written.folded, written.last_seq);
+        let last = recent.groups.last().map_or(0, |group| group.last);
+        self.head.last_seq = written.last_seq.max(last);
+        self.head.folded = written.folded;
+        let mut rows: HashMap<Name, (u64, Row)> = std::mem::take(&mut self.rows)
+            .into_iter()
+            .map(|(seq, row)| ((row.kind, row.key.clone()), (seq, row)))
+            .collect();
+        let mut changed = HashSet::new();
+        let changes = recent.groups.iter().flat_map(|group| &group.changes);
+        for (seq, change) in changes.filter(|(seq, _)| *seq > written.folded) {
+            let name = name_of(change);
+            if rows.get(&name).is_some_and(|(there, _)| there >= seq) {
+                continue;
+            }
+            match change {
+                Change::Put(row) => rows.insert(name.clone(), (*seq, row.clone())),
+                Change::Remove { .. } => rows.remove(&name),
+            };
+            changed.insert(name);
+        }
+        self.rows = rows.into_values().collect();
+        self.damaged
+            .retain(|damage| !changed.contains(&(damage.kind, damage.key.clone())));
+        self.recent = recent;
     }
 
     /// No row is missing and none is older than it should be.
@@ -85,18 +147,27 @@ pub(super) fn check_structure(transaction: &Transaction<'_>) -> Result<(), OpenE
 }
 
 /// The head as it was written.
-pub(super) fn read_head(transaction: &Transaction<'_>) -> Result<Head, OpenError> {
+pub(super) fn read_head(transaction: &Transaction<'_>, format: i32) -> Result<Head, OpenError> {
+    // In format 1 every row was written at once.
+    let folded = if format == 1 { "last_seq" } else { "folded" };
+    let sql = format!("SELECT last_seq, {folded}, rows, digest, sum FROM head");
     let (head, sum) = transaction
-        .query_one("SELECT last_seq, rows, digest, sum FROM head", [], |row| {
+        .query_one(&sql, [], |row| {
+            let number = |column| row.get::<_, i64>(column).map(i64::cast_unsigned);
             let head = Head {
-                last_seq: row.get::<_, i64>(0)?.cast_unsigned(),
-                rows: row.get::<_, i64>(1)?.cast_unsigned(),
-                digest: row.get::<_, i64>(2)?.cast_unsigned(),
+                last_seq: number(0)?,
+                folded: number(1)?,
+                rows: number(2)?,
+                digest: number(3)?,
             };
-            Ok((head, row.get::<_, i64>(3)?))
+            Ok((head, row.get::<_, i64>(4)?))
         })
         .map_err(reading)?;
-    if i64::from(head.checksum()) == sum {
+    let expected = match format {
+        1 => head.checksum_1(),
+        _ => head.checksum(),
+    };
+    if i64::from(expected) == sum {
         Ok(head)
     } else {
         Err(OpenError::corrupt("the checksum of the head does not fit"))

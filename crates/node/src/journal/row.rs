@@ -57,6 +57,8 @@ pub(super) fn checksum(row: &Row, seq: u64) -> u32 {
 pub(super) struct Head {
     /// The number of the last change; 0 before the first.
     pub(super) last_seq: u64,
+    /// Up to which change the rows hold everything that is not changed again later.
+    pub(super) folded: u64,
     /// How many rows there are.
     pub(super) rows: u64,
     /// The checksums of all rows, added up.
@@ -75,6 +77,16 @@ impl Head {
     }
 
     pub(super) fn checksum(&self) -> u32 {
+        let mut hasher = Hasher::new();
+        hasher.update(&self.last_seq.to_le_bytes());
+        hasher.update(&self.folded.to_le_bytes());
+        hasher.update(&self.rows.to_le_bytes());
+        hasher.update(&self.digest.to_le_bytes());
+        hasher.finalize()
+    }
+
+    /// As of format 1, in which rows were written at once.
+    pub(super) fn checksum_1(&self) -> u32 {
         let mut hasher = Hasher::new();
         hasher.update(&self.last_seq.to_le_bytes());
         hasher.update(&self.rows.to_le_bytes());

@@ -12,7 +12,7 @@ use super::{
 pub(super) const APPLICATION: i32 = i32::from_be_bytes(*b"Q15J");
 
 /// `user_version`: the format that is written, and the newest that is read.
-pub(super) const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 2;
 
 /// The rows. A tree by key alone would have to put the better part of each body on pages of its own, which a
 /// change then frees and takes again: two or three times as many pages for each commit.
@@ -22,16 +22,27 @@ const ROWS: &str = "CREATE TABLE journal (\
 
 /// The one row about all rows.
 const HEAD: &str = "CREATE TABLE head (\
+    id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, folded INTEGER NOT NULL, \
+    rows INTEGER NOT NULL, digest INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT";
+
+/// That of format 1, which had no blocks.
+const HEAD_1: &str = "CREATE TABLE head (\
     id INTEGER PRIMARY KEY CHECK (id = 1), last_seq INTEGER NOT NULL, rows INTEGER NOT NULL, \
     digest INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT";
+
+/// Groups that are newer than the rows, in blocks of one length.
+const RECENT: &str = "CREATE TABLE recent (slot INTEGER PRIMARY KEY, block BLOB NOT NULL) STRICT";
 
 /// What a file is found to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
     /// Nothing was ever committed to it.
     Fresh,
-    /// A journal of a format that is known.
-    Journal,
+    /// A journal.
+    Journal {
+        /// Its format, which is known.
+        format: i32,
+    },
 }
 
 /// Looks what the file is, and changes nothing.
@@ -54,16 +65,16 @@ pub(super) fn identify(conn: &Connection) -> Result<Identity, OpenError> {
             known: FORMAT,
         });
     }
-    if format < FORMAT {
+    if format < 1 {
         return Err(OpenError::corrupt(format!(
             "there was never a format {format}"
         )));
     }
-    Ok(Identity::Journal)
+    Ok(Identity::Journal { format })
 }
 
 /// The tables are exactly ours. A damaged definition would give another meaning to sound rows.
-pub(super) fn check_tables(conn: &Connection) -> Result<(), OpenError> {
+pub(super) fn check_tables(conn: &Connection, format: i32) -> Result<(), OpenError> {
     let mut found = conn
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
         .map_err(reading)?;
@@ -71,7 +82,11 @@ pub(super) fn check_tables(conn: &Connection) -> Result<(), OpenError> {
         .query_map([], |row| row.get::<_, String>(0))
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(reading)?;
-    if found == [HEAD, ROWS] {
+    let tables: &[&str] = match format {
+        1 => &[HEAD_1, ROWS],
+        _ => &[HEAD, ROWS, RECENT],
+    };
+    if found == tables {
         Ok(())
     } else {
         Err(OpenError::corrupt("the tables are not those of a journal"))
@@ -119,31 +134,50 @@ pub(super) fn prepare_to_write(conn: &Connection) -> Result<(), OpenError> {
 pub(super) fn create(conn: &mut Connection) -> rusqlite::Result<()> {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute(ROWS, [])?;
-    transaction.execute(HEAD, [])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.execute("INSERT INTO head VALUES (1, 0, 0, 0, 0)", [])?;
-    write_head(&transaction, &Head::default())?;
+    begin_format(&transaction, &Head::default())?;
     transaction.commit()
 }
 
+/// Makes a fresh file what format 1 made of it, but for its head.
+#[cfg(test)]
+pub(super) fn create_1(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute(ROWS, [])?;
+    conn.execute(HEAD_1, [])?;
+    conn.pragma_update(None, "application_id", APPLICATION)?;
+    conn.pragma_update(None, "user_version", 1)
+}
+
+/// Makes a journal of a known format one of the format that is written, in one transaction. The head is
+/// what was read.
+pub(super) fn upgrade(conn: &mut Connection, format: i32, head: &Head) -> rusqlite::Result<()> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute("DROP TABLE head", [])?;
+    begin_format(&transaction, head)?;
+    transaction.commit()
+}
+
+fn begin_format(transaction: &Transaction<'_>, head: &Head) -> rusqlite::Result<()> {
+    transaction.execute(HEAD, [])?;
+    transaction.execute(RECENT, [])?;
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    write_head(transaction, head)
+}
+
 /// Writes the head, in the transaction that changes the rows.
-pub(super) fn write_head(transaction: &Transaction<'_>, head: &Head) -> rusqlite::Result<()> {
-    let written = transaction
-        .prepare_cached(
-            "UPDATE head SET last_seq = ?1, rows = ?2, digest = ?3, sum = ?4 WHERE id = 1",
-        )?
+pub(super) fn write_head(conn: &Connection, head: &Head) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO head VALUES (1, ?1, ?2, ?3, ?4, ?5)")?
         .execute((
             head.last_seq.cast_signed(),
+            head.folded.cast_signed(),
             head.rows.cast_signed(),
             head.digest.cast_signed(),
             head.checksum(),
-        ))?;
-    if written == 1 {
-        Ok(())
-    } else {
-        Err(rusqlite::Error::StatementChangedRows(written))
-    }
+        ))
+        .map(drop)
 }
 
 /// How large the write-ahead log stays on disk after it has been longer, in bytes.

@@ -183,9 +183,8 @@ impl Work {
             {
                 self.add(next);
             }
-            self.file.write(&self.group)?;
             let taken = self.group.len();
-            self.group.clear();
+            self.file.write(self.group.drain(..))?;
             self.rested = false;
             self.state.pending.fetch_sub(taken, Ordering::Relaxed);
             tell(Progress::Durable(self.file.last_seq()));

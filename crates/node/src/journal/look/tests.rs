@@ -19,7 +19,7 @@ fn rows_are_counted_by_kind() {
         (2, put(1, "bc", "")),
         (9, put(700, "d", "x")),
     ];
-    file.write(&group).unwrap();
+    file.write(group).unwrap();
     for _ in 0..2 {
         let report = verify(&path).unwrap();
         let share = |rows, bytes| Share { rows, bytes };
@@ -111,5 +111,10 @@ fn a_name_with_marks_of_its_own_is_only_a_name() {
     assert_eq!(verify(&path).unwrap().last_seq, 0);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let (_, identity) = connect(&immutable(&path), flags).unwrap();
-    assert_eq!(identity, Identity::Journal);
+    assert_eq!(
+        identity,
+        Identity::Journal {
+            format: schema::FORMAT
+        }
+    );
 }

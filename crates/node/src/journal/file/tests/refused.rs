@@ -35,7 +35,7 @@ fn a_second_node_is_refused() {
             .contains("another node has this journal open")
     );
     // The first is not disturbed, and leaves the place when it goes.
-    file.write(&[(1, put(1, "a", "one"))]).unwrap();
+    file.write([(1, put(1, "a", "one"))]).unwrap();
     drop(file);
     assert_eq!(reopen(&scratch.journal()).last_seq, 1);
 }
@@ -76,11 +76,11 @@ fn a_newer_format_is_left_alone() {
     let scratch = Scratch::new();
     let path = scratch.journal();
     reopen(&path);
-    foreign(&path, "PRAGMA user_version = 2");
+    foreign(&path, "PRAGMA user_version = 3");
     let before = fs::read(&path).unwrap();
     let error = refused(&path);
     assert!(
-        matches!(error, OpenError::NewerFormat { found: 2, known: 1 }),
+        matches!(error, OpenError::NewerFormat { found: 3, known: 2 }),
         "{error}"
     );
     assert_eq!(fs::read(&path).unwrap(), before);
@@ -111,7 +111,7 @@ fn a_directory_is_no_journal() {
 fn a_log_without_its_file_is_not_thrown_away() {
     let scratch = Scratch::new();
     let (mut file, _) = JournalFile::open(&scratch.journal()).unwrap();
-    file.write(&[(1, put(1, "a", "one"))]).unwrap();
+    file.write([(1, put(1, "a", "one"))]).unwrap();
     let kept = scratch.folder().join("kept");
     fs::copy(beside(&scratch.journal(), "-wal"), beside(&kept, "-wal")).unwrap();
     assert!(matches!(refused(&kept), OpenError::Corrupt { .. }));
@@ -126,7 +126,7 @@ fn what_cannot_be_written_is_refused() {
     let scratch = Scratch::new();
     let path = scratch.journal();
     let (mut file, _) = JournalFile::open(&path).unwrap();
-    file.write(&[(1, put(1, "a", "one"))]).unwrap();
+    file.write([(1, put(1, "a", "one"))]).unwrap();
     drop(file);
     let mode = |path: &Path, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -186,18 +186,18 @@ fn asked_by_another_user() {
 fn a_full_disk_fails_the_group_and_all_after_it() {
     let scratch = Scratch::new();
     let (mut file, _) = JournalFile::open(&scratch.journal()).unwrap();
-    file.write(&[(1, put(1, "a", "one"))]).unwrap();
+    file.write([(1, put(1, "a", "one"))]).unwrap();
     let pages: i64 = file.conn.pragma_query_one(None, "page_count").unwrap();
     file.conn
         .pragma_update_and_check(None, "max_page_count", pages + 3, |_| Ok(()))
         .unwrap();
     let large = "x".repeat(100_000);
     let error = file
-        .write(&[(2, put(1, "a", "two")), (3, put(1, "b", &large))])
+        .write([(2, put(1, "a", "two")), (3, put(1, "b", &large))])
         .unwrap_err();
     assert!(matches!(error, WriteError::Full { .. }), "{error:?}");
     assert!(error.source().is_some());
-    let error = file.write(&[(4, put(1, "c", "small"))]).unwrap_err();
+    let error = file.write([(4, put(1, "c", "small"))]).unwrap_err();
     assert!(matches!(error, WriteError::Failed), "{error:?}");
     assert!(matches!(file.tend().unwrap_err(), WriteError::Failed));
     assert!(matches!(file.overdue().unwrap_err(), WriteError::Failed));
@@ -214,7 +214,7 @@ fn a_read_only_file_fails_the_write() {
     let scratch = Scratch::new();
     let (mut file, _) = JournalFile::open(&scratch.journal()).unwrap();
     file.conn.pragma_update(None, "query_only", true).unwrap();
-    let error = file.write(&[(1, put(1, "a", "one"))]).unwrap_err();
+    let error = file.write([(1, put(1, "a", "one"))]).unwrap_err();
     assert!(matches!(error, WriteError::ReadOnly { .. }), "{error:?}");
 }
 
@@ -222,9 +222,9 @@ fn a_read_only_file_fails_the_write() {
 fn numbers_must_ascend() {
     let scratch = Scratch::new();
     let (mut file, _) = JournalFile::open(&scratch.journal()).unwrap();
-    file.write(&[(5, put(1, "a", "one"))]).unwrap();
+    file.write([(5, put(1, "a", "one"))]).unwrap();
     let error = file
-        .write(&[(6, put(1, "a", "two")), (6, put(1, "b", "three"))])
+        .write([(6, put(1, "a", "two")), (6, put(1, "b", "three"))])
         .unwrap_err();
     assert!(matches!(error, WriteError::OutOfOrder { seq: 6, last: 6 }));
     drop(file);
