@@ -150,14 +150,7 @@ impl UdpListener {
         let headers = &mut self.outgoing_headers;
         let fd = self.socket.as_raw_fd();
         self.socket.try_io(Interest::WRITABLE, || {
-            let sent = sendmmsg(
-                fd,
-                headers,
-                &slices,
-                addresses,
-                [],
-                MsgFlags::MSG_DONTWAIT,
-            )?;
+            let sent = sendmmsg(fd, headers, &slices, addresses, [], MsgFlags::MSG_DONTWAIT)?;
             Ok(sent.count())
         })
     }

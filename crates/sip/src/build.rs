@@ -1,21 +1,24 @@
-//! Printing messages. What is printed is parsed again by [`Builder::finish`], so a message that we
-//! made is one that we could read.
+//! Printing messages. While a line is printed it is noted where it is, so that a message that we made
+//! need not be parsed; debug builds parse it all the same, and compare.
 
 use std::{fmt, net::SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
-    HeaderName, Limits, Method, StatusCode,
-    message::Message,
+    HeaderName, Method, StatusCode, lines,
+    message::{Field, Message},
     overload::OverloadControl,
-    print::{put_fmt, put_line, put_line_fmt, put_name},
+    print::{put_fmt, put_line, put_line_fmt, put_name, put_number},
     request::{Request, Response},
     via::Rport,
 };
 
 /// Bytes that most of our messages fit in.
 const CAPACITY: usize = 1024;
+
+/// Header lines that most of our messages have at most.
+const FIELDS: usize = 20;
 
 /// Writes a message line by line.
 ///
@@ -36,6 +39,9 @@ const CAPACITY: usize = 1024;
 #[must_use]
 pub struct Builder {
     buffer: BytesMut,
+    /// The length of the start line without its line break.
+    start_len: usize,
+    fields: Vec<Field>,
 }
 
 impl Builder {
@@ -45,8 +51,8 @@ impl Builder {
         buffer.extend_from_slice(method.as_bytes());
         buffer.put_u8(b' ');
         put_line(&mut buffer, uri);
-        buffer.extend_from_slice(b" SIP/2.0\r\n");
-        Self { buffer }
+        buffer.extend_from_slice(b" SIP/2.0");
+        Self::started(buffer)
     }
 
     /// Starts a response with the standard reason phrase.
@@ -57,10 +63,22 @@ impl Builder {
     /// Starts a response with a reason phrase of our own.
     pub fn response_with_reason(status: StatusCode, reason: &str) -> Self {
         let mut buffer = BytesMut::with_capacity(CAPACITY);
-        put_fmt(&mut buffer, format_args!("SIP/2.0 {status} "));
+        buffer.extend_from_slice(b"SIP/2.0 ");
+        put_number(&mut buffer, status.value().into());
+        buffer.put_u8(b' ');
         put_line(&mut buffer, reason.as_bytes());
+        Self::started(buffer)
+    }
+
+    /// A message of which there is the start line.
+    fn started(mut buffer: BytesMut) -> Self {
+        let start_len = buffer.len();
         buffer.extend_from_slice(b"\r\n");
-        Self { buffer }
+        Self {
+            buffer,
+            start_len,
+            fields: Vec::with_capacity(FIELDS),
+        }
     }
 
     /// Starts the response to a request, with all that RFC 3261 §8.2.6.2 copies: Via (the top one
@@ -103,24 +121,34 @@ impl Builder {
 
     /// Adds a header whose name [`HeaderName`] does not list. What no name may hold becomes `-`.
     pub fn header_named(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let start = self.buffer.len();
         put_name(&mut self.buffer, name.as_bytes());
-        self.put_value(value.as_ref());
+        self.buffer.extend_from_slice(b": ");
+        put_line(&mut self.buffer, value.as_ref());
+        // A line without a name is none.
+        if let Some((name, value_start)) = lines::name_of(&self.buffer[start..]) {
+            let line = start..self.buffer.len();
+            self.fields.push(Field::new(name, line, value_start));
+        }
+        self.buffer.extend_from_slice(b"\r\n");
         self
     }
 
     /// Adds a header from format arguments.
     pub fn header_fmt(mut self, name: HeaderName, value: fmt::Arguments<'_>) -> Self {
-        self.buffer.extend_from_slice(name.as_str().as_bytes());
-        self.buffer.extend_from_slice(b": ");
-        put_line_fmt(&mut self.buffer, value);
-        self.buffer.extend_from_slice(b"\r\n");
+        self.line(name, |buffer| put_line_fmt(buffer, value));
         self
     }
 
     /// Adds every header of this name as the message has it, line by line, byte for byte.
     pub fn copy(mut self, from: &Message, name: HeaderName) -> Self {
-        for header in from.headers().filter(|header| header.name == name) {
-            self.buffer.extend_from_slice(header.line);
+        for field in from.fields().iter().filter(|field| field.name() == name) {
+            let start = self.buffer.len();
+            self.buffer
+                .extend_from_slice(&from.bytes()[field.start()..field.end()]);
+            let value_start = field.value_start() - field.start();
+            let line = start..self.buffer.len();
+            self.fields.push(Field::new(name, line, value_start));
             self.buffer.extend_from_slice(b"\r\n");
         }
         self
@@ -141,20 +169,13 @@ impl Builder {
 
     /// Ends the header, adds Content-Length and the body. Content-Type is the caller's to add.
     pub fn finish_with_body(mut self, body: &[u8]) -> Message {
-        put_fmt(
-            &mut self.buffer,
-            format_args!("Content-Length: {}\r\n\r\n", body.len()),
-        );
+        self.line(HeaderName::ContentLength, |buffer| {
+            put_number(buffer, body.len() as u64);
+        });
+        self.buffer.extend_from_slice(b"\r\n");
+        let head_len = self.buffer.len();
         self.buffer.extend_from_slice(body);
-        let limits = Limits {
-            message_len: u32::MAX as usize,
-            head_len: usize::MAX,
-            header_count: usize::MAX,
-            line_len: usize::MAX - 2,
-            element_count: usize::MAX,
-        };
-        Message::parse(self.buffer.freeze(), &limits)
-            .expect("the builder writes a start line, lines without breaks, and an empty line")
+        Message::written(self.buffer.freeze(), self.start_len, self.fields, head_len)
     }
 
     /// Ends a request without a body and validates it.
@@ -174,30 +195,35 @@ impl Builder {
     }
 
     fn put(&mut self, name: HeaderName, value: &[u8]) {
+        self.line(name, |buffer| put_line(buffer, value));
+    }
+
+    /// Adds a header line whose value is written by `write`, without a line break.
+    fn line(&mut self, name: HeaderName, write: impl FnOnce(&mut BytesMut)) {
         debug_assert!(
             name != HeaderName::Other,
             "a header of another name is header_named"
         );
+        let start = self.buffer.len();
         self.buffer.extend_from_slice(name.as_str().as_bytes());
-        self.put_value(value);
-    }
-
-    fn put_value(&mut self, value: &[u8]) {
         self.buffer.extend_from_slice(b": ");
-        put_line(&mut self.buffer, value);
+        write(&mut self.buffer);
+        let line = start..self.buffer.len();
+        let value_start = name.as_str().len() + 1;
+        self.fields.push(Field::new(name, line, value_start));
         self.buffer.extend_from_slice(b"\r\n");
     }
 
     fn put_to(&mut self, request: &Request, to_tag: Option<&[u8]>) {
-        self.buffer.extend_from_slice(b"To: ");
-        put_line(&mut self.buffer, request.message_value(HeaderName::To));
-        if request.to_tag().is_none()
-            && let Some(tag) = to_tag
-        {
-            self.buffer.extend_from_slice(b";tag=");
-            put_line(&mut self.buffer, tag);
-        }
-        self.buffer.extend_from_slice(b"\r\n");
+        self.line(HeaderName::To, |buffer| {
+            put_line(buffer, request.message_value(HeaderName::To));
+            if request.to_tag().is_none()
+                && let Some(tag) = to_tag
+            {
+                buffer.extend_from_slice(b";tag=");
+                put_line(buffer, tag);
+            }
+        });
     }
 
     /// Copies all Vias; the top one gains where the request really came from.
@@ -208,58 +234,59 @@ impl Builder {
         overload: Option<OverloadControl>,
     ) {
         for (index, via) in request.elements(HeaderName::Via).enumerate() {
-            self.buffer.extend_from_slice(b"Via: ");
-            if index == 0 {
-                self.put_received_via(request, via, source, overload);
-            } else {
-                put_line(&mut self.buffer, via);
-            }
-            self.buffer.extend_from_slice(b"\r\n");
+            self.line(HeaderName::Via, |buffer| {
+                if index == 0 {
+                    put_received_via(buffer, request, via, source, overload);
+                } else {
+                    put_line(buffer, via);
+                }
+            });
         }
     }
+}
 
-    //= https://www.rfc-editor.org/rfc/rfc3261#section-18.2.1
-    //# If the host portion of the "sent-by" parameter
-    //# contains a domain name, or if it contains an IP address that differs
-    //# from the packet source address, the server MUST add a "received"
-    //# parameter to that Via header field value.
-    //= https://www.rfc-editor.org/rfc/rfc3581#section-4
-    //# When a server compliant to this specification (which can be a proxy
-    //# or UAS) receives a request, it examines the topmost Via header field
-    //# value.  If this Via header field value contains an "rport" parameter
-    //# with no value, it MUST set the value of the parameter to the source
-    //# port of the request.
-    fn put_received_via(
-        &mut self,
-        request: &Request,
-        raw: &[u8],
-        source: SocketAddr,
-        overload: Option<OverloadControl>,
-    ) {
-        let via = request.top_via();
-        let overload = overload.filter(|_| OverloadControl::is_offered(&via));
-        let params = via.params.as_bytes();
-        put_line(&mut self.buffer, &raw[..raw.len() - params.len()]);
-        for param in via.params {
-            let is_answered = overload.is_some() && OverloadControl::answers(param.name);
-            if is_answered || param.name.eq_ignore_ascii_case(b"received") {
-                continue;
-            }
-            self.buffer.put_u8(b';');
-            put_line(&mut self.buffer, param.name);
-            if param.name.eq_ignore_ascii_case(b"rport") {
-                put_fmt(&mut self.buffer, format_args!("={}", source.port()));
-            } else if let Some(value) = param.value {
-                self.buffer.put_u8(b'=');
-                put_line(&mut self.buffer, value);
-            }
+//= https://www.rfc-editor.org/rfc/rfc3261#section-18.2.1
+//# If the host portion of the "sent-by" parameter
+//# contains a domain name, or if it contains an IP address that differs
+//# from the packet source address, the server MUST add a "received"
+//# parameter to that Via header field value.
+//= https://www.rfc-editor.org/rfc/rfc3581#section-4
+//# When a server compliant to this specification (which can be a proxy
+//# or UAS) receives a request, it examines the topmost Via header field
+//# value.  If this Via header field value contains an "rport" parameter
+//# with no value, it MUST set the value of the parameter to the source
+//# port of the request.
+fn put_received_via(
+    buffer: &mut BytesMut,
+    request: &Request,
+    raw: &[u8],
+    source: SocketAddr,
+    overload: Option<OverloadControl>,
+) {
+    let via = request.top_via();
+    let overload = overload.filter(|_| OverloadControl::is_offered(&via));
+    let params = via.params.as_bytes();
+    put_line(buffer, &raw[..raw.len() - params.len()]);
+    for param in via.params {
+        let is_answered = overload.is_some() && OverloadControl::answers(param.name);
+        if is_answered || param.name.eq_ignore_ascii_case(b"received") {
+            continue;
         }
-        if via.rport() != Rport::Absent || via.host.ip() != Some(source.ip()) {
-            put_fmt(&mut self.buffer, format_args!(";received={}", source.ip()));
+        buffer.put_u8(b';');
+        put_line(buffer, param.name);
+        if param.name.eq_ignore_ascii_case(b"rport") {
+            buffer.put_u8(b'=');
+            put_number(buffer, source.port().into());
+        } else if let Some(value) = param.value {
+            buffer.put_u8(b'=');
+            put_line(buffer, value);
         }
-        if let Some(overload) = overload {
-            put_line(&mut self.buffer, overload.params().as_bytes());
-        }
+    }
+    if via.rport() != Rport::Absent || via.host.ip() != Some(source.ip()) {
+        put_fmt(buffer, format_args!(";received={}", source.ip()));
+    }
+    if let Some(overload) = overload {
+        put_line(buffer, overload.params().as_bytes());
     }
 }
 
@@ -274,11 +301,9 @@ impl Request {
     /// forwards (RFC 3261 §18.2.1, RFC 3581 §4).
     pub fn received_via(&self, source: SocketAddr) -> Bytes {
         let raw = self.elements(HeaderName::Via).next().unwrap_or_default();
-        let mut builder = Builder {
-            buffer: BytesMut::with_capacity(raw.len() + 64),
-        };
-        builder.put_received_via(self, raw, source, None);
-        builder.buffer.freeze()
+        let mut buffer = BytesMut::with_capacity(raw.len() + 64);
+        put_received_via(&mut buffer, self, raw, source, None);
+        buffer.freeze()
     }
 
     fn message_value(&self, name: HeaderName) -> &[u8] {

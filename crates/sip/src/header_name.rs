@@ -34,14 +34,7 @@ macro_rules! header_names {
                     _ => None,
                 }
             }
-
-            fn from_lower(lower: &[u8]) -> Self {
-                LOWER.with_known(lower)
-            }
         }
-
-        const SORTED_LEN: usize = HeaderName::KNOWN.len();
-        static LOWER: Table = Table::new(&[$(($name, HeaderName::$variant),)*]);
     };
 }
 
@@ -119,73 +112,51 @@ header_names! {
 /// The longest known name; a longer one is `Other` without a look-up.
 const NAME_LEN_MAX: usize = 24;
 
-/// Known names in lower case, sorted by (length, bytes) at compile time for a binary search.
-struct Table {
-    entries: [(([u8; NAME_LEN_MAX], usize), HeaderName); SORTED_LEN],
-}
+/// Places of the table: four times as many as there are names, so that most are found at the first.
+const PLACES: usize = 256;
 
-impl Table {
-    const fn new(names: &[(&str, HeaderName)]) -> Self {
-        let mut entries = [(([0; NAME_LEN_MAX], 0), HeaderName::Other); SORTED_LEN];
-        let mut i = 0;
-        while i < names.len() {
-            let (name, variant) = names[i];
-            let bytes = name.as_bytes();
-            let mut lower = [0; NAME_LEN_MAX];
-            let mut j = 0;
-            while j < bytes.len() {
-                lower[j] = bytes[j].to_ascii_lowercase();
-                j += 1;
-            }
-            let mut at = i;
-            while at > 0 && less(&lower, bytes.len(), &entries[at - 1].0) {
-                entries[at] = entries[at - 1];
-                at -= 1;
-            }
-            entries[at] = ((lower, bytes.len()), variant);
-            i += 1;
-        }
-        Self { entries }
-    }
-
-    fn with_known(&self, lower: &[u8]) -> HeaderName {
-        self.entries
-            .binary_search_by(|((name, len), _)| {
-                len.cmp(&lower.len()).then_with(|| name[..*len].cmp(lower))
-            })
-            .map_or(HeaderName::Other, |at| self.entries[at].1)
-    }
-}
-
-/// `(len, bytes)` order, usable while the table is built at compile time.
-const fn less(a: &[u8; NAME_LEN_MAX], a_len: usize, b: &([u8; NAME_LEN_MAX], usize)) -> bool {
-    if a_len != b.1 {
-        return a_len < b.1;
-    }
+/// Known names by what [`place`] makes of them; a name whose place is taken has the next that is free.
+static TABLE: [HeaderName; PLACES] = {
+    let mut table = [HeaderName::Other; PLACES];
     let mut i = 0;
-    while i < a_len {
-        if a[i] != b.0[i] {
-            return a[i] < b.0[i];
+    while i < HeaderName::KNOWN.len() {
+        let name = HeaderName::KNOWN[i];
+        let mut at = place(name.as_str().as_bytes());
+        while !matches!(table[at], HeaderName::Other) {
+            at = (at + 1) % PLACES;
         }
+        table[at] = name;
         i += 1;
     }
-    false
+    table
+};
+
+/// Where to look for a name that is not empty. Letters count without their case.
+const fn place(name: &[u8]) -> usize {
+    let len = name.len();
+    let first = (name[0] | 0x20) as usize;
+    let middle = (name[len / 2] | 0x20) as usize;
+    let last = (name[len - 1] | 0x20) as usize;
+    (len * 7 + first * 13 + middle * 31 + last * 3) % PLACES
 }
 
 impl HeaderName {
     /// The name that these bytes spell, in any case and in long or compact form.
     pub fn of(name: &[u8]) -> Self {
-        if let [letter] = name {
-            return Self::of_compact(letter.to_ascii_lowercase());
+        match name {
+            [] => return Self::Other,
+            [letter] => return Self::of_compact(letter.to_ascii_lowercase()),
+            _ if name.len() > NAME_LEN_MAX => return Self::Other,
+            _ => {}
         }
-        if name.len() > NAME_LEN_MAX {
-            return Self::Other;
+        let mut at = place(name);
+        loop {
+            let known = TABLE[at];
+            if known == Self::Other || known.as_str().as_bytes().eq_ignore_ascii_case(name) {
+                return known;
+            }
+            at = (at + 1) % PLACES;
         }
-        let mut lower = [0; NAME_LEN_MAX];
-        let lower = &mut lower[..name.len()];
-        lower.copy_from_slice(name);
-        lower.make_ascii_lowercase();
-        Self::from_lower(lower)
     }
 
     const fn of_compact(letter: u8) -> Self {

@@ -29,20 +29,15 @@ impl<'a> Host<'a> {
             let text = std::str::from_utf8(inner).map_err(|_| UriError::Host)?;
             return parse_v6(text).map(Self::V6).ok_or(UriError::Host);
         }
+        if let Some(address) = parse_v4(raw) {
+            return Ok(Self::V4(address));
+        }
         // `_` is no hostname character, but it is met in real networks.
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
         if raw.is_empty() || !raw.iter().copied().all(is_name) {
             return Err(UriError::Host);
         }
-        let v4 = raw[0]
-            .is_ascii_digit()
-            .then(|| {
-                std::str::from_utf8(raw)
-                    .ok()
-                    .and_then(|text| text.parse().ok())
-            })
-            .flatten();
-        Ok(v4.map_or(Self::Name(raw), Self::V4))
+        Ok(Self::Name(raw))
     }
 
     /// The address, where the host is one.
@@ -88,6 +83,20 @@ impl fmt::Debug for Host<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// An IPv4 address: four numbers up to 255, none with a zero before it, which some take for octal.
+fn parse_v4(raw: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0; 4];
+    let mut parts = raw.split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let part = parts.next()?;
+        if part.len() > 3 || (part.len() > 1 && part[0] == b'0') {
+            return None;
+        }
+        *octet = lexer::number(part)?;
+    }
+    parts.next().is_none().then(|| octets.into())
 }
 
 //= https://www.rfc-editor.org/rfc/rfc5118#section-4.10

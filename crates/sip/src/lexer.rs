@@ -25,8 +25,19 @@ pub(crate) const fn is_token(byte: u8) -> bool {
 
 /// Whether all of a non-empty value is one `token`.
 pub(crate) fn is_token_str(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().copied().all(is_token)
+    !value.is_empty() && value.iter().all(|byte| TOKEN[*byte as usize])
 }
+
+/// What [`is_token`] says of each byte.
+static TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_token(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// The value without white space at its ends.
 pub(crate) fn trim(value: &[u8]) -> &[u8] {
@@ -340,12 +351,19 @@ pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A decimal number that is nothing but digits and fits.
-pub fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
-    let digits = std::str::from_utf8(value).ok()?;
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+pub fn number<T: TryFrom<u64>>(value: &[u8]) -> Option<T> {
+    if value.is_empty() {
         return None;
     }
-    digits.parse().ok()
+    let mut number: u64 = 0;
+    for byte in value {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    T::try_from(number).ok()
 }
 
 #[cfg(test)]
@@ -407,6 +425,9 @@ mod tests {
     #[test]
     fn numbers_are_digits_only() {
         assert_eq!(number::<u32>(b"4294967295"), Some(u32::MAX));
+        assert_eq!(number::<u8>(b"0000000000000000000000000255"), Some(255));
+        assert_eq!(number::<u64>(b"18446744073709551615"), Some(u64::MAX));
+        assert_eq!(number::<u64>(b"18446744073709551616"), None);
         for bad in [&b"4294967296"[..], b"", b"+1", b"-1", b"1 ", b"0x1"] {
             assert_eq!(number::<u32>(bad), None);
         }

@@ -26,22 +26,32 @@ impl<'a> Lines<'a> {
         let start = self.at;
         let rest = &self.bytes[start..];
         let window = &rest[..rest.len().min(self.limits.line_len.saturating_add(2))];
-        let Some(newline) = memchr::memchr(b'\n', window) else {
-            return match rest {
-                [] => Ok(None),
-                _ if rest.len() > window.len() => Err(ParseError::LineTooLong),
-                _ => Err(ParseError::HeaderEnd),
-            };
+        let Some(end) = memchr::memchr2(b'\r', b'\n', window) else {
+            return Self::unended(rest, window);
         };
-        self.at = start + newline + 1;
+        let line_break = if window[end] == b'\n' {
+            1
+        } else if window.get(end + 1) == Some(&b'\n') {
+            2
+        } else if memchr::memchr(b'\n', window).is_some() {
+            return Err(ParseError::BareCarriageReturn);
+        } else {
+            return Self::unended(rest, window);
+        };
+        self.at = start + end + line_break;
         if self.at > self.limits.head_len {
             return Err(ParseError::HeadTooLong);
         }
-        let end = start + newline - usize::from(newline > 0 && rest[newline - 1] == b'\r');
-        if memchr::memchr(b'\r', &self.bytes[start..end]).is_some() {
-            return Err(ParseError::BareCarriageReturn);
+        Ok(Some(start..start + end))
+    }
+
+    /// What it means that no line ends in the window.
+    const fn unended(rest: &[u8], window: &[u8]) -> Result<Option<Range<usize>>, ParseError> {
+        match rest {
+            [] => Ok(None),
+            _ if rest.len() > window.len() => Err(ParseError::LineTooLong),
+            _ => Err(ParseError::HeaderEnd),
         }
-        Ok(Some(start..end))
     }
 
     /// The next header with its folded lines, as one range. Empty where the section ends.

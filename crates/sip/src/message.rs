@@ -12,6 +12,16 @@ use crate::{
     start_line::StartLine,
 };
 
+/// The headers that hold lists whose elements are looked at one by one.
+const LISTS: [HeaderName; 6] = [
+    HeaderName::Via,
+    HeaderName::Route,
+    HeaderName::RecordRoute,
+    HeaderName::Contact,
+    HeaderName::Path,
+    HeaderName::HistoryInfo,
+];
+
 /// Header lines that are kept without an allocation.
 const FIELDS_INLINE: usize = 32;
 
@@ -51,7 +61,7 @@ impl Span {
 }
 
 /// One header line: its name, and where line and value are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
     name: HeaderName,
     line: Span,
@@ -172,6 +182,36 @@ impl Message {
         message.check_element_count(limits)?;
         message.cut_body_to_content_length();
         Ok(message)
+    }
+
+    /// A message of which it is known where its header lines are: one that we have written.
+    ///
+    /// # Panics
+    /// When its first line is no start line.
+    pub(crate) fn written(
+        bytes: Bytes,
+        start_len: usize,
+        fields: Vec<Field>,
+        head_len: usize,
+    ) -> Self {
+        let start = StartLine::parse(&bytes, 0..start_len).expect("a start line was written");
+        let body = Span::new(head_len..bytes.len());
+        let mut message = Self {
+            bytes,
+            start,
+            start_at: 0,
+            fields: SmallVec::from_vec(fields),
+            body,
+        };
+        message.cut_body_to_content_length();
+        debug_assert!(message.is_as_parsed(), "what we write is what others read");
+        message
+    }
+
+    /// Whether parsing the bytes finds the same parts.
+    fn is_as_parsed(&self) -> bool {
+        let parsed = Self::parse(self.bytes.clone(), &Limits::NONE);
+        parsed.is_ok_and(|parsed| self.fields == parsed.fields && self.body == parsed.body)
     }
 
     /// All bytes, as received or printed.
@@ -308,21 +348,16 @@ impl Message {
     }
 
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
-        for name in [
-            HeaderName::Via,
-            HeaderName::Route,
-            HeaderName::RecordRoute,
-            HeaderName::Contact,
-            HeaderName::Path,
-            HeaderName::HistoryInfo,
-        ] {
-            let commas: usize = self
-                .header_values(name)
-                .map(|value| 1 + memchr::memchr_iter(b',', value).count())
-                .sum();
-            if commas > limits.element_count {
-                return Err(ParseError::TooManyElements);
-            }
+        let mut counts = [0; LISTS.len()];
+        for field in &self.fields {
+            let Some(list) = LISTS.iter().position(|name| *name == field.name) else {
+                continue;
+            };
+            let value = &self.bytes[field.value_start()..field.end()];
+            counts[list] += 1 + memchr::memchr_iter(b',', value).count();
+        }
+        if counts.iter().any(|count| *count > limits.element_count) {
+            return Err(ParseError::TooManyElements);
         }
         Ok(())
     }
@@ -357,14 +392,20 @@ impl fmt::Debug for Message {
 }
 
 impl Field {
+    /// A field of which everything is known.
+    pub(crate) fn new(name: HeaderName, line: Range<usize>, value_start: usize) -> Self {
+        let line = Span::new(line);
+        Self {
+            name,
+            value_start: line.start + Span::new(0..value_start).end,
+            line,
+        }
+    }
+
     /// The field on this line, or `None` for a line that names nothing.
     fn parse(bytes: &Bytes, range: Range<usize>) -> Option<Self> {
         let (name, value_start) = lines::name_of(&bytes[range.clone()])?;
-        Some(Self {
-            name,
-            value_start: Span::new(range.start + value_start..range.end).start,
-            line: Span::new(range),
-        })
+        Some(Self::new(name, range, value_start))
     }
 
     pub(crate) const fn name(&self) -> HeaderName {

@@ -29,6 +29,21 @@ pub(crate) fn put_fmt(buffer: &mut BytesMut, arguments: fmt::Arguments<'_>) {
         .expect("writing to memory does not fail");
 }
 
+/// Writes a number in decimal digits.
+pub(crate) fn put_number(buffer: &mut BytesMut, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    buffer.extend_from_slice(&digits[at..]);
+}
+
 /// Writes a header's name: a byte that no name may hold (RFC 3261 §25.1) becomes `-`, so that a
 /// name from the network can neither end its own header nor continue the one before.
 pub(crate) fn put_name(buffer: &mut BytesMut, name: &[u8]) {

@@ -1,10 +1,12 @@
 //! The validated forms: a [`Request`] or a [`Response`] has, by type, what every SIP message must
 //! have, so that nothing after it asks again.
 
-use std::{fmt, ops::Deref};
+use std::{fmt, net::IpAddr, ops::Deref};
 
 use crate::{
-    HeaderName, Method, StatusCode, cseq, lexer,
+    HeaderName, Method, StatusCode, cseq,
+    host::Host,
+    lexer::{self, Params},
     message::{Message, Span},
     name_addr::NameAddr,
     start_line::{StartLine, Version},
@@ -108,7 +110,7 @@ pub struct InvalidMessage {
 /// Where the mandatory parts are.
 #[derive(Clone, Copy, Debug)]
 struct Essentials {
-    via: Span,
+    via: ViaSpans,
     from: Span,
     to: Span,
     from_tag: Option<Span>,
@@ -119,13 +121,55 @@ struct Essentials {
     max_forwards: Option<u8>,
 }
 
+/// Where the parts of a Via are: it is asked for by every layer.
+#[derive(Clone, Copy, Debug)]
+struct ViaSpans {
+    transport: Span,
+    host: HostSpan,
+    port: Option<u16>,
+    params: Span,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum HostSpan {
+    Name(Span),
+    Address(IpAddr),
+}
+
+impl ViaSpans {
+    fn of(via: &Via<'_>, message: &Message) -> Self {
+        Self {
+            transport: message.span_of(via.transport),
+            host: match via.host {
+                Host::Name(name) => HostSpan::Name(message.span_of(name)),
+                Host::V4(address) => HostSpan::Address(address.into()),
+                Host::V6(address) => HostSpan::Address(address.into()),
+            },
+            port: via.port,
+            params: message.span_of(via.params.as_bytes()),
+        }
+    }
+
+    fn via<'a>(&self, message: &'a Message) -> Via<'a> {
+        Via {
+            transport: message.bytes_at(self.transport),
+            host: match self.host {
+                HostSpan::Name(name) => Host::Name(message.bytes_at(name)),
+                HostSpan::Address(address) => address.into(),
+            },
+            port: self.port,
+            params: Params::new(message.bytes_at(self.params)),
+        }
+    }
+}
+
 impl Essentials {
     fn read(message: &Message) -> Result<Self, Invalid> {
         let via = message
             .elements(HeaderName::Via)
             .next()
             .ok_or(Invalid::Via)?;
-        Via::parse(via).map_err(|_| Invalid::Via)?;
+        let via = Via::parse(via).map_err(|_| Invalid::Via)?;
         let from = only(message, HeaderName::From).ok_or(Invalid::From)?;
         let from_addr = NameAddr::parse_liberal(from).map_err(|_| Invalid::From)?;
         let to = only(message, HeaderName::To).ok_or(Invalid::To)?;
@@ -140,7 +184,7 @@ impl Essentials {
             .and_then(lexer::number);
         let span = |part| message.span_of(part);
         Ok(Self {
-            via: span(via),
+            via: ViaSpans::of(&via, message),
             from: span(from),
             to: span(to),
             from_tag: from_addr.tag().map(span),
@@ -336,8 +380,7 @@ macro_rules! essentials {
         impl $type {
             /// The topmost Via.
             pub fn top_via(&self) -> Via<'_> {
-                let via = self.message.bytes_at(self.essentials.via);
-                Via::parse(via).expect("the top Via has been parsed")
+                self.essentials.via.via(&self.message)
             }
 
             /// From.

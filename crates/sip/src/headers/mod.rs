@@ -94,7 +94,7 @@ fn token(raw: &[u8]) -> Result<&[u8], HeaderError> {
     }
 }
 
-fn number<T: std::str::FromStr>(raw: &[u8]) -> Result<T, HeaderError> {
+fn number<T: TryFrom<u64>>(raw: &[u8]) -> Result<T, HeaderError> {
     match raw {
         [] => Err(HeaderError::Missing),
         _ => lexer::number(raw).ok_or(HeaderError::Number),
