@@ -263,7 +263,7 @@ impl Dialog {
             .header(HeaderName::From, &self.local)
             .header(HeaderName::To, &self.remote)
             .header(HeaderName::CallId, &self.call_id)
-            .header_fmt(HeaderName::CSeq, format_args!("{cseq} {method}"));
+            .cseq(cseq, method);
         (builder, flow)
     }
 

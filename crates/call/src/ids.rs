@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use sip::Digits;
 use sip_transaction::IdSource;
 
 /// A call's number on this node: ascending in the order of arrival, never reused.
@@ -23,7 +24,10 @@ impl CallNumber {
     /// A tag that also says which call it belongs to, so that a request inside a dialog finds its
     /// call without a table: see [`CallNumber::of_tag`].
     pub(crate) fn tag(self, ids: &mut IdSource) -> Bytes {
-        Bytes::from(format!("{}-{:x}", ids.token(), self.0))
+        let mut tag = ids.token();
+        tag.push('-');
+        tag.push_str(Digits::hex(self.0).as_str());
+        Bytes::from(tag)
     }
 
     /// The call that one of our tags names. The tag itself must still be compared with the

@@ -195,7 +195,7 @@ impl Calls {
                 .copy(&bye, HeaderName::From)
                 .copy(&bye, HeaderName::To)
                 .copy(&bye, HeaderName::CallId)
-                .header_fmt(HeaderName::CSeq, format_args!("{cseq} ACK"));
+                .cseq(cseq, &Method::Ack);
             layer.send(&ack.finish(), flow);
         }
         if let Ok(tx) = layer.request(now, bye.clone(), flow) {

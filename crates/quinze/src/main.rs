@@ -14,6 +14,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+/// What the core makes is freed by the journal's thread and the other way round; the allocator of glibc then
+/// asks the kernel for memory and gives it back all day.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Quinze decides which human answers an emergency call.
 #[derive(Debug, Parser)]
 #[command(version, about)]

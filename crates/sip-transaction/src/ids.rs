@@ -3,6 +3,7 @@
 
 use std::hash::Hasher as _;
 
+use sip::Digits;
 use siphasher::sip::SipHasher24;
 
 /// Makes identifiers. The seed is entropy that the shell gives at construction.
@@ -20,14 +21,18 @@ impl IdSource {
 
     /// A branch with the cookie of RFC 3261 §8.1.1.7.
     pub fn branch(&mut self) -> String {
-        let hash = self.next_hash();
-        format!("z9hG4bK{hash:016x}{:x}", self.counter)
+        self.next("z9hG4bK")
     }
 
     /// A tag, or the local part of a Call-ID.
     pub fn token(&mut self) -> String {
+        self.next("")
+    }
+
+    fn next(&mut self, prefix: &str) -> String {
         let hash = self.next_hash();
-        format!("{hash:016x}{:x}", self.counter)
+        let counter = Digits::hex(self.counter);
+        [prefix, Digits::hex_of_16(hash).as_str(), counter.as_str()].concat()
     }
 
     fn next_hash(&mut self) -> u64 {

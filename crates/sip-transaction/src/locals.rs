@@ -24,12 +24,36 @@ pub struct Local {
 #[derive(Clone, Debug, Default)]
 pub struct Locals {
     all: Vec<Local>,
+    /// How each is written, in the same order: every message of ours has it.
+    written: Vec<Written>,
+}
+
+/// How a listener is written.
+#[derive(Clone, Debug)]
+struct Written {
+    /// A Via value up to its branch.
+    via: String,
+    /// A Contact value.
+    contact: String,
+}
+
+impl Written {
+    fn of(transport: Transport, address: SocketAddr) -> Self {
+        let name = transport.as_str();
+        let uri = ContactUri { address, transport };
+        Self {
+            via: format!("SIP/2.0/{name} {address};branch="),
+            contact: format!("<{uri}>"),
+        }
+    }
 }
 
 impl Locals {
     /// Takes the node's listeners.
-    pub const fn new(all: Vec<Local>) -> Self {
-        Self { all }
+    pub fn new(all: Vec<Local>) -> Self {
+        let written = |local: &Local| Written::of(local.transport, local.advertised);
+        let written = all.iter().map(written).collect();
+        Self { all, written }
     }
 
     /// The listener that a flow uses.
@@ -76,30 +100,30 @@ impl Locals {
     /// The Via value of a request that leaves over `flow`, with `rport` (RFC 3581 §3). Over TLS the
     /// peer may send its own requests to us over the same connection (`alias`, RFC 5923 §5).
     pub fn via(&self, flow: Flow, branch: &str) -> String {
-        let sent_by = self.advertised(flow);
         let alias = match flow.transport {
-            Transport::Tls => ";alias",
-            Transport::Udp | Transport::Tcp => "",
+            Transport::Tls => ";rport;alias",
+            Transport::Udp | Transport::Tcp => ";rport",
         };
-        format!(
-            "SIP/2.0/{} {sent_by};branch={branch};rport{alias}",
-            flow.transport.as_str()
-        )
+        self.written(flow, |written| [&written.via, branch, alias].concat())
     }
 
     /// The Contact value of messages that leave over `flow`.
     pub fn contact(&self, flow: Flow) -> String {
-        format!(
-            "<{}>",
-            ContactUri {
-                address: self.advertised(flow),
-                transport: flow.transport
-            }
-        )
+        self.written(flow, |written| written.contact.clone())
     }
 
-    fn advertised(&self, flow: Flow) -> SocketAddr {
-        self.of(flow).map_or(flow.remote, |local| local.advertised)
+    /// What `then` makes of how the listener of a flow is written; of one that is gone, the remote address
+    /// stands in.
+    fn written(&self, flow: Flow, then: impl FnOnce(&Written) -> String) -> String {
+        let is_it =
+            |local: &Local| local.listener == flow.listener && local.transport == flow.transport;
+        match self.all.iter().position(is_it) {
+            Some(at) => then(&self.written[at]),
+            None => {
+                let address = self.of(flow).map_or(flow.remote, |local| local.advertised);
+                then(&Written::of(flow.transport, address))
+            }
+        }
     }
 }
 

@@ -140,6 +140,16 @@ impl Builder {
         self
     }
 
+    /// Adds CSeq.
+    pub fn cseq(mut self, number: u32, method: &Method) -> Self {
+        self.line(HeaderName::CSeq, |buffer| {
+            put_number(buffer, number.into());
+            buffer.put_u8(b' ');
+            put_line(buffer, method.as_bytes());
+        });
+        self
+    }
+
     /// Adds every header of this name as the message has it, line by line, byte for byte.
     pub fn copy(mut self, from: &Message, name: HeaderName) -> Self {
         for field in from.fields().iter().filter(|field| field.name() == name) {

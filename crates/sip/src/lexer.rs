@@ -11,7 +11,8 @@ use memchr::memchr3;
 
 /// Linear white space, folds included.
 pub(crate) const fn is_lws(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+    const LWS: u64 = 1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'\n';
+    byte <= b' ' && LWS >> byte & 1 == 1
 }
 
 /// A character of a `token` (RFC 3261 §25.1).
@@ -155,7 +156,12 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
-            let element = match find_outside(self.rest, Angles::Opaque, |byte| byte == b',') {
+            let comma = match memchr::memchr(b',', self.rest) {
+                // Most values hold one element.
+                None => None,
+                Some(_) => find_outside(self.rest, Angles::Opaque, |byte| byte == b','),
+            };
+            let element = match comma {
                 Some(comma) => {
                     let element = &self.rest[..comma];
                     self.rest = &self.rest[comma + 1..];

@@ -43,6 +43,7 @@
 
 mod build;
 mod cseq;
+mod digits;
 mod edit;
 pub mod escape;
 mod framing;
@@ -69,6 +70,7 @@ mod via;
 pub use build::Builder;
 pub use bytes::Bytes;
 pub use cseq::CSeq;
+pub use digits::Digits;
 pub use edit::{Edit, Value};
 pub use framing::{Frame, FramingError, StreamFramer, StreamSide};
 pub use header_name::HeaderName;

@@ -81,12 +81,13 @@ impl<'a> Lines<'a> {
 /// before or in the name. (Only the first line after a start line can start with white space.
 /// Taken for a header it would, once copied behind another, become that one's continuation.)
 pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
-    let colon = memchr::memchr(b':', line)?;
-    let name = lexer::trim_end(&line[..colon]);
-    if name.is_empty() || name.iter().copied().any(lexer::is_lws) {
-        return None;
+    let is_end = |byte: &u8| *byte == b':' || lexer::is_lws(*byte);
+    let name_len = line.iter().position(is_end).filter(|len| *len > 0)?;
+    let mut colon = name_len;
+    while lexer::is_lws(*line.get(colon)?) {
+        colon += 1;
     }
-    Some((HeaderName::of(name), colon + 1))
+    (line[colon] == b':').then(|| (HeaderName::of(&line[..name_len]), colon + 1))
 }
 
 /// The header on a line for which [`name_of`] gave `name` and `value_start`.

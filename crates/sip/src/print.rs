@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use bytes::BytesMut;
 
-use crate::lexer;
+use crate::{Digits, lexer};
 
 /// Writes a value so that it stays on its line: line breaks become spaces.
 pub(crate) fn put_line(buffer: &mut BytesMut, value: &[u8]) {
@@ -30,18 +30,8 @@ pub(crate) fn put_fmt(buffer: &mut BytesMut, arguments: fmt::Arguments<'_>) {
 }
 
 /// Writes a number in decimal digits.
-pub(crate) fn put_number(buffer: &mut BytesMut, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    buffer.extend_from_slice(&digits[at..]);
+pub(crate) fn put_number(buffer: &mut BytesMut, number: u64) {
+    buffer.extend_from_slice(Digits::decimal(number).as_bytes());
 }
 
 /// Writes a header's name: a byte that no name may hold (RFC 3261 §25.1) becomes `-`, so that a

@@ -396,5 +396,5 @@ fn follow_up(invite: &Request, method: &Method, to: &Message) -> Builder {
         .copy(invite, HeaderName::From)
         .copy(to, HeaderName::To)
         .copy(invite, HeaderName::CallId)
-        .header_fmt(HeaderName::CSeq, format_args!("{number} {method}"))
+        .cseq(number, method)
 }
