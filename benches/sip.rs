@@ -1,4 +1,4 @@
-//! One INVITE of an operator: read it, and make of it what a proxy sends on.
+//! One INVITE of an operator, 900 bytes: read it, and make of it what a proxy sends on; beside rsip.
 
 #![allow(clippy::unwrap_used, reason = "a bench may fail")]
 
@@ -6,74 +6,84 @@ use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use sip::{Edit, HeaderName, Limits, Message, Request};
+use quinze_benches::invite::{INVITE, ROOM, VIA, forward, read, read_routing};
+use rsip::{
+    headers::{Header, ToTypedHeader, UntypedHeader},
+    message::{HasHeaders, HeadersExt},
+};
 
-/// What an operator's session border controller sends for a call to 15.
-const INVITE: &str = "INVITE sip:+33369670015@192.0.2.1:5060;user=phone SIP/2.0\r\n\
-    Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK776asdhds;rport\r\n\
-    Max-Forwards: 68\r\n\
-    From: <sip:+33612345678@operator.example;user=phone>;tag=1928301774\r\n\
-    To: <sip:15@operator.example;user=phone>\r\n\
-    Call-ID: a84b4c76e66710@198.51.100.9\r\n\
-    CSeq: 314159 INVITE\r\n\
-    Contact: <sip:198.51.100.9:5060>\r\n\
-    P-Asserted-Identity: <tel:+33612345678>\r\n\
-    History-Info: <sip:15@operator.example>;index=1\r\n\
-    Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK\r\n\
-    Supported: 100rel, timer, histinfo\r\n\
-    Session-Expires: 1800\r\n\
-    Content-Type: application/sdp\r\n\
-    Content-Length: 158\r\n\r\n\
-    v=0\r\no=- 53655765 2353687637 IN IP4 198.51.100.9\r\ns=-\r\nc=IN IP4 198.51.100.9\r\nt=0 0\r\n\
-    m=audio 40000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n";
+static RECEIVED: Bytes = Bytes::from_static(INVITE.as_bytes());
 
-fn read(bytes: Bytes) -> Request {
-    Request::new(Message::parse(bytes, &Limits::default()).unwrap()).unwrap()
+/// The same as [`forward`] by rsip: it owns what it reads, and types headers on demand.
+fn forward_by_rsip(received: &[u8]) -> Vec<u8> {
+    let mut request = rsip::Request::try_from(received).unwrap();
+    black_box(request.via_header().unwrap().typed().unwrap().branch());
+    black_box(request.call_id_header().unwrap().value());
+    black_box(request.from_header().unwrap().typed().unwrap().tag());
+    black_box(request.to_header().unwrap().typed().unwrap().tag());
+    black_box(request.cseq_header().unwrap().typed().unwrap().seq);
+    black_box(request.uri());
+    black_box(request.max_forwards_header().unwrap().num().unwrap());
+    black_box(request.route_header().unwrap().typed().unwrap());
+    let mut headers = vec![Header::Via(rsip::headers::Via::new(VIA))];
+    headers.extend(std::mem::take(request.headers_mut()));
+    request.headers = headers.into();
+    request.into()
 }
 
-fn parse(criterion: &mut Criterion) {
-    let bytes = Bytes::from_static(INVITE.as_bytes());
-    let mut group = criterion.benchmark_group("parse an INVITE");
-    group.throughput(Throughput::Bytes(bytes.len() as u64));
-    group.bench_function("sip: find and validate", |bench| {
-        bench.iter(|| read(black_box(bytes.clone())));
+/// What each allocates for one message.
+#[expect(clippy::print_stdout, reason = "what a bench is for")]
+fn allocations(_: &mut Criterion) {
+    let mut out = BytesMut::with_capacity(ROOM);
+    let ours = allocation_counter::measure(|| {
+        black_box(forward(RECEIVED.clone(), &mut out));
     });
-    group.bench_function("sip: and read its main headers", |bench| {
+    let rsips = allocation_counter::measure(|| {
+        black_box(forward_by_rsip(INVITE.as_bytes()));
+    });
+    assert_eq!(
+        out.len(),
+        forward_by_rsip(INVITE.as_bytes()).len(),
+        "both do the same"
+    );
+    for (who, made) in [("sip", ours), ("rsip 0.4", rsips)] {
+        let (count, bytes) = (made.count_total, made.bytes_total);
+        println!("parse, read, add a Via, print: {who} makes {count} allocations, {bytes} bytes");
+    }
+}
+
+fn parts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("an INVITE of 900 bytes");
+    group.throughput(Throughput::Bytes(INVITE.len() as u64));
+    group.bench_function("sip: parse and validate", |bench| {
+        bench.iter(|| read(black_box(RECEIVED.clone())));
+    });
+    group.bench_function("sip: … and read the routing fields", |bench| {
         bench.iter(|| {
-            let invite = read(black_box(bytes.clone()));
-            black_box(invite.top_via().branch());
-            black_box(invite.from().uri().is_ok());
-            black_box(invite.to().uri().is_ok());
-            black_box(invite.contacts().is_ok());
-            black_box(invite.cseq_number());
+            let request = read(black_box(RECEIVED.clone()));
+            read_routing(&request);
+            request
         });
     });
-    // It reads headers as text and types them on demand, as we do.
     group.bench_function("rsip: parse", |bench| {
-        bench.iter(|| rsip::SipMessage::try_from(black_box(INVITE.as_bytes())).unwrap());
+        bench.iter(|| rsip::Request::try_from(black_box(INVITE.as_bytes())).unwrap());
     });
     group.finish();
 }
 
-fn forward(criterion: &mut Criterion) {
-    let bytes = Bytes::from_static(INVITE.as_bytes());
-    let mut out = BytesMut::with_capacity(4096);
-    criterion.bench_function("parse, push a Via, count a hop, print", |bench| {
-        bench.iter(|| {
-            let invite = read(black_box(bytes.clone()));
-            out.clear();
-            Edit::new(&invite)
-                .request_uri(b"sip:arm-1@192.0.2.7")
-                .push_front(
-                    HeaderName::Via,
-                    &b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK42"[..],
-                )
-                .set(HeaderName::MaxForwards, "67")
-                .print(&mut out);
-            black_box(out.len())
-        });
+/// The row of the figures: parse, read the routing fields, add a Via, print.
+fn whole(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse, read, add a Via, print");
+    group.throughput(Throughput::Bytes(INVITE.len() as u64));
+    let mut out = BytesMut::with_capacity(ROOM);
+    group.bench_function("sip", |bench| {
+        bench.iter(|| black_box(forward(black_box(RECEIVED.clone()), &mut out)));
     });
+    group.bench_function("rsip 0.4", |bench| {
+        bench.iter(|| forward_by_rsip(black_box(INVITE.as_bytes())));
+    });
+    group.finish();
 }
 
-criterion_group!(benches, parse, forward);
+criterion_group!(benches, allocations, parts, whole);
 criterion_main!(benches);

@@ -105,6 +105,17 @@ pub(crate) fn cpp() -> anyhow::Result<()> {
     debian(&["g++"])
 }
 
+/// What counts instructions.
+pub(crate) fn valgrind() -> anyhow::Result<()> {
+    if Program::new("valgrind", &["--version"]).succeeds() {
+        return Ok(());
+    }
+    if !Program::new("apt-get", &["--version"]).exists() {
+        bail!("there is no valgrind, and no apt-get here: install one");
+    }
+    debian(&["valgrind"])
+}
+
 /// Installs packages of Debian.
 fn debian(packages: &[&str]) -> anyhow::Result<()> {
     let rights = Rights::here()?;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     chaos::{self, Chaos},
-    france,
+    counts, france,
     fuzz::{self, Effort},
     install,
     program::Program,
@@ -35,6 +35,8 @@ pub(crate) enum Lane {
     Killed,
     /// The long form of that, with its figures.
     Chaos(Chaos),
+    /// Instructions against the baseline, or a new one.
+    Counts { accept: bool },
     /// `cargo fmt`.
     Format,
     /// `cargo clippy`.
@@ -75,6 +77,9 @@ impl Lane {
             Self::Killed => "test: kill -9 in each phase of a call, loss and duplication",
             Self::Chaos(_) => "chaos: kill -9, the long form",
             Self::Fuzz(_) => "fuzz: parser, framing, headers, the whole engine",
+            Self::Counts { .. } => {
+                "counts: instructions of parse, transactions, decision, whole calls"
+            }
             Self::Format => "format",
             Self::Lint => "lint",
             Self::Docs => "documentation",
@@ -108,6 +113,7 @@ impl Lane {
             Self::Killed => of_the_whole(&["chaos::"]),
             Self::Chaos(size) => chaos::run(size),
             Self::Fuzz(effort) => fuzz::run(effort),
+            Self::Counts { accept } => counts::run(accept),
             Self::Format => Program::cargo(&["fmt", "--all", "--check"]).run(),
             Self::Lint => Program::cargo(&[
                 "clippy",

@@ -4,6 +4,7 @@
 //! of them, and says at the end what passed.
 
 mod chaos;
+mod counts;
 mod france;
 mod fuzz;
 mod install;
@@ -76,6 +77,13 @@ enum Command {
     /// Kills the node again and again among SIPp and Kamailio, longer than the tests do, and prints what it
     /// measured.
     Chaos(Chaos),
+    /// Counts instructions of fixed pieces of work by valgrind's callgrind, and fails where one takes more than
+    /// 3 % more than in `benches/counts.toml`. Installs valgrind where it is missing.
+    Counts {
+        /// Writes `benches/counts.toml` anew.
+        #[arg(long)]
+        accept: bool,
+    },
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
     Deny,
@@ -98,10 +106,15 @@ enum Part {
     Peers,
     /// The real binary killed in each phase of a call, among SIPp and Kamailio.
     Chaos,
+    /// Instructions of fixed pieces of work against `benches/counts.toml`.
+    Counts,
 }
 
 /// Fuzzing as a part of all tests: what it finds in so short a time would have been found by anybody.
 const FUZZ_BRIEFLY: Lane = Lane::Fuzz(Effort::Briefly);
+
+/// Nothing takes more instructions than it did.
+const COUNTS: Lane = Lane::Counts { accept: false };
 
 /// The committed file is what its data make.
 const FRANCE: Lane = Lane::France { check: true };
@@ -110,7 +123,14 @@ impl Command {
     fn lanes(&self) -> Vec<Lane> {
         match self {
             Self::Test { only: None } => {
-                vec![FRANCE, Lane::Install, Lane::Build, Lane::Test, FUZZ_BRIEFLY]
+                vec![
+                    FRANCE,
+                    Lane::Install,
+                    Lane::Build,
+                    COUNTS,
+                    Lane::Test,
+                    FUZZ_BRIEFLY,
+                ]
             }
             Self::Test {
                 only: Some(Part::Unit),
@@ -139,6 +159,9 @@ impl Command {
             Self::Test {
                 only: Some(Part::Fuzz),
             } => vec![FUZZ_BRIEFLY],
+            Self::Test {
+                only: Some(Part::Counts),
+            } => vec![COUNTS],
             Self::Fuzz { seconds } => vec![Lane::Fuzz(Effort::Seconds(*seconds))],
             Self::Ci => vec![
                 Lane::Format,
@@ -148,10 +171,12 @@ impl Command {
                 FRANCE,
                 Lane::Install,
                 Lane::Build,
+                COUNTS,
                 Lane::Test,
                 FUZZ_BRIEFLY,
             ],
             Self::Chaos(size) => vec![Lane::Install, Lane::Build, Lane::Chaos(*size)],
+            Self::Counts { accept } => vec![Lane::Counts { accept: *accept }],
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],

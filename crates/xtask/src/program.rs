@@ -57,6 +57,19 @@ impl Program {
         Ok(())
     }
 
+    /// Runs it, waits for its success, and tells what it has written.
+    pub(crate) fn output(mut self) -> anyhow::Result<String> {
+        let output = self.command.stdin(Stdio::null()).output();
+        let output = output.with_context(|| format!("cannot run {}", self.line()))?;
+        ensure!(
+            output.status.success(),
+            "`{}` ended with {}",
+            self.line(),
+            output.status
+        );
+        String::from_utf8(output.stdout).with_context(|| self.line())
+    }
+
     /// Whether it can be run at all, whatever it says.
     pub(crate) fn exists(mut self) -> bool {
         self.command.stdin(Stdio::null()).output().is_ok()
