@@ -4,11 +4,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    hash::Hasher as _,
+    hash::{BuildHasher as _, Hasher as _},
 };
 
+use foldhash::quality::FixedState;
 use journal::{Change, Clock, Key, Row};
-use siphasher::sip::SipHasher13;
 use slotmap::Key as _;
 
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Notebook {
     clock: Clock,
+    /// What digests are made with. Nobody outside knows it: a row that looks like the one before is not written.
+    hashing: FixedState,
     /// A digest of each row that is written.
     written: BTreeMap<Key, u64>,
     /// Rows that are written and mean nothing here: they are to go.
@@ -39,8 +41,10 @@ impl Engine {
         self.calls.note_touched();
         self.acd.note_touched();
         self.records.note_touched();
+        let hashing = FixedState::with_seed(self.secrets[2]);
         let mut notebook = Notebook {
             clock,
+            hashing,
             written: BTreeMap::new(),
             meaningless: Vec::new(),
             is_new: true,
@@ -50,7 +54,8 @@ impl Engine {
         for row in written {
             match Key::of_row(row, self.directory()) {
                 Some(key) => {
-                    notebook.written.insert(key, digest(row));
+                    let digest = notebook.digest(row);
+                    notebook.written.insert(key, digest);
                 }
                 None => notebook.meaningless.push(Change::Remove {
                     kind: row.kind,
@@ -181,18 +186,18 @@ impl Notebook {
             let (kind, key) = (key.kind().number(), key.bytes(directory));
             return Some(Change::Remove { kind, key });
         };
-        let digest = digest(&row);
+        let digest = self.digest(&row);
         let before = match self.written.get_mut(key) {
             Some(written) => Some(std::mem::replace(written, digest)),
             None => self.written.insert(key.clone(), digest),
         };
         (before != Some(digest)).then_some(Change::Put(row))
     }
-}
 
-fn digest(row: &Row) -> u64 {
-    let mut hasher = SipHasher13::new();
-    hasher.write_u16(row.version);
-    hasher.write(&row.body);
-    hasher.finish()
+    fn digest(&self, row: &Row) -> u64 {
+        let mut hasher = self.hashing.build_hasher();
+        hasher.write_u16(row.version);
+        hasher.write(&row.body);
+        hasher.finish()
+    }
 }

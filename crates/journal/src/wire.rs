@@ -1,7 +1,10 @@
 //! One value to CBOR and back: an array of fields for what has fields, a number before the fields for what
 //! has variants.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
 
 use acd::{
     Abandoned, AbandonedId, AbandonedState, AgentId, AgentState, CallId, CallerKey, CrisisId,
@@ -309,8 +312,43 @@ newtype! {
     Priority: u8, |one| one.value(), Priority::new;
     StepIndex: u8, |one| one.value(), StepIndex::from_value;
     PauseReason: String, |one| one.as_str().to_owned(), |word| PauseReason::new(&word);
-    std::net::SocketAddr: String, |one| one.to_string(), |text| text.parse().ok();
     Pii<String>: String, |one| one.expose().clone(), |text| Some(Pii::new(text));
+}
+
+/// The bytes of the address and of the port. One with a scope is text; so were all once.
+impl Wire for SocketAddr {
+    fn put(&self, out: &mut Out, context: &Context<'_>) {
+        let port = self.port().to_be_bytes();
+        match self {
+            Self::V4(v4) => {
+                let [a, b, c, d] = v4.ip().octets();
+                out.bytes(&[a, b, c, d, port[0], port[1]]).expect(WRITES);
+            }
+            Self::V6(v6) if v6.scope_id() == 0 => {
+                let mut bytes = [0; 18];
+                bytes[..16].copy_from_slice(&v6.ip().octets());
+                bytes[16..].copy_from_slice(&port);
+                out.bytes(&bytes).expect(WRITES);
+            }
+            Self::V6(_) => self.to_string().put(out, context),
+        }
+    }
+
+    fn get(input: &mut In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
+        let unknown = || WireError::Malformed("an address that is none".to_owned());
+        if input.datatype()? == Type::String {
+            return input.str()?.parse().map_err(|_| unknown());
+        }
+        let (octets, port) = input.bytes()?.split_last_chunk().ok_or_else(unknown)?;
+        let ip = match octets.len() {
+            4 => <[u8; 4]>::try_from(octets).map(IpAddr::from),
+            _ => <[u8; 16]>::try_from(octets).map(IpAddr::from),
+        };
+        Ok(Self::new(
+            ip.map_err(|_| unknown())?,
+            u16::from_be_bytes(*port),
+        ))
+    }
 }
 
 /// What the configuration names is its name.
@@ -449,3 +487,6 @@ fn expect(count: u64, wanted: u64) -> Result<(), WireError> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

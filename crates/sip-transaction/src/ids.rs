@@ -21,18 +21,21 @@ impl IdSource {
 
     /// A branch with the cookie of RFC 3261 §8.1.1.7.
     pub fn branch(&mut self) -> String {
-        self.next("z9hG4bK")
+        self.token_after("z9hG4bK")
     }
 
     /// A tag, or the local part of a Call-ID.
     pub fn token(&mut self) -> String {
-        self.next("")
+        self.token_after("")
     }
 
-    fn next(&mut self, prefix: &str) -> String {
+    fn token_after(&mut self, prefix: &str) -> String {
         let hash = self.next_hash();
-        let counter = Digits::hex(self.counter);
-        [prefix, Digits::hex_of_16(hash).as_str(), counter.as_str()].concat()
+        let mut token = String::with_capacity(TOKEN_LEN_MAX);
+        token.push_str(prefix);
+        token.push_str(Digits::hex_of_16(hash).as_str());
+        token.push_str(Digits::hex(self.counter).as_str());
+        token
     }
 
     fn next_hash(&mut self) -> u64 {
@@ -42,6 +45,9 @@ impl IdSource {
         hasher.finish()
     }
 }
+
+/// A cookie, two numbers, and room for a few characters that somebody adds.
+const TOKEN_LEN_MAX: usize = 48;
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use bytes::Bytes;
 use sip::{Host, Transport, Uri};
 
 use crate::flow::{Flow, ListenerId};
@@ -23,49 +24,45 @@ pub struct Local {
 /// Every listener of the node, in the order of the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Locals {
-    all: Vec<Local>,
-    /// How each is written, in the same order: every message of ours has it.
-    written: Vec<Written>,
+    all: Vec<Named>,
 }
 
-/// How a listener is written.
+/// A listener, and how messages name it: that is the same in all of them.
 #[derive(Clone, Debug)]
-struct Written {
-    /// A Via value up to its branch.
+struct Named {
+    local: Local,
     via: String,
-    /// A Contact value.
-    contact: String,
-}
-
-impl Written {
-    fn of(transport: Transport, address: SocketAddr) -> Self {
-        let name = transport.as_str();
-        let uri = ContactUri { address, transport };
-        Self {
-            via: format!("SIP/2.0/{name} {address};branch="),
-            contact: format!("<{uri}>"),
-        }
-    }
+    contact: Bytes,
 }
 
 impl Locals {
     /// Takes the node's listeners.
     pub fn new(all: Vec<Local>) -> Self {
-        let written = |local: &Local| Written::of(local.transport, local.advertised);
-        let written = all.iter().map(written).collect();
-        Self { all, written }
+        let all = all.into_iter().map(|local| Named {
+            via: via_until_branch(local.transport, local.advertised),
+            contact: contact(local.transport, local.advertised),
+            local,
+        });
+        Self { all: all.collect() }
     }
 
     /// The listener that a flow uses.
     pub fn of(&self, flow: Flow) -> Option<&Local> {
-        self.all
-            .iter()
-            .find(|local| local.listener == flow.listener)
+        self.named(flow).map(|named| &named.local)
+    }
+
+    fn named(&self, flow: Flow) -> Option<&Named> {
+        let mut all = self.all.iter();
+        all.find(|named| named.local.listener == flow.listener)
+    }
+
+    fn locals(&self) -> impl Iterator<Item = &Local> {
+        self.all.iter().map(|named| &named.local)
     }
 
     /// The first listener of this transport and of the address family of `remote`.
     pub fn reaching(&self, transport: Transport, remote: IpAddr) -> Option<&Local> {
-        self.all.iter().find(|local| {
+        self.locals().find(|local| {
             local.transport == transport && local.advertised.is_ipv4() == remote.is_ipv4()
         })
     }
@@ -91,7 +88,7 @@ impl Locals {
 
     /// Whether a host and port name one of our listeners.
     pub fn is_ours(&self, host: &Host<'_>, port: Option<u16>) -> bool {
-        self.all.iter().any(|local| {
+        self.locals().any(|local| {
             host.ip() == Some(local.advertised.ip())
                 && port.unwrap_or_else(|| local.transport.default_port()) == local.advertised.port()
         })
@@ -100,31 +97,37 @@ impl Locals {
     /// The Via value of a request that leaves over `flow`, with `rport` (RFC 3581 §3). Over TLS the
     /// peer may send its own requests to us over the same connection (`alias`, RFC 5923 §5).
     pub fn via(&self, flow: Flow, branch: &str) -> String {
-        let alias = match flow.transport {
+        let after = match flow.transport {
             Transport::Tls => ";rport;alias",
             Transport::Udp | Transport::Tcp => ";rport",
         };
-        self.written(flow, |written| [&written.via, branch, alias].concat())
+        match self.named(flow) {
+            Some(named) => [&named.via, branch, after].concat(),
+            None => [
+                &via_until_branch(flow.transport, flow.remote),
+                branch,
+                after,
+            ]
+            .concat(),
+        }
     }
 
     /// The Contact value of messages that leave over `flow`.
-    pub fn contact(&self, flow: Flow) -> String {
-        self.written(flow, |written| written.contact.clone())
-    }
-
-    /// What `then` makes of how the listener of a flow is written; of one that is gone, the remote address
-    /// stands in.
-    fn written(&self, flow: Flow, then: impl FnOnce(&Written) -> String) -> String {
-        let is_it =
-            |local: &Local| local.listener == flow.listener && local.transport == flow.transport;
-        match self.all.iter().position(is_it) {
-            Some(at) => then(&self.written[at]),
-            None => {
-                let address = self.of(flow).map_or(flow.remote, |local| local.advertised);
-                then(&Written::of(flow.transport, address))
-            }
+    pub fn contact(&self, flow: Flow) -> Bytes {
+        match self.named(flow) {
+            Some(named) => named.contact.clone(),
+            None => contact(flow.transport, flow.remote),
         }
     }
+}
+
+fn via_until_branch(transport: Transport, sent_by: SocketAddr) -> String {
+    format!("SIP/2.0/{} {sent_by};branch=", transport.as_str())
+}
+
+fn contact(transport: Transport, address: SocketAddr) -> Bytes {
+    let uri = ContactUri { address, transport };
+    format!("<{uri}>").into()
 }
 
 struct ContactUri {

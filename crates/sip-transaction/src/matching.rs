@@ -52,9 +52,8 @@ impl Matcher {
             (Wanted::CancelledInvite, _) | (_, Method::Ack) => Method::Invite.as_bytes(),
             (Wanted::Own, method) => method.as_bytes(),
         };
-        let via = request.top_via();
         let mut hash = self.hash();
-        match via.branch().filter(|branch| has_cookie(branch)) {
+        match request.branch().filter(|branch| has_cookie(branch)) {
             //= https://www.rfc-editor.org/rfc/rfc3261#section-17.2.3
             //# 1. the branch parameter in the request is equal to the one in the
             //#    top Via header field of the request that created the
@@ -67,6 +66,7 @@ impl Matcher {
             //#    transaction, except for ACK, where the method of the request
             //#    that created the transaction is INVITE.
             Some(branch) => {
+                let via = request.top_via();
                 hash.part(branch);
                 hash.lower(&via.host);
                 hash.number(via.port.map_or(0, |port| u32::from(port) + 1));
@@ -93,7 +93,7 @@ impl Matcher {
     /// The client transaction of a request of ours.
     pub(crate) fn client(&self, request: &Request) -> Fingerprint {
         self.branch_and_method(
-            request.top_via().branch().unwrap_or_default(),
+            request.branch().unwrap_or_default(),
             request.method().as_bytes(),
         )
     }
@@ -108,7 +108,7 @@ impl Matcher {
     /// The client transaction that a response answers.
     pub(crate) fn client_of(&self, response: &Response) -> Fingerprint {
         self.branch_and_method(
-            response.top_via().branch().unwrap_or_default(),
+            response.branch().unwrap_or_default(),
             response.cseq_method(),
         )
     }

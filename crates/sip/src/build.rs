@@ -1,12 +1,12 @@
-//! Printing messages. While a line is printed it is noted where it is, so that a message that we made
-//! need not be parsed; debug builds parse it all the same, and compare.
+//! Printing messages. Where each line is, is noted as it is written, so that a message that we made need not
+//! be read again; that it reads just so is asserted wherever assertions are on.
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, ops::Range};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
-    HeaderName, Method, StatusCode, lines,
+    HeaderName, Method, StatusCode,
     message::{Field, Message},
     overload::OverloadControl,
     print::{put_fmt, put_line, put_line_fmt, put_name, put_number},
@@ -39,8 +39,9 @@ const FIELDS: usize = 20;
 #[must_use]
 pub struct Builder {
     buffer: BytesMut,
-    /// The length of the start line without its line break.
-    start_len: usize,
+    /// The first line without its break.
+    start: Range<usize>,
+    /// Apart from the rest: a builder is moved for each line.
     fields: Vec<Field>,
 }
 
@@ -52,7 +53,7 @@ impl Builder {
         buffer.put_u8(b' ');
         put_line(&mut buffer, uri);
         buffer.extend_from_slice(b" SIP/2.0");
-        Self::started(buffer)
+        Self::after(buffer)
     }
 
     /// Starts a response with the standard reason phrase.
@@ -67,18 +68,7 @@ impl Builder {
         put_number(&mut buffer, status.value().into());
         buffer.put_u8(b' ');
         put_line(&mut buffer, reason.as_bytes());
-        Self::started(buffer)
-    }
-
-    /// A message of which there is the start line.
-    fn started(mut buffer: BytesMut) -> Self {
-        let start_len = buffer.len();
-        buffer.extend_from_slice(b"\r\n");
-        Self {
-            buffer,
-            start_len,
-            fields: Vec::with_capacity(FIELDS),
-        }
+        Self::after(buffer)
     }
 
     /// Starts the response to a request, with all that RFC 3261 §8.2.6.2 copies: Via (the top one
@@ -121,16 +111,10 @@ impl Builder {
 
     /// Adds a header whose name [`HeaderName`] does not list. What no name may hold becomes `-`.
     pub fn header_named(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        let start = self.buffer.len();
+        let at = self.buffer.len();
         put_name(&mut self.buffer, name.as_bytes());
-        self.buffer.extend_from_slice(b": ");
-        put_line(&mut self.buffer, value.as_ref());
-        // A line without a name is none.
-        if let Some((name, value_start)) = lines::name_of(&self.buffer[start..]) {
-            let line = start..self.buffer.len();
-            self.fields.push(Field::new(name, line, value_start));
-        }
-        self.buffer.extend_from_slice(b"\r\n");
+        let known = HeaderName::of(&self.buffer[at..]);
+        self.put_value(known, at, |buffer| put_line(buffer, value.as_ref()));
         self
     }
 
@@ -153,13 +137,11 @@ impl Builder {
     /// Adds every header of this name as the message has it, line by line, byte for byte.
     pub fn copy(mut self, from: &Message, name: HeaderName) -> Self {
         for field in from.fields().iter().filter(|field| field.name() == name) {
-            let start = self.buffer.len();
-            self.buffer
-                .extend_from_slice(&from.bytes()[field.start()..field.end()]);
-            let value_start = field.value_start() - field.start();
-            let line = start..self.buffer.len();
-            self.fields.push(Field::new(name, line, value_start));
+            let at = self.buffer.len();
+            let line = &from.bytes()[field.start()..field.end()];
+            self.buffer.extend_from_slice(line);
             self.buffer.extend_from_slice(b"\r\n");
+            self.fields.push(field.moved_to(at));
         }
         self
     }
@@ -183,9 +165,9 @@ impl Builder {
             put_number(buffer, body.len() as u64);
         });
         self.buffer.extend_from_slice(b"\r\n");
-        let head_len = self.buffer.len();
+        let body_at = self.buffer.len();
         self.buffer.extend_from_slice(body);
-        Message::written(self.buffer.freeze(), self.start_len, self.fields, head_len)
+        Message::written(self.buffer.freeze(), self.start, self.fields, body_at)
     }
 
     /// Ends a request without a body and validates it.
@@ -205,23 +187,42 @@ impl Builder {
     }
 
     fn put(&mut self, name: HeaderName, value: &[u8]) {
-        self.line(name, |buffer| put_line(buffer, value));
-    }
-
-    /// Adds a header line whose value is written by `write`, without a line break.
-    fn line(&mut self, name: HeaderName, write: impl FnOnce(&mut BytesMut)) {
         debug_assert!(
             name != HeaderName::Other,
             "a header of another name is header_named"
         );
-        let start = self.buffer.len();
+        self.line(name, |buffer| put_line(buffer, value));
+    }
+
+    /// A builder that has written its first line into this buffer.
+    fn after(mut buffer: BytesMut) -> Self {
+        let start = 0..buffer.len();
+        buffer.extend_from_slice(b"\r\n");
+        Self {
+            buffer,
+            start,
+            fields: Vec::with_capacity(FIELDS),
+        }
+    }
+
+    /// Writes one line of the header.
+    fn line(&mut self, name: HeaderName, put_value: impl FnOnce(&mut BytesMut)) {
+        let at = self.buffer.len();
         self.buffer.extend_from_slice(name.as_str().as_bytes());
+        self.put_value(name, at, put_value);
+    }
+
+    /// Writes the rest of a line whose name has been written from `at` on.
+    fn put_value(&mut self, name: HeaderName, at: usize, put_value: impl FnOnce(&mut BytesMut)) {
+        let colon = self.buffer.len();
         self.buffer.extend_from_slice(b": ");
-        write(&mut self.buffer);
-        let line = start..self.buffer.len();
-        let value_start = name.as_str().len() + 1;
-        self.fields.push(Field::new(name, line, value_start));
+        put_value(&mut self.buffer);
+        let end = self.buffer.len();
         self.buffer.extend_from_slice(b"\r\n");
+        // A line without a name is no header, whoever reads it.
+        if colon > at {
+            self.fields.push(Field::new(name, at..end, colon + 1));
+        }
     }
 
     fn put_to(&mut self, request: &Request, to_tag: Option<&[u8]>) {
@@ -244,12 +245,9 @@ impl Builder {
         overload: Option<OverloadControl>,
     ) {
         for (index, via) in request.elements(HeaderName::Via).enumerate() {
-            self.line(HeaderName::Via, |buffer| {
-                if index == 0 {
-                    put_received_via(buffer, request, via, source, overload);
-                } else {
-                    put_line(buffer, via);
-                }
+            self.line(HeaderName::Via, |buffer| match index {
+                0 => put_received_via(buffer, request, via, source, overload),
+                _ => put_line(buffer, via),
             });
         }
     }

@@ -109,53 +109,62 @@ header_names! {
     WwwAuthenticate, "WWW-Authenticate";
 }
 
-/// The longest known name; a longer one is `Other` without a look-up.
-const NAME_LEN_MAX: usize = 24;
-
-/// Places of the table: four times as many as there are names, so that most are found at the first.
-const PLACES: usize = 256;
-
-/// Known names by what [`place`] makes of them; a name whose place is taken has the next that is free.
-static TABLE: [HeaderName; PLACES] = {
-    let mut table = [HeaderName::Other; PLACES];
-    let mut i = 0;
-    while i < HeaderName::KNOWN.len() {
-        let name = HeaderName::KNOWN[i];
-        let mut at = place(name.as_str().as_bytes());
-        while !matches!(table[at], HeaderName::Other) {
-            at = (at + 1) % PLACES;
-        }
-        table[at] = name;
-        i += 1;
+/// At the slot of each known name its place in [`HeaderName::KNOWN`].
+static SLOTS: [u8; SLOT_COUNT] = {
+    let mut slots = [FREE; SLOT_COUNT];
+    let mut index: u8 = 0;
+    while (index as usize) < HeaderName::KNOWN.len() {
+        let name = HeaderName::KNOWN[index as usize].as_str();
+        let slot = slot(name.as_bytes());
+        assert!(
+            slots[slot] == FREE,
+            "two names share a slot: try other factors"
+        );
+        slots[slot] = index;
+        index += 1;
     }
-    table
+    slots
 };
 
-/// Where to look for a name that is not empty. Letters count without their case.
-const fn place(name: &[u8]) -> usize {
-    let len = name.len();
-    let first = (name[0] | 0x20) as usize;
-    let middle = (name[len / 2] | 0x20) as usize;
-    let last = (name[len - 1] | 0x20) as usize;
-    (len * 7 + first * 13 + middle * 31 + last * 3) % PLACES
+const SLOT_COUNT: usize = 256;
+const FREE: u8 = u8::MAX;
+
+/// A hash of a name that is not empty, the same in any case. No two known names share one: the factors were
+/// found by trying.
+const fn slot(name: &[u8]) -> usize {
+    let (first, middle, last) = (name[0], name[name.len() / 2], name[name.len() - 1]);
+    let parts = [
+        183 * name.len(),
+        76 * lower(first),
+        117 * lower(middle),
+        180 * lower(last),
+    ];
+    (parts[0] + parts[1] + parts[2] + parts[3]) % SLOT_COUNT
+}
+
+/// A letter of either case, or a `-`, is one number.
+const fn lower(byte: u8) -> usize {
+    (byte | 0x20) as usize
 }
 
 impl HeaderName {
     /// The name that these bytes spell, in any case and in long or compact form.
     pub fn of(name: &[u8]) -> Self {
-        match name {
-            [] => return Self::Other,
-            [letter] => return Self::of_compact(letter.to_ascii_lowercase()),
-            _ if name.len() > NAME_LEN_MAX => return Self::Other,
-            _ => {}
+        if let [letter] = name {
+            return Self::of_compact(letter.to_ascii_lowercase());
         }
-        let mut at = place(name);
-        loop {
-            let known = TABLE[at];
-            if known == Self::Other || known.as_str().as_bytes().eq_ignore_ascii_case(name) {
-                return known;
-            }
-            at = (at + 1) % PLACES;
+        if name.is_empty() {
+            return Self::Other;
+        }
+        let Some(known) = Self::KNOWN.get(usize::from(SLOTS[slot(name)])) else {
+            return Self::Other;
+        };
+        let usual = known.as_str().as_bytes();
+        // Nearly all write it as the RFCs do, and that is seen at once.
+        if usual == name || usual.eq_ignore_ascii_case(name) {
+            *known
+        } else {
+            Self::Other
         }
     }
 

@@ -5,7 +5,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use crate::{lexer, uri::UriError};
+use crate::{
+    byte_set::{ByteSet, byte_set},
+    lexer,
+    uri::UriError,
+};
 
 /// A host: a name, or an address.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,12 +33,12 @@ impl<'a> Host<'a> {
             let text = std::str::from_utf8(inner).map_err(|_| UriError::Host)?;
             return parse_v6(text).map(Self::V6).ok_or(UriError::Host);
         }
-        if let Some(address) = parse_v4(raw) {
+        if raw.first().is_some_and(u8::is_ascii_digit)
+            && let Some(address) = parse_v4(raw)
+        {
             return Ok(Self::V4(address));
         }
-        // `_` is no hostname character, but it is met in real networks.
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if raw.is_empty() || !raw.iter().copied().all(is_name) {
+        if raw.is_empty() || !NAME.has_all(raw) {
             return Err(UriError::Host);
         }
         Ok(Self::Name(raw))
@@ -85,18 +89,25 @@ impl fmt::Debug for Host<'_> {
     }
 }
 
-/// An IPv4 address: four numbers up to 255, none with a zero before it, which some take for octal.
+static NAME: ByteSet = byte_set!(is_name_char);
+
+/// `_` is no hostname character, but it is met in real networks.
+const fn is_name_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
+}
+
+/// An IPv4 address, as the standard library reads it: four numbers up to 255 without zeros before them.
 fn parse_v4(raw: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = raw.split(|&byte| byte == b'.');
     let mut octets = [0; 4];
-    let mut parts = raw.split(|byte| *byte == b'.');
     for octet in &mut octets {
-        let part = parts.next()?;
-        if part.len() > 3 || (part.len() > 1 && part[0] == b'0') {
+        let part = parts.next().filter(|part| part.len() <= 3)?;
+        if part.len() > 1 && part[0] == b'0' {
             return None;
         }
         *octet = lexer::number(part)?;
     }
-    parts.next().is_none().then(|| octets.into())
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 //= https://www.rfc-editor.org/rfc/rfc5118#section-4.10
@@ -127,4 +138,29 @@ pub(crate) fn parse_host_port(raw: &[u8]) -> Result<(Host<'_>, Option<u16>), Uri
         _ => return Err(UriError::Host),
     };
     Ok((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_of_the_standard_library() {
+        for text in [
+            "192.0.2.1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "256.0.0.1",
+            "192.0.2",
+            "192.0.2.1.5",
+            "192.0.2.01",
+            "192.0.2.",
+            "192..2.1",
+            "1922.0.2.1",
+            "192.0.2.0001",
+            "1a.0.2.1",
+        ] {
+            assert_eq!(parse_v4(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+    }
 }

@@ -7,16 +7,23 @@
 
 use std::{borrow::Cow, fmt};
 
-use memchr::memchr3;
+use memchr::{memchr, memchr2, memchr3};
+
+use crate::byte_set::{ByteSet, byte_set};
 
 /// Linear white space, folds included.
 pub(crate) const fn is_lws(byte: u8) -> bool {
-    const LWS: u64 = 1 << b' ' | 1 << b'\t' | 1 << b'\r' | 1 << b'\n';
-    byte <= b' ' && LWS >> byte & 1 == 1
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// A character of a `token` (RFC 3261 §25.1).
 pub(crate) const fn is_token(byte: u8) -> bool {
+    TOKEN.has(byte)
+}
+
+static TOKEN: ByteSet = byte_set!(is_token_char);
+
+const fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
@@ -26,19 +33,8 @@ pub(crate) const fn is_token(byte: u8) -> bool {
 
 /// Whether all of a non-empty value is one `token`.
 pub(crate) fn is_token_str(value: &[u8]) -> bool {
-    !value.is_empty() && value.iter().all(|byte| TOKEN[*byte as usize])
+    !value.is_empty() && TOKEN.has_all(value)
 }
-
-/// What [`is_token`] says of each byte.
-static TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = is_token(byte as u8);
-        byte += 1;
-    }
-    table
-};
 
 /// The value without white space at its ends.
 pub(crate) fn trim(value: &[u8]) -> &[u8] {
@@ -156,11 +152,9 @@ impl<'a> Iterator for Elements<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
-            let comma = match memchr::memchr(b',', self.rest) {
-                // Most values hold one element.
-                None => None,
-                Some(_) => find_outside(self.rest, Angles::Opaque, |byte| byte == b','),
-            };
+            // Most values have no comma at all, and then nothing hides one.
+            let comma = memchr(b',', self.rest)
+                .and_then(|_| find_outside(self.rest, Angles::Opaque, |byte| byte == b','));
             let element = match comma {
                 Some(comma) => {
                     let element = &self.rest[..comma];
@@ -269,7 +263,14 @@ impl<'a> Iterator for ParamIter<'a> {
 
     fn next(&mut self) -> Option<Param<'a>> {
         while !self.rest.is_empty() {
-            let one = match find_outside(self.rest, Angles::Plain, |byte| byte == b';') {
+            // A semicolon before the first quote is in none.
+            let end = match memchr2(b';', b'"', self.rest) {
+                Some(at) if self.rest[at] == b'"' => {
+                    find_outside(self.rest, Angles::Plain, |byte| byte == b';')
+                }
+                end => end,
+            };
+            let one = match end {
                 Some(end) => {
                     let one = &self.rest[..end];
                     self.rest = &self.rest[end + 1..];
@@ -361,15 +362,11 @@ pub fn number<T: TryFrom<u64>>(value: &[u8]) -> Option<T> {
     if value.is_empty() {
         return None;
     }
-    let mut number: u64 = 0;
-    for byte in value {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
-    }
-    T::try_from(number).ok()
+    let number = value.iter().try_fold(0_u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    });
+    T::try_from(number?).ok()
 }
 
 #[cfg(test)]
@@ -431,10 +428,16 @@ mod tests {
     #[test]
     fn numbers_are_digits_only() {
         assert_eq!(number::<u32>(b"4294967295"), Some(u32::MAX));
-        assert_eq!(number::<u8>(b"0000000000000000000000000255"), Some(255));
-        assert_eq!(number::<u64>(b"18446744073709551615"), Some(u64::MAX));
-        assert_eq!(number::<u64>(b"18446744073709551616"), None);
-        for bad in [&b"4294967296"[..], b"", b"+1", b"-1", b"1 ", b"0x1"] {
+        assert_eq!(number::<u32>(b"0000000000000000000000001"), Some(1));
+        for bad in [
+            &b"4294967296"[..],
+            b"18446744073709551616",
+            b"",
+            b"+1",
+            b"-1",
+            b"1 ",
+            b"0x1",
+        ] {
             assert_eq!(number::<u32>(bad), None);
         }
     }

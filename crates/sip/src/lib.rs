@@ -42,6 +42,7 @@
 //! ```
 
 mod build;
+mod byte_set;
 mod cseq;
 mod digits;
 mod edit;

@@ -16,17 +16,6 @@ pub struct Limits {
     pub element_count: usize,
 }
 
-impl Limits {
-    /// For messages of our own.
-    pub(crate) const NONE: Self = Self {
-        message_len: u32::MAX as usize,
-        head_len: usize::MAX,
-        header_count: usize::MAX,
-        line_len: usize::MAX - 2,
-        element_count: usize::MAX,
-    };
-}
-
 impl Default for Limits {
     /// Wide enough for anything a dedicated network sends: 64 KiB, 256 headers of 8 KiB.
     fn default() -> Self {

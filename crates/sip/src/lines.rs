@@ -3,7 +3,12 @@
 
 use std::ops::Range;
 
-use crate::{HeaderName, Limits, ParseError, lexer, message::Header};
+use crate::{
+    HeaderName, Limits, ParseError,
+    byte_set::{ByteSet, byte_set},
+    lexer,
+    message::Header,
+};
 
 /// A cursor over lines that end in CRLF or, liberally, in a bare LF.
 pub(crate) struct Lines<'a> {
@@ -26,31 +31,29 @@ impl<'a> Lines<'a> {
         let start = self.at;
         let rest = &self.bytes[start..];
         let window = &rest[..rest.len().min(self.limits.line_len.saturating_add(2))];
-        let Some(end) = memchr::memchr2(b'\r', b'\n', window) else {
-            return Self::unended(rest, window);
+        // Nearly always the first line break is a whole one, and nothing else is to be looked for.
+        let (len, next) = match memchr::memchr2(b'\r', b'\n', window) {
+            Some(end) if window[end] == b'\n' => (end, end + 1),
+            Some(end) if window.get(end + 1) == Some(&b'\n') => (end, end + 2),
+            None if rest.is_empty() => return Ok(None),
+            _ => return Err(self.why_no_line(rest, window)),
         };
-        let line_break = if window[end] == b'\n' {
-            1
-        } else if window.get(end + 1) == Some(&b'\n') {
-            2
-        } else if memchr::memchr(b'\n', window).is_some() {
-            return Err(ParseError::BareCarriageReturn);
-        } else {
-            return Self::unended(rest, window);
-        };
-        self.at = start + end + line_break;
+        self.at = start + next;
         if self.at > self.limits.head_len {
             return Err(ParseError::HeadTooLong);
         }
-        Ok(Some(start..start + end))
+        Ok(Some(start..start + len))
     }
 
-    /// What it means that no line ends in the window.
-    const fn unended(rest: &[u8], window: &[u8]) -> Result<Option<Range<usize>>, ParseError> {
-        match rest {
-            [] => Ok(None),
-            _ if rest.len() > window.len() => Err(ParseError::LineTooLong),
-            _ => Err(ParseError::HeaderEnd),
+    /// What is wrong where no line ends, or a carriage return ends none.
+    fn why_no_line(&self, rest: &[u8], window: &[u8]) -> ParseError {
+        match memchr::memchr(b'\n', window) {
+            Some(newline) if self.at + newline + 1 > self.limits.head_len => {
+                ParseError::HeadTooLong
+            }
+            Some(_) => ParseError::BareCarriageReturn,
+            None if rest.len() > window.len() => ParseError::LineTooLong,
+            None => ParseError::HeaderEnd,
         }
     }
 
@@ -81,13 +84,21 @@ impl<'a> Lines<'a> {
 /// before or in the name. (Only the first line after a start line can start with white space.
 /// Taken for a header it would, once copied behind another, become that one's continuation.)
 pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
-    let is_end = |byte: &u8| *byte == b':' || lexer::is_lws(*byte);
-    let name_len = line.iter().position(is_end).filter(|len| *len > 0)?;
-    let mut colon = name_len;
-    while lexer::is_lws(*line.get(colon)?) {
-        colon += 1;
+    let end = NAME_END.find_in(line).filter(|end| *end > 0)?;
+    let name = &line[..end];
+    // White space may stand between the name and the colon.
+    let colon = end + line[end..].iter().position(|&byte| !lexer::is_lws(byte))?;
+    if line[colon] != b':' {
+        return None;
     }
-    (line[colon] == b':').then(|| (HeaderName::of(&line[..name_len]), colon + 1))
+    Some((HeaderName::of(name), colon + 1))
+}
+
+/// What ends a name.
+static NAME_END: ByteSet = byte_set!(ends_name);
+
+const fn ends_name(byte: u8) -> bool {
+    byte == b':' || lexer::is_lws(byte)
 }
 
 /// The header on a line for which [`name_of`] gave `name` and `value_start`.

@@ -12,16 +12,6 @@ use crate::{
     start_line::StartLine,
 };
 
-/// The headers that hold lists whose elements are looked at one by one.
-const LISTS: [HeaderName; 6] = [
-    HeaderName::Via,
-    HeaderName::Route,
-    HeaderName::RecordRoute,
-    HeaderName::Contact,
-    HeaderName::Path,
-    HeaderName::HistoryInfo,
-];
-
 /// Header lines that are kept without an allocation.
 const FIELDS_INLINE: usize = 32;
 
@@ -35,9 +25,11 @@ pub struct Message {
     bytes: Bytes,
     start: StartLine,
     start_at: u32,
-    fields: SmallVec<[Field; FIELDS_INLINE]>,
+    fields: Fields,
     body: Span,
 }
+
+pub(crate) type Fields = SmallVec<[Field; FIELDS_INLINE]>;
 
 /// A range of bytes inside the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -160,7 +152,7 @@ impl Message {
         };
         let start_at = Span::new(start.clone()).start;
         let start = StartLine::parse(&bytes, start)?;
-        let mut fields = SmallVec::new();
+        let mut fields = Fields::new();
         let body_start = loop {
             let line = lines.next_header()?.ok_or(ParseError::HeaderEnd)?;
             if line.is_empty() {
@@ -169,7 +161,9 @@ impl Message {
             if fields.len() == limits.header_count {
                 return Err(ParseError::TooManyHeaders);
             }
-            fields.extend(Field::parse(&bytes, line));
+            if let Some(field) = Field::parse(&bytes, line) {
+                fields.push(field);
+            }
         };
         let body = Span::new(body_start..bytes.len());
         let mut message = Self {
@@ -184,34 +178,32 @@ impl Message {
         Ok(message)
     }
 
-    /// A message of which it is known where its header lines are: one that we have written.
-    ///
-    /// # Panics
-    /// When its first line is no start line.
+    /// A message that we have written, and know where what is.
     pub(crate) fn written(
         bytes: Bytes,
-        start_len: usize,
+        start: Range<usize>,
         fields: Vec<Field>,
-        head_len: usize,
+        body_at: usize,
     ) -> Self {
-        let start = StartLine::parse(&bytes, 0..start_len).expect("a start line was written");
-        let body = Span::new(head_len..bytes.len());
+        let body = Span::new(body_at..bytes.len());
         let mut message = Self {
-            bytes,
-            start,
+            start: StartLine::parse(&bytes, start).expect("we write the first line as it must be"),
             start_at: 0,
-            fields: SmallVec::from_vec(fields),
+            bytes,
+            fields: fields.into(),
             body,
         };
         message.cut_body_to_content_length();
-        debug_assert!(message.is_as_parsed(), "what we write is what others read");
+        debug_assert!(message.is_as_read(), "it reads as it was written");
         message
     }
 
-    /// Whether parsing the bytes finds the same parts.
-    fn is_as_parsed(&self) -> bool {
-        let parsed = Self::parse(self.bytes.clone(), &Limits::NONE);
-        parsed.is_ok_and(|parsed| self.fields == parsed.fields && self.body == parsed.body)
+    /// Whether who reads the bytes finds the same.
+    fn is_as_read(&self) -> bool {
+        let read = Self::parse(self.bytes.clone(), &WHAT_WE_WRITE);
+        read.is_ok_and(|read| {
+            read.start_at == self.start_at && read.fields == self.fields && read.body == self.body
+        })
     }
 
     /// All bytes, as received or printed.
@@ -350,14 +342,13 @@ impl Message {
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
         let mut counts = [0; LISTS.len()];
         for field in &self.fields {
-            let Some(list) = LISTS.iter().position(|name| *name == field.name) else {
-                continue;
-            };
-            let value = &self.bytes[field.value_start()..field.end()];
-            counts[list] += 1 + memchr::memchr_iter(b',', value).count();
-        }
-        if counts.iter().any(|count| *count > limits.element_count) {
-            return Err(ParseError::TooManyElements);
+            if let Some(list) = LISTS.iter().position(|name| *name == field.name) {
+                let value = field.header(&self.bytes).value;
+                counts[list] += 1 + memchr::memchr_iter(b',', value).count();
+                if counts[list] > limits.element_count {
+                    return Err(ParseError::TooManyElements);
+                }
+            }
         }
         Ok(())
     }
@@ -374,6 +365,25 @@ impl Message {
         }
     }
 }
+
+/// What we write is as long as it must be.
+const WHAT_WE_WRITE: Limits = Limits {
+    message_len: u32::MAX as usize,
+    head_len: usize::MAX,
+    header_count: usize::MAX,
+    line_len: usize::MAX - 2,
+    element_count: usize::MAX,
+};
+
+/// Comma-joined headers whose elements are walked over, some of them several times.
+const LISTS: [HeaderName; 6] = [
+    HeaderName::Via,
+    HeaderName::Route,
+    HeaderName::RecordRoute,
+    HeaderName::Contact,
+    HeaderName::Path,
+    HeaderName::HistoryInfo,
+];
 
 impl fmt::Debug for Message {
     /// Start line and header names only: values can be personal data.
@@ -392,19 +402,25 @@ impl fmt::Debug for Message {
 }
 
 impl Field {
-    /// A field of which everything is known.
+    /// The field on a line that has its value from `value_start` on.
     pub(crate) fn new(name: HeaderName, line: Range<usize>, value_start: usize) -> Self {
-        let line = Span::new(line);
         Self {
             name,
-            value_start: line.start + Span::new(0..value_start).end,
-            line,
+            value_start: Span::new(value_start..line.end).start,
+            line: Span::new(line),
         }
+    }
+
+    /// The same on a copy of its line elsewhere.
+    pub(crate) fn moved_to(self, at: usize) -> Self {
+        let value_start = at + self.value_start() - self.start();
+        Self::new(self.name, at..at + self.end() - self.start(), value_start)
     }
 
     /// The field on this line, or `None` for a line that names nothing.
     fn parse(bytes: &Bytes, range: Range<usize>) -> Option<Self> {
         let (name, value_start) = lines::name_of(&bytes[range.clone()])?;
+        let value_start = range.start + value_start;
         Some(Self::new(name, range, value_start))
     }
 

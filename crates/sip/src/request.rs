@@ -128,6 +128,7 @@ struct ViaSpans {
     host: HostSpan,
     port: Option<u16>,
     params: Span,
+    branch: Option<Span>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -147,6 +148,7 @@ impl ViaSpans {
             },
             port: via.port,
             params: message.span_of(via.params.as_bytes()),
+            branch: via.branch().map(|branch| message.span_of(branch)),
         }
     }
 
@@ -381,6 +383,12 @@ macro_rules! essentials {
             /// The topmost Via.
             pub fn top_via(&self) -> Via<'_> {
                 self.essentials.via.via(&self.message)
+            }
+
+            /// The branch of the topmost Via, where it has one.
+            pub fn branch(&self) -> Option<&[u8]> {
+                let branch = self.essentials.via.branch;
+                branch.map(|branch| self.message.bytes_at(branch))
             }
 
             /// From.

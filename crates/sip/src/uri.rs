@@ -6,6 +6,7 @@ use std::{borrow::Cow, fmt};
 use bytes::Bytes;
 
 use crate::{
+    byte_set::{ByteSet, byte_set},
     escape,
     host::{Host, parse_host_port},
     lexer::{self, Params},
@@ -108,10 +109,7 @@ impl<'a> Uri<'a> {
     /// # Errors
     /// [`UriError`] says which part is wrong.
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
-        if raw
-            .iter()
-            .any(|&byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
-        {
+        if !URI.has_all(raw) {
             return Err(UriError::Character);
         }
         let colon = memchr::memchr(b':', raw).ok_or(UriError::Scheme)?;
@@ -167,7 +165,7 @@ impl<'a> SipUri<'a> {
         let (user, password) = match user_info {
             Some(info) => {
                 let (user, password) = lexer::split_once(info, b':');
-                if user.is_empty() || !user.iter().copied().all(is_user_char) {
+                if user.is_empty() || !USER.has_all(user) {
                     return Err(UriError::User);
                 }
                 (Some(Pii::new(user)), password.map(Pii::new))
@@ -351,6 +349,15 @@ fn is_scheme(scheme: &[u8]) -> bool {
             .iter()
             .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
+
+/// What may stand in a URI.
+static URI: ByteSet = byte_set!(is_uri_char);
+
+const fn is_uri_char(byte: u8) -> bool {
+    byte > b' ' && !matches!(byte, b'<' | b'>' | b'"' | 0x7f)
+}
+
+static USER: ByteSet = byte_set!(is_user_char);
 
 /// What may stand in a user part: RFC 3261 §25.1, and bytes above ASCII and `#`, which phones
 /// write without escaping them.

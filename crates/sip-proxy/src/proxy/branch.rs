@@ -42,7 +42,7 @@ impl LoopHash {
     /// The branch of a request that we keep nothing of: the same whenever the request comes again.
     pub(super) fn stateless_branch(self, request: &Request) -> String {
         let mut hasher = SipHasher24::new_with_keys(self.0, self.0);
-        hasher.write(request.top_via().branch().unwrap_or_default());
+        hasher.write(request.branch().unwrap_or_default());
         let unique = format!(
             "{}{:016x}",
             String::from_utf8_lossy(sip::MAGIC_COOKIE),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip::{HeaderName, Host, Limits, Message, Method, NameAddr, Request, Rport, StatusCode};
+use sip::{HeaderName, Host, Limits, Message, Method, NameAddr, Request, Rport, StatusCode, Via};
 
 use super::{Armed, Due, Refused, ServerTx, TransactionLayer};
 use crate::{
@@ -66,7 +66,7 @@ impl Route {
                 fallback: Some(fallback),
             };
         }
-        let remote = match maddr(request) {
+        let remote = match maddr(&via) {
             Some(address) => SocketAddr::new(address, sent_by_port),
             None if via.rport() == Rport::Absent => {
                 SocketAddr::new(source.remote.ip(), sent_by_port)
@@ -80,11 +80,9 @@ impl Route {
     }
 }
 
-/// The `maddr` of the top Via, where it is an address.
-fn maddr(request: &Request) -> Option<IpAddr> {
-    Host::parse(request.top_via().params.value("maddr")?)
-        .ok()?
-        .ip()
+/// The `maddr` of a Via, where it is an address.
+fn maddr(via: &Via<'_>) -> Option<IpAddr> {
+    Host::parse(via.params.value("maddr")?).ok()?.ip()
 }
 
 impl Server {
