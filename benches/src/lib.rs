@@ -1,5 +1,7 @@
-//! What the benches share: real nodes under load ([`live`]), and what the command line says.
+//! What the benches share: real nodes under load ([`live`]), durable appends beside them
+//! ([`appends`]), and what the command line says.
 
+pub mod appends;
 pub mod live;
 
 /// The number on the command line, or this one.

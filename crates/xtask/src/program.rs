@@ -57,6 +57,31 @@ impl Program {
         Ok(())
     }
 
+    /// Runs it, with its complaints shown, and waits for its success; what it prints.
+    #[expect(clippy::print_stdout, reason = "what is run belongs to the output")]
+    pub(crate) fn output(mut self) -> anyhow::Result<String> {
+        println!("> {}", self.line());
+        let output = self
+            .command
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {}", self.line()))?;
+        let status = output.status;
+        ensure!(status.success(), "`{}` ended with {status}", self.line());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What it says of itself, on whichever output and with whatever exit code.
+    pub(crate) fn words(mut self) -> String {
+        let output = self.command.stdin(Stdio::null()).output();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        output.map_or_else(
+            |_| String::new(),
+            |output| text(&output.stdout) + &text(&output.stderr),
+        )
+    }
+
     /// Whether it can be run at all, whatever it says.
     pub(crate) fn exists(mut self) -> bool {
         self.command.stdin(Stdio::null()).output().is_ok()
