@@ -10,23 +10,10 @@
     reason = "a bench may fail, prints its figures, and runs in real time"
 )]
 
-use std::{
-    fs,
-    net::UdpSocket,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{self, JoinHandle},
-    time::{Duration, Instant},
-};
+use std::{fs, net::UdpSocket, time::Duration};
 
-use node::journal::{
-    file::JournalFile,
-    row::{Change, Row},
-};
 use quinze_benches::{
+    appends::Probe,
     live::{Called, Node, Phones, Waits, call},
     number_or,
 };
@@ -39,12 +26,6 @@ const AGENTS: u32 = 400;
 
 /// How long each half is measured unless the command line says.
 const SECONDS: u64 = 20;
-
-/// How often a durable append is timed beside the node.
-const PROBED_EVERY: Duration = Duration::from_millis(20);
-
-/// What a row of a call takes, about.
-const ROW: usize = 1500;
 
 fn main() {
     let seconds = number_or(SECONDS);
@@ -109,45 +90,4 @@ fn cpu(process: u32) -> Duration {
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks = |index: usize| fields[index].parse::<u64>().unwrap();
     Duration::from_millis(10 * (ticks(11) + ticks(12)))
-}
-
-/// Durable appends of one row at a time to a journal that nobody else uses.
-struct Probe {
-    done: Arc<AtomicBool>,
-    thread: JoinHandle<Waits>,
-}
-
-impl Probe {
-    fn start(path: &Path) -> Self {
-        let done = Arc::new(AtomicBool::new(false));
-        let (mut file, _) = JournalFile::open(path).unwrap();
-        let thread = {
-            let done = done.clone();
-            thread::spawn(move || {
-                let mut waits = Waits::default();
-                while !done.load(Ordering::Relaxed) {
-                    waits.made += 1;
-                    let row = Row {
-                        kind: 1,
-                        key: (waits.made % 100).to_be_bytes().to_vec(),
-                        version: 1,
-                        body: vec![7; ROW],
-                    };
-                    let began = Instant::now();
-                    file.write([(file.last_seq() + 1, Change::Put(row))])
-                        .unwrap();
-                    waits.waits.push(began.elapsed());
-                    thread::sleep(PROBED_EVERY);
-                }
-                waits.waits.sort_unstable();
-                waits
-            })
-        };
-        Self { done, thread }
-    }
-
-    fn stop(self) -> Waits {
-        self.done.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
 }

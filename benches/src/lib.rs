@@ -1,7 +1,8 @@
 //! What the benches share: the work that is timed, and of which `cargo xtask counts` counts the instructions
-//! ([`invite`], [`transactions`], [`nation`], [`script`]); real nodes under load ([`live`]); and what the
-//! command line says.
+//! ([`invite`], [`transactions`], [`nation`], [`script`]); real nodes under load ([`live`]), durable appends
+//! beside them ([`appends`]); and what the command line says.
 
+pub mod appends;
 pub mod invite;
 pub mod live;
 pub mod nation;

@@ -16,7 +16,7 @@ struct Tool {
     proof: &'static [&'static str],
 }
 
-/// Whoever speaks to the node in the tests.
+/// Whoever speaks to the node in the tests. Loads need the first two.
 const TOOLS: [Tool; 6] = [
     Tool {
         packages: &["sip-tester"],
@@ -53,7 +53,16 @@ const TOOLS: [Tool; 6] = [
 
 /// What the tests need from Debian: installed by apt when it is missing.
 pub(crate) fn peers() -> anyhow::Result<()> {
-    let missing: Vec<_> = TOOLS.iter().filter(|tool| !tool.runs()).collect();
+    tools(&TOOLS)
+}
+
+/// What loads need from Debian: SIPp, and the proxy that is measured beside the node.
+pub(crate) fn load() -> anyhow::Result<()> {
+    tools(&TOOLS[..2])
+}
+
+fn tools(tools: &[Tool]) -> anyhow::Result<()> {
+    let missing: Vec<_> = tools.iter().filter(|tool| !tool.runs()).collect();
     if missing.is_empty() {
         return Ok(());
     }

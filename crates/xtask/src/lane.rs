@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    bench::{self, Bench},
     chaos::{self, Chaos},
     counts, france,
     fuzz::{self, Effort},
@@ -17,6 +18,12 @@ pub(crate) enum Lane {
     Install,
     /// The binary that the scenarios run.
     Build,
+    /// What loads need is there.
+    InstallLoad,
+    /// The binary that is measured, and what measures it.
+    BuildLoad,
+    /// A load or a soak.
+    Bench(Bench),
     /// All tests.
     Test,
     /// The tests of each crate.
@@ -66,6 +73,10 @@ impl Lane {
         match self {
             Self::Install => "install: what the tests need",
             Self::Build => "build: the quinze binary",
+            Self::InstallLoad => "install: what loads need",
+            Self::BuildLoad => "build: what is measured, and what measures",
+            Self::Bench(Bench::Load(_)) => "bench: loads beside Kamailio and the floor",
+            Self::Bench(Bench::Soak(_)) => "bench: soak",
             Self::Test => {
                 "test: all crates, architecture, simulation, SIPp scenarios, torture messages, peers, kills"
             }
@@ -96,6 +107,9 @@ impl Lane {
         match self {
             Self::Install => install::peers(),
             Self::Build => Program::cargo(&["build", "--release", "--package", "quinze"]).run(),
+            Self::InstallLoad => install::load(),
+            Self::BuildLoad => bench::build(),
+            Self::Bench(what) => bench::run(what),
             // Every failure is wanted, not the first one only.
             Self::Test => Program::cargo(&["test", "--workspace", "--no-fail-fast"]).run(),
             Self::Unit => Program::cargo(&[

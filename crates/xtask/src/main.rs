@@ -3,6 +3,7 @@
 //! `cargo xtask test` is the one that a newcomer needs: it installs what the tests need, runs all
 //! of them, and says at the end what passed.
 
+mod bench;
 mod chaos;
 mod counts;
 mod france;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    bench::Bench,
     chaos::Chaos,
     fuzz::Effort,
     lane::{Lane, Report},
@@ -83,6 +85,11 @@ enum Command {
         /// Writes `benches/counts.toml` anew.
         #[arg(long)]
         accept: bool,
+    },
+    /// Loads beside Kamailio and the floor, or a soak, with figures. Server and load have a core each.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
     },
     /// Looks at the licences, sources and known faults of what we depend on. Installs cargo-deny
     /// where it is missing, which takes about three minutes.
@@ -177,6 +184,9 @@ impl Command {
             ],
             Self::Chaos(size) => vec![Lane::Install, Lane::Build, Lane::Chaos(*size)],
             Self::Counts { accept } => vec![Lane::Counts { accept: *accept }],
+            Self::Bench { what } => {
+                vec![Lane::InstallLoad, Lane::BuildLoad, Lane::Bench(*what)]
+            }
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],

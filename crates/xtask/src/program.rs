@@ -57,17 +57,29 @@ impl Program {
         Ok(())
     }
 
-    /// Runs it, waits for its success, and tells what it has written.
+    /// Runs it, with its complaints shown, and waits for its success; what it prints.
+    #[expect(clippy::print_stdout, reason = "what is run belongs to the output")]
     pub(crate) fn output(mut self) -> anyhow::Result<String> {
+        println!("> {}", self.line());
+        let output = self
+            .command
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .with_context(|| format!("cannot run {}", self.line()))?;
+        let status = output.status;
+        ensure!(status.success(), "`{}` ended with {status}", self.line());
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// What it says of itself, on whichever output and with whatever exit code.
+    pub(crate) fn words(mut self) -> String {
         let output = self.command.stdin(Stdio::null()).output();
-        let output = output.with_context(|| format!("cannot run {}", self.line()))?;
-        ensure!(
-            output.status.success(),
-            "`{}` ended with {}",
-            self.line(),
-            output.status
-        );
-        String::from_utf8(output.stdout).with_context(|| self.line())
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        output.map_or_else(
+            |_| String::new(),
+            |output| text(&output.stdout) + &text(&output.stderr),
+        )
     }
 
     /// Whether it can be run at all, whatever it says.

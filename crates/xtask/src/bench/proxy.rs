@@ -1,0 +1,189 @@
+//! The stateful proxy with Record-Route, beside Kamailio and the floor.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::ensure;
+
+use super::{
+    Load,
+    outcome::{Curve, Found, Outcome, Point, Row},
+    series::Series,
+    side_by_side::{processor, ratio},
+    sipp::{Calls, Shape},
+    system::{Agents, Journal, Node, System, datagrams_per_call},
+};
+
+/// Calls a second at which the cost of a call has a target.
+const RATES: [u32; 2] = [2_000, 4_000];
+
+/// The most that SIPp carries from one core, and how many of these calls are made.
+const MOST: (u32, u32) = (5_000, 30_000);
+
+/// Kamailio's share that a call may cost.
+const OF_KAMAILIO: f64 = 0.5;
+
+/// How often the floor a call may cost.
+pub(super) const OF_FLOOR: f64 = 2.0;
+
+/// Calls a second of the curves that have no target.
+const BETWEEN: [u32; 2] = [1_000, 3_000];
+
+/// A node that forwards to the phone of an agent, as the product is started: with its journal.
+pub(super) fn node(folder: &Path) -> anyhow::Result<System> {
+    let node = Node {
+        name: "Quinze",
+        number: 0,
+        journal: Journal::On,
+        agents: Agents::Called,
+    };
+    node.start(folder)
+}
+
+pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
+    let quinze = node(folder)?;
+    let kamailio = System::kamailio(1, folder)?;
+    let floor = System::floor(2, folder, Shape::Proxied, &quinze)?;
+    let mut found = Found::default();
+    check_floor(&quinze, &floor, Shape::Proxied, &mut found)?;
+    for rate in RATES {
+        let calls = Calls::new(Shape::Proxied, rate, load.run());
+        let series = processor(load, &[&quinze, &kamailio, &floor], &calls)?;
+        let [of_quinze, of_kamailio, of_floor] = &series[..] else {
+            unreachable!("three systems were measured");
+        };
+        let what = format!("{rate} calls/s, of Kamailio's");
+        let part = ratio(of_quinze, of_kamailio);
+        found
+            .outcomes
+            .push(Outcome::at_most(Row::Proxy, what, part, (OF_KAMAILIO, "×")));
+        let what = format!("proxied, {rate} calls/s");
+        let times = ratio(of_quinze, of_floor);
+        found
+            .outcomes
+            .push(Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×")));
+        found
+            .points
+            .extend(points(&series, &[&quinze, &kamailio, &floor], rate));
+        found.series.extend(series);
+    }
+    most(&quinze, &kamailio, &mut found)?;
+    Ok(found)
+}
+
+/// The floor takes and sends as many datagrams for a call as the node, or it is none.
+pub(super) fn check_floor(
+    node: &System,
+    floor: &System,
+    shape: Shape,
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let calls = Calls::new(shape, 100, Duration::from_secs(1));
+    let mut counts = Vec::new();
+    for system in [node, floor] {
+        let (_, seen) = system.look(calls)?;
+        let count = datagrams_per_call(&seen).unwrap_or(f64::NAN);
+        counts.push(count);
+        let what = format!("{}, datagrams per call", system.name);
+        found.series.push(Series::new(what, "", vec![count]));
+    }
+    // A message that was sent again by either side is no reason to stop.
+    ensure!(
+        (counts[0] - counts[1]).abs() < 0.1,
+        "{} has {} datagrams per call, the node {}",
+        floor.name,
+        counts[1],
+        counts[0]
+    );
+    Ok(())
+}
+
+/// The most calls that SIPp can make.
+fn most(quinze: &System, kamailio: &System, found: &mut Found) -> anyhow::Result<()> {
+    let (rate, count) = MOST;
+    let calls = Calls {
+        count,
+        ..Calls::new(Shape::Proxied, rate, Duration::ZERO)
+    };
+    for system in [kamailio, quinze] {
+        let before = system.processor_time()?;
+        let played = system.play(&calls)?;
+        let used = system.processor_time()? - before;
+        let per_call = used.as_secs_f64() * 1e6 / f64::from(played.completed);
+        let share = 100.0 * used.as_secs_f64() / played.took.as_secs_f64();
+        let name = system.name;
+        let series = |what: &str, unit, value| {
+            Series::new(format!("{name}, {rate} calls/s, {what}"), unit, vec![value])
+        };
+        found.series.push(series("CPU per call", "µs", per_call));
+        found.series.push(series("share of its core", "%", share));
+        found
+            .series
+            .push(series("failed calls", "", f64::from(played.failed)));
+        found.series.push(series(
+            "messages that SIPp sent again",
+            "",
+            f64::from(played.repeated),
+        ));
+        found.points.push(Point {
+            system: name.to_owned(),
+            curve: Curve::Processor,
+            rate,
+            value: per_call,
+        });
+        if std::ptr::eq(system, quinze) {
+            let failed = Outcome::none_failed(Row::Most, "failed calls", played.failed, count);
+            let share = Outcome::at_most(Row::Most, "share of its core", share, (35.0, "%"));
+            found.outcomes.extend([failed, share]);
+        }
+    }
+    Ok(())
+}
+
+fn points(series: &[Series], systems: &[&System], rate: u32) -> Vec<Point> {
+    let point = |(series, system): (&Series, &&System)| Point {
+        system: system.name.to_owned(),
+        curve: Curve::Processor,
+        rate,
+        value: series.median(),
+    };
+    series.iter().zip(systems).map(point).collect()
+}
+
+/// What the curves need besides: rates between, and the time through each system.
+pub(super) fn curves(load: Load, folder: &Path) -> anyhow::Result<Found> {
+    let quinze = node(folder)?;
+    let kamailio = System::kamailio(1, folder)?;
+    let floor = System::floor(2, folder, Shape::Proxied, &quinze)?;
+    let systems = [&quinze, &kamailio, &floor];
+    let once = Load { runs: 1, ..load };
+    let mut found = Found::default();
+    for rate in BETWEEN {
+        let calls = Calls::new(Shape::Proxied, rate, load.run());
+        let series = processor(once, &systems, &calls)?;
+        found.points.extend(points(&series, &systems, rate));
+        found.series.extend(series);
+    }
+    for rate in [BETWEEN[0], RATES[0], BETWEEN[1], RATES[1]] {
+        for system in systems {
+            let calls = Calls::new(Shape::Proxied, rate, load.run());
+            let (_, seen) = system.look(calls)?;
+            for quantile in ["p50", "p99"] {
+                let value = seen[format!("{quantile}_us")].as_f64().unwrap_or(f64::NAN);
+                let what = format!(
+                    "{}, {rate} calls/s, INVITE to INVITE, {quantile}",
+                    system.name
+                );
+                found.series.push(Series::new(what, "µs", vec![value]));
+                if quantile == "p99" {
+                    found.points.push(Point {
+                        system: system.name.to_owned(),
+                        curve: Curve::P99,
+                        rate,
+                        value,
+                    });
+                }
+            }
+        }
+    }
+    Ok(found)
+}

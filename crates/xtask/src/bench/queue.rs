@@ -1,0 +1,99 @@
+//! Queued calls that are given to agents, with the journal and without, beside the floor.
+
+use std::path::Path;
+
+use super::{
+    Load,
+    outcome::{Found, Outcome, Row},
+    proxy::{OF_FLOOR, check_floor},
+    series::Series,
+    side_by_side::{processor, ratio},
+    sipp::{Calls, Shape},
+    system::{Agents, Journal, Node, System},
+};
+
+/// Calls a second at which the cost of a call has a target, and the agents who take them.
+const STEADY: (u32, u32) = (300, 1_000);
+
+/// Calls a second of which none may fail, and the agents who take them.
+const MANY: (u32, u32) = (2_000, 4_000);
+
+/// Microseconds that a call may cost.
+const WITHOUT_JOURNAL: f64 = 90.0;
+const WITH_JOURNAL: f64 = 150.0;
+
+/// A node with agents of this kind of journal; both can run beside each other.
+pub(super) fn node(journal: Journal, agents: u32, folder: &Path) -> anyhow::Result<System> {
+    let (name, number) = match journal {
+        Journal::Off => ("Quinze, journal off", 3),
+        Journal::On => ("Quinze, journal on", 4),
+    };
+    let agents = Agents::Free(agents);
+    Node {
+        name,
+        number,
+        journal,
+        agents,
+    }
+    .start(folder)
+}
+
+pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    steady(load, folder, &mut found)?;
+    for journal in [Journal::Off, Journal::On] {
+        let (rate, agents) = MANY;
+        let system = node(journal, agents, folder)?;
+        let calls = Calls::new(Shape::Distributed, rate, load.run());
+        let before = system.processor_time()?;
+        let played = system.play(&calls)?;
+        let used = system.processor_time()? - before;
+        let per_call = used.as_secs_f64() * 1e6 / f64::from(played.completed);
+        let what = format!("{}, {rate} calls/s", system.name);
+        let failed = Outcome::none_failed(
+            Row::Queue,
+            format!("{what}, failed calls"),
+            played.failed,
+            calls.count,
+        );
+        found.outcomes.push(failed);
+        found.series.push(Series::new(
+            format!("{what}, CPU per call"),
+            "µs",
+            vec![per_call],
+        ));
+        let repeated = f64::from(played.repeated);
+        found.series.push(Series::new(
+            format!("{what}, messages that SIPp sent again"),
+            "",
+            vec![repeated],
+        ));
+    }
+    Ok(found)
+}
+
+fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
+    let (rate, agents) = STEADY;
+    let off = node(Journal::Off, agents, folder)?;
+    let on = node(Journal::On, agents, folder)?;
+    let floor = System::floor(5, folder, Shape::Distributed, &off)?;
+    check_floor(&off, &floor, Shape::Distributed, found)?;
+    let calls = Calls::new(Shape::Distributed, rate, load.run());
+    let series = processor(load, &[&off, &on, &floor], &calls)?;
+    let [without, with, of_floor] = &series[..] else {
+        unreachable!("three systems were measured");
+    };
+    let per_call = |what: &str, series: &Series, most| {
+        let what = format!("{what}, {rate} calls/s, {agents} agents");
+        Outcome::at_most(Row::Queue, what, series.median(), (most, "µs"))
+    };
+    let times = ratio(without, of_floor);
+    let what = format!("distributed, journal off, {rate} calls/s");
+    found.outcomes.extend([
+        per_call("journal off", without, WITHOUT_JOURNAL),
+        per_call("journal on", with, WITH_JOURNAL),
+        Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×")),
+    ]);
+    found.series.extend(series);
+    Ok(())
+}
