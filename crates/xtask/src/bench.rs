@@ -153,7 +153,7 @@ impl Load {
         match measurement {
             Measurement::Proxy => proxy::measure(self, folder),
             Measurement::Curves => proxy::curves(self, folder),
-            Measurement::ProxyMemory => memory::under_proxy_load(self, folder),
+            Measurement::ProxyMemory => memory::under_proxy_load(folder),
             Measurement::Queue => queue::measure(self, folder),
             Measurement::Latency => latency::measure(self, folder),
             Measurement::Scrape => latency::scrape(self, folder),
@@ -176,7 +176,9 @@ fn not_measured(measurement: Measurement, error: &anyhow::Error) -> Found {
 
 /// The workspace.
 fn root() -> anyhow::Result<PathBuf> {
-    Ok(absolute(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))?)
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()?)
 }
 
 /// Where what is built goes, on the disk that is measured.

@@ -36,9 +36,8 @@ const IDLE_MOST: f64 = 1.0;
 /// How long so many callers may take to come.
 const COMING_LIMIT: Duration = Duration::from_secs(240);
 
-pub(super) fn under_proxy_load(load: Load, folder: &Path) -> anyhow::Result<Found> {
-    let (rate, usual) = PROXIED;
-    let time = if load.quick { load.run() } else { usual };
+pub(super) fn under_proxy_load(folder: &Path) -> anyhow::Result<Found> {
+    let (rate, time) = PROXIED;
     let mut found = Found::default();
     let mut peaks = Vec::new();
     for index in 0..2 {

@@ -90,7 +90,9 @@ fn page(kept: &Kept, machine: &Machine, notes: &Notes) -> String {
          - medians; ranges below. Ratios count, not absolute times.\n\n{}",
         table(kept)
     );
-    text += "\n![CPU per call and p99 over calls a second](results.svg)\n";
+    if kept.points().next().is_some() {
+        text += "\n![CPU per call and p99 over calls a second](results.svg)\n";
+    }
     text += "\n## What holds back what is not reached\n\n";
     for row in Row::ALL
         .into_iter()
