@@ -9,6 +9,7 @@ use crate::{
     ids::{AgentId, CallId, CallerKey, CrisisId, LineId, OfferId, Priority, StepRef},
     order::OrderKey,
     output::{Output, WithdrawReason},
+    planted::Planted,
 };
 
 #[derive(Debug)]
@@ -130,7 +131,10 @@ impl Acd {
         let profile = self.directory.line_profile(line);
         let (site, resume_within) = (profile.site, profile.resume_within);
         let priority = priority.unwrap_or(profile.priority);
-        let gave_up = || self.callers.gave_up(caller?, site, now, resume_within);
+        let gave_up = || {
+            let caller = caller.filter(|_| !self.has_planted(Planted::ResumedWithoutPlace));
+            self.callers.gave_up(caller?, site, now, resume_within)
+        };
         let arrival = coming.arrival.or_else(gave_up).unwrap_or(now);
         let class = self.entry_class(line);
         let call = Call {

@@ -308,12 +308,16 @@ impl Acd {
         };
         let offer = self.close_offer(id, outcome)?;
         let LiveOffer { call, agent, .. } = offer;
-        self.outputs.push_back(Output::Withdraw {
-            offer: id,
-            agent,
-            call,
-            reason,
-        });
+        let is_forgotten =
+            reason == WithdrawReason::AnsweredElsewhere && self.has_planted(Planted::OthersRingOn);
+        if !is_forgotten {
+            self.outputs.push_back(Output::Withdraw {
+                offer: id,
+                agent,
+                call,
+                reason,
+            });
+        }
         self.release_agent(now, &offer, outcome);
         Some(call)
     }

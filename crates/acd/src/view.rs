@@ -26,6 +26,8 @@ pub struct CallView {
     pub arrival: Instant,
     /// Where it stands.
     pub phase: CallPhase,
+    /// The one agent for whom it waits a moment.
+    pub awaited: Option<AgentId>,
     /// The overflow steps in effect.
     pub steps: Vec<StepRef>,
     /// The step by which somebody outside is being rung as well.
@@ -166,6 +168,7 @@ impl Acd {
             caller: call.caller,
             arrival: call.key.arrival,
             phase,
+            awaited: call.awaited.map(|(agent, _)| agent),
             steps: self.classes.get(call.class).course.steps().collect(),
             diverted_by: match call.diverting {
                 Diverting::By(step, _) => Some(step),

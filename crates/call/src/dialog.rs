@@ -40,7 +40,7 @@ pub(crate) enum Peer {
     /// At the address that it names in Contact (RFC 3261 §12.2.1.1).
     AtItsContact,
     /// Behind a NAT: only where its messages come from. Its registration has shown that its Contact
-    /// names an address of its own network.
+    /// names an address of its own network, or it has connected to us from elsewhere.
     BehindNat,
 }
 
@@ -54,6 +54,13 @@ impl Peer {
         } else {
             Self::AtItsContact
         }
+    }
+
+    /// A caller without a proxy before us whose connection does not come from its Contact.
+    fn of_caller(request: &Request, target: &[u8], flow: Flow) -> Self {
+        let is_direct = request.elements(HeaderName::Via).nth(1).is_none();
+        let is_connected = flow.transport.is_reliable() && is_direct;
+        Self::of(is_connected && !is_at(target, flow))
     }
 }
 
@@ -79,6 +86,7 @@ impl Dialog {
             |_| format!("sip:{}", flow.remote).into_bytes(),
             <[u8]>::to_vec,
         );
+        let peer = Peer::of_caller(request, &target, flow);
         Self {
             call_id: Bytes::copy_from_slice(request.call_id()),
             local_tag,
@@ -91,7 +99,7 @@ impl Dialog {
             remote_target: target.into(),
             route_set: record_route(request).collect(),
             flow,
-            peer: Peer::AtItsContact,
+            peer,
         }
     }
 
@@ -281,11 +289,15 @@ impl Dialog {
         (uri, routes)
     }
 
-    /// Where a request goes: over the connection that the dialog was made on, else to the first
-    /// route or the target where that is an address, else back where the peer's messages come from.
+    /// Where a request goes: over the connection that the dialog was made on, unless that is a proxy's
+    /// which does not stay in the way; else to the first route or the target where that is an address,
+    /// else back where the peer's messages come from.
     fn next_hop(&self, locals: &Locals) -> Flow {
-        let is_behind_nat = self.peer == Peer::BehindNat && self.route_set.is_empty();
-        if self.flow.transport.is_reliable() || is_behind_nat {
+        let is_routed = !self.route_set.is_empty();
+        let is_behind_nat = self.peer == Peer::BehindNat && !is_routed;
+        let is_connected = self.flow.transport.is_reliable()
+            && (is_routed || is_at(&self.remote_target, self.flow));
+        if is_connected || is_behind_nat {
             return self.flow;
         }
         let next = match self
@@ -309,6 +321,13 @@ impl Dialog {
     }
 }
 
+/// Whether a target is where a flow leads, or names no address.
+fn is_at(target: &[u8], flow: Flow) -> bool {
+    let uri = Uri::parse(target).ok();
+    let ip = uri.and_then(|uri| uri.as_sip()?.host.ip());
+    ip.is_none_or(|ip| ip == flow.remote.ip())
+}
+
 fn is_loose(route: &[u8]) -> bool {
     NameAddr::parse(route)
         .ok()
@@ -324,4 +343,67 @@ fn record_route(message: &Message) -> impl Iterator<Item = Bytes> + '_ {
 
 fn copied(message: &Message, name: HeaderName) -> Bytes {
     Bytes::copy_from_slice(message.header(name).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::{Limits, Transport};
+    use sip_transaction::{ListenerId, Local};
+
+    use super::*;
+
+    /// Where the BYE of a caller goes whose INVITE came over a connection with these headers.
+    fn hangs_up_at(headers: &str, contact: &str) -> Flow {
+        let invite = format!(
+            "INVITE sip:15@192.0.2.1 SIP/2.0\r\n{headers}From: <sip:a@b>;tag=f\r\n\
+             To: <sip:15@192.0.2.1>\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\nContact: <{contact}>\r\n\r\n"
+        );
+        let invite = Message::parse(invite.into(), &Limits::default()).unwrap();
+        let invite = Request::new(invite).unwrap();
+        let local = |listener, transport| Local {
+            listener: ListenerId(listener),
+            transport,
+            advertised: "192.0.2.1:5060".parse().unwrap(),
+        };
+        let locals = Locals::new(vec![local(0, Transport::Udp), local(1, Transport::Tcp)]);
+        let dialog = Dialog::answering(&invite, "ours".into(), connection());
+        Dialog::restore(dialog.keep()).next_hop(&locals)
+    }
+
+    fn connection() -> Flow {
+        Flow {
+            transport: Transport::Tcp,
+            listener: ListenerId(1),
+            remote: "198.51.100.9:40001".parse().unwrap(),
+        }
+    }
+
+    const ITSELF: &str = "Via: SIP/2.0/TCP 198.51.100.9;branch=z9hG4bK1\r\n";
+    const BY_A_PROXY: &str = "Via: SIP/2.0/TCP 198.51.100.9;branch=z9hG4bK1, \
+                              SIP/2.0/UDP 203.0.113.7;branch=z9hG4bK2\r\n";
+
+    #[test]
+    fn a_proxy_that_does_not_stay_in_the_way_is_not_asked_to() {
+        let contact = "sip:a@203.0.113.7:5066";
+        let hop = hangs_up_at(BY_A_PROXY, contact);
+        let expected = Flow {
+            transport: Transport::Udp,
+            listener: ListenerId(0),
+            remote: "203.0.113.7:5066".parse().unwrap(),
+        };
+        assert_eq!(hop, expected);
+        let stays = format!("{BY_A_PROXY}Record-Route: <sip:198.51.100.9;transport=tcp;lr>\r\n");
+        assert_eq!(hangs_up_at(&stays, contact), connection());
+        assert_eq!(
+            hangs_up_at(BY_A_PROXY, "sip:a@somewhere.example"),
+            connection()
+        );
+    }
+
+    #[test]
+    fn who_connects_to_us_is_hung_up_over_that_connection() {
+        for contact in ["sip:a@198.51.100.9:5060", "sip:a@10.0.0.7:5060"] {
+            assert_eq!(hangs_up_at(ITSELF, contact), connection(), "{contact}");
+        }
+    }
 }

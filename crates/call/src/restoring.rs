@@ -360,6 +360,7 @@ impl Calls {
             (Some(mut onward), agent) => {
                 if let Some(target) = onward.target.take() {
                     let (_, mut target) = Leg::restore(target, ask_at);
+                    self.acknowledge(layer, &target);
                     self.bye(now, layer, &mut target.dialog, None);
                 }
                 Company::Transfer(Box::new(Transfer::restore(onward, agent)))
@@ -381,7 +382,13 @@ impl Calls {
 
     /// Whoever answered may still wait for our ACK.
     fn acknowledge_again(&mut self, layer: &mut TransactionLayer, leg: &Leg) {
-        if let Some(cseq) = leg.dialog.invited().filter(|_| leg.owed_ack.is_none()) {
+        if leg.owed_ack.is_none() {
+            self.acknowledge(layer, leg);
+        }
+    }
+
+    fn acknowledge(&mut self, layer: &mut TransactionLayer, leg: &Leg) {
+        if let Some(cseq) = leg.dialog.invited() {
             let (ack, flow) = leg.dialog.ack(cseq, &mut self.ids, &self.locals);
             layer.send(&ack.finish(), flow);
         }

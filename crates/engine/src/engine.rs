@@ -370,13 +370,14 @@ impl Engine {
     /// The listener that is bound to this address.
     pub fn listener_at(
         &self,
+        transport: sip::Transport,
         address: std::net::SocketAddr,
     ) -> Option<sip_transaction::ListenerId> {
         let listener = self
             .config
             .listeners
             .iter()
-            .find(|listener| listener.address == address);
+            .find(|listener| listener.transport == transport && listener.address == address);
         listener.map(|listener| listener.id)
     }
 

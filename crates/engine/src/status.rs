@@ -185,6 +185,11 @@ impl Engine {
             wait_expected: self.acd.expected_wait(now, acd_id(number)),
             rung,
             priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
+            place_since: now
+                - acd_call
+                    .as_ref()
+                    .map_or(record.offered_at, |call| call.arrival),
+            awaited: acd_call.as_ref().and_then(|call| call.awaited),
             agent,
             steps: acd_call
                 .map(|call| call.steps.iter().map(|at| at.step.value() + 1).collect())

@@ -109,6 +109,11 @@ pub struct CallView {
     pub wait_expected: Option<Duration>,
     /// The priority it waits with.
     pub priority: u8,
+    /// How long it has waited as its place counts it: since the first of its caller's calls that were given up
+    /// ([`acd::Line::resume_within`]), or since it came to its line.
+    pub place_since: Duration,
+    /// The agent for whom it waits a moment before anybody is asked.
+    pub awaited: Option<AgentId>,
     /// The agent who talks, or else who is rung, the first of several.
     pub agent: Option<AgentId>,
     /// The agents who are rung.

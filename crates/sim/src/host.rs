@@ -17,7 +17,7 @@ use crate::storm::Planted;
 
 pub use disk::DiskManner;
 use disk::{Disk, Standing};
-pub(crate) use disk::{LostGroups, Rows};
+pub(crate) use disk::{Flipped, LostGroups, Opened, Rows, Undone};
 
 /// A node and its disk.
 pub(crate) struct Host {
@@ -35,6 +35,8 @@ pub(crate) struct Host {
     shift: i64,
     /// Rows that the process could not read when it began.
     losses: Vec<Loss>,
+    /// What the disk told when the process began, but for the rows.
+    opened: Opened,
     /// When it was last asked what to do.
     now: Instant,
     drained: u64,
@@ -104,7 +106,7 @@ impl Host {
         dead: Dead,
         beginning: Beginning,
     ) -> Self {
-        let disk = dead.disk;
+        let mut disk = dead.disk;
         // As the node has it: the machine's own clock, and the one on the wall where the machine itself
         // was started anew. One that was set back counts as no time.
         let shift = match beginning.boot {
@@ -114,12 +116,13 @@ impl Host {
         };
         let clock = Clock::new(now, nanos + shift);
         let forgotten = dead.planted.and_then(Planted::kind_forgotten);
-        let rows = disk.durable().values();
+        let opened = disk.open();
+        let rows = opened.rows.values();
         let rows = rows.filter(|row| Some(row.kind) != forgotten.map(journal::Kind::number));
         let read = journal::decode(rows, &config.directory, clock);
         config.secrets = read.node.process.map(|process| process.secrets);
         let mut engine = Engine::new(now, config);
-        engine.keep_journal(clock, disk.durable().values());
+        engine.keep_journal(clock, opened.rows.values());
         engine.restore(now, read.node);
         Self {
             engine,
@@ -131,6 +134,10 @@ impl Host {
             clock,
             shift,
             losses: read.losses,
+            opened: Opened {
+                rows: Rows::new(),
+                ..opened
+            },
             now,
             drained: 0,
             checked_every: dead.checked_every,
@@ -329,6 +336,11 @@ impl Host {
         }
     }
 
+    /// Whether it is not told that connections are over.
+    pub(crate) fn hears_no_end(&self) -> bool {
+        self.planted == Some(Planted::EndNotTold)
+    }
+
     /// Rows that are durable.
     pub(crate) const fn durable(&self) -> &Rows {
         self.disk.durable()
@@ -347,6 +359,11 @@ impl Host {
     /// Rows that the process could not read when it began.
     pub(crate) fn losses(&self) -> &[Loss] {
         &self.losses
+    }
+
+    /// What the disk told when the process began, but for the rows.
+    pub(crate) const fn opened(&self) -> &Opened {
+        &self.opened
     }
 
     /// The clock of what is written down.
@@ -383,8 +400,8 @@ impl Dead {
         self.disk.durable()
     }
 
-    /// A bit of the disk flips; the row that cannot be believed any more.
-    pub(crate) fn flip_a_bit(&mut self) -> Option<Row> {
+    /// A bit of the disk flips; what that has hit.
+    pub(crate) fn flip_a_bit(&mut self) -> Option<Flipped> {
         self.disk.flip_a_bit()
     }
 

@@ -31,8 +31,12 @@ pub(crate) struct Watcher {
     asked: BTreeSet<(String, String, String)>,
     /// Call-IDs of all INVITEs.
     invited: BTreeSet<String>,
+    /// Call-IDs of INVITEs that a node sends on: their dialogs are none of its own.
+    sent_on: BTreeSet<String>,
     /// Those that nobody is held to.
     forgiven: BTreeSet<String>,
+    /// Calls that nobody is held to.
+    forgiven_calls: BTreeSet<String>,
 }
 
 /// A message on its way from or to a node.
@@ -120,31 +124,33 @@ impl Watcher {
 
     /// A node has lost what it had promised, and was allowed to: nobody holds it to any call of before.
     pub(crate) fn forgive(&mut self) {
-        for (call, times) in &self.started {
-            self.ended.insert(call.clone(), *times);
-        }
-        self.forgive_dialogs();
+        let started = self.started.keys().map(ToString::to_string);
+        self.forgiven_calls.extend(started);
+        self.forgive_dialogs(|_| true);
     }
 
-    /// The same for one call, and for dialogs: it is not known which belonged to it.
-    pub(crate) fn forgive_call(&mut self, call: &CallId) {
-        if self.started.contains_key(call) {
-            self.ended.insert(call.clone(), 1);
-        }
+    /// The same for one call.
+    pub(crate) fn forgive_call(&mut self, call: &str) {
+        self.forgiven_calls.insert(call.to_owned());
     }
 
-    /// The same for the dialogs of before.
-    pub(crate) fn forgive_dialogs(&mut self) {
-        self.forgiven = self.invited.clone();
+    /// The same for the dialogs of before with these Call-IDs.
+    pub(crate) fn forgive_dialogs(&mut self, is_lost: impl Fn(&str) -> bool) {
+        let lost = self.invited.iter().filter(|call_id| is_lost(call_id));
+        self.forgiven.extend(lost.cloned());
     }
 
     fn see_request(&mut self, request: &Request, from: SocketAddr, node: SocketAddr) {
         let call_id = text(request.call_id());
+        // What is of others has their Via, too.
+        let is_sent_on = from == node && request.elements(HeaderName::Via).nth(1).is_some();
         match request.method() {
             Method::Invite => {
-                if from == node {
-                    let branch = text(request.top_via().branch().unwrap_or_default());
+                if is_sent_on {
+                    self.sent_on.insert(call_id.clone());
+                } else if from == node {
                     let tag = text(request.from_tag().unwrap_or_default());
+                    let branch = text(request.top_via().branch().unwrap_or_default());
                     self.asked.insert((call_id.clone(), branch, tag));
                 }
                 self.invited.insert(call_id);
@@ -154,7 +160,7 @@ impl Watcher {
             }
             Method::Bye => {
                 self.hung_up.insert(call_id.clone());
-                if from == node {
+                if from == node && !is_sent_on {
                     let branch = text(request.top_via().branch().unwrap_or_default());
                     let to = text(request.header(HeaderName::To).unwrap_or_default());
                     let ours = text(request.from_tag().unwrap_or_default());
@@ -171,7 +177,10 @@ impl Watcher {
     /// Every law that does not hold.
     pub(crate) fn broken(&self, leftovers: &[Leftover]) -> Vec<String> {
         let mut broken = Vec::new();
-        for (call, times) in &self.started {
+        let held_to = self.started.iter();
+        for (call, times) in
+            held_to.filter(|(call, _)| !self.forgiven_calls.contains(call.as_str()))
+        {
             let ends = self.ended.get(call).copied().unwrap_or_default();
             if *times != 1 || ends != 1 {
                 broken.push(format!(
@@ -187,11 +196,13 @@ impl Watcher {
             ));
         }
         let connected = self.confirmed.difference(&self.hung_up);
-        for call_id in connected.filter(|call_id| counts(call_id)) {
+        let is_own = |call_id: &&String| counts(call_id) && !self.sent_on.contains(*call_id);
+        for call_id in connected.filter(is_own) {
             broken.push(format!("the confirmed dialog {call_id} got no BYE"));
         }
         for ((node, dialog), byes) in &self.byes {
-            if byes.len() > 1 {
+            let call_id = dialog.split(' ').next().unwrap_or_default();
+            if byes.len() > 1 && counts(call_id) {
                 broken.push(format!("{node} sent {} BYEs in {dialog}", byes.len()));
             }
         }

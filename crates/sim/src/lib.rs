@@ -13,6 +13,7 @@
 //! The peers ([`Peer`]) are SIP user agents by the book, independent of the product's legs; they
 //! also speak over real sockets in the demo.
 
+mod connections;
 mod host;
 pub mod hostile;
 mod ladder;
@@ -20,6 +21,7 @@ mod laws;
 mod network;
 mod peer;
 pub mod planning;
+mod proxy;
 mod script;
 pub mod storm;
 mod tape;

@@ -14,8 +14,8 @@ use engine::{
         Transport,
     },
     sip_transaction::{
-        ClientTx, Event as TxEvent, Flow, IdSource, ListenerId, Output as TxOutput, ServerTx,
-        Settings, Timers, TransactionLayer, Transmit,
+        ClientTx, Event as TxEvent, Flow, IdSource, Output as TxOutput, ServerTx, Settings, Timers,
+        TransactionLayer, Transmit,
     },
 };
 
@@ -95,6 +95,8 @@ pub enum PeerOutput {
 #[derive(Debug)]
 pub struct Peer {
     address: SocketAddr,
+    transport: Transport,
+    patience: Patience,
     layer: TransactionLayer,
     ids: IdSource,
     manners: BTreeMap<String, Manner>,
@@ -168,9 +170,6 @@ struct Dialog {
     cseq: u32,
 }
 
-/// The one listener of a peer.
-const LISTENER: ListenerId = ListenerId(0);
-
 const T1: Duration = Duration::from_millis(500);
 const T2: Duration = Duration::from_secs(4);
 
@@ -190,6 +189,8 @@ impl Peer {
         });
         Self {
             address,
+            transport: Transport::Udp,
+            patience: Patience::None,
             layer,
             ids: IdSource::new([seed, seed.rotate_left(32)]),
             manners: BTreeMap::new(),
@@ -230,6 +231,26 @@ impl Peer {
         let rings = |one: &&Session| matches!(one.state, State::Ringing { .. });
         let sessions = self.sessions.values().filter(rings);
         sessions.map(|one| one.dialog.call_id.as_str())
+    }
+
+    /// The Call-IDs and own tags of those that are connected.
+    pub(crate) fn talking(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.dialogs(|state| matches!(state, State::Connected { .. }))
+    }
+
+    /// The same of those that wait for an answer to what they asked.
+    pub(crate) fn calling(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.dialogs(|state| matches!(state, State::Calling { .. }))
+    }
+
+    fn dialogs(&self, is_it: fn(&State) -> bool) -> impl Iterator<Item = (&str, &str)> {
+        let sessions = self.sessions.values().filter(move |one| is_it(&one.state));
+        sessions.map(|one| {
+            (
+                one.dialog.call_id.as_str(),
+                ringing::tag_of(&one.dialog.local),
+            )
+        })
     }
 
     /// The session that the phone of this user has, if any.
@@ -305,8 +326,8 @@ impl Peer {
         session
     }
 
-    /// Takes a datagram.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
+    /// Takes a message: a datagram, or one that came over the connection with this address.
+    pub fn handle_message(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
         let flow = self.flow(from);
         let Ok(message) = Message::parse(bytes, &Limits::default()) else {
             return;
@@ -360,22 +381,6 @@ impl Peer {
         [self.layer.poll_timeout(), own].into_iter().flatten().min()
     }
 
-    const fn flow(&self, remote: SocketAddr) -> Flow {
-        Flow {
-            transport: Transport::Udp,
-            listener: LISTENER,
-            remote,
-        }
-    }
-
-    fn via(&mut self) -> String {
-        format!(
-            "SIP/2.0/UDP {};branch={};rport",
-            self.address,
-            self.ids.branch()
-        )
-    }
-
     fn start(&mut self, method: &Method, dialog: &Dialog) -> Builder {
         let cseq = dialog.cseq;
         let routes = (!dialog.routes.is_empty()).then_some(&dialog.routes);
@@ -387,7 +392,7 @@ impl Peer {
             .header(HeaderName::To, &dialog.remote)
             .header(HeaderName::CallId, &dialog.call_id)
             .header_fmt(HeaderName::CSeq, format_args!("{cseq} {method}"))
-            .header(HeaderName::Contact, format!("<sip:{}>", self.address))
+            .header(HeaderName::Contact, self.contact(None))
     }
 
     fn drain_layer(&mut self, now: Instant) {
@@ -427,8 +432,11 @@ impl Peer {
 }
 
 mod calling;
+mod reaching;
 mod registering;
 mod ringing;
+
+pub(crate) use reaching::Patience;
 
 /// Adds SDP where there is some.
 fn with_sdp(builder: Builder, body: &str) -> Message {

@@ -1,10 +1,12 @@
 //! Storms: everything goes wrong at once, and no call may be lost.
 //!
 //! One seed is one run: a node with its journal on a simulated disk, callers, phones and a network, on one
-//! thread and virtual time. Faults are drawn by weight ([`Fault`]): datagrams are lost, doubled, late,
-//! cut and changed; the process is killed between and in the middle of steps, and again while it takes up
-//! what was before; the disk loses what was not synced, stalls, fills up and rots; callers and phones do
-//! everything at the worst moment; people give orders; the configuration changes in between.
+//! thread and virtual time. Some callers and phones are reached by datagrams, others over connections, and
+//! some callers through proxies that have manners of their own. Faults are drawn by weight ([`Fault`]):
+//! datagrams are lost, doubled, late, cut and changed; connections end at any byte; the process is killed
+//! between and in the middle of steps, and again while it takes up what was before; the disk loses what was
+//! not synced, stalls, fills up and rots; callers and phones do everything at the worst moment; calls are sent
+//! on and taken over; people give orders; the configuration changes in between.
 //!
 //! After each step an oracle looks at the node from outside, by its views, its messages, its facts and
 //! its rows:
@@ -16,6 +18,8 @@
 //!   depends on is on the disk;
 //! - every state that is to end has not outlived its end, and who waits is told so every minute;
 //! - who waits while an agent of the same site is free is asked for within a second;
+//! - who gave up and calls again has the place of before;
+//! - who is hung up or refused hears it;
 //! - and in the end every dialog is ended, and every table is empty.
 //!
 //! A run that fails tells the seed, the step and the ladder of the last minute ([`Failure`]). Whether the
@@ -23,6 +27,7 @@
 
 mod act;
 mod centre;
+mod deeds;
 mod draw;
 mod faults;
 mod machine;

@@ -9,21 +9,25 @@ use std::{
 use engine::{
     Engine, Event, Input, Order, OrderError, Output,
     acd::{AgentId, Want},
+    sip::Transport,
     sip_proxy::{Answer, Query},
-    sip_transaction::Transmit,
 };
 
 use crate::{
+    connections::Connections,
     host::{Dead, Host},
     ladder::Ladder,
     laws::{Sighting, Watcher},
     network::{Datagram, Filter, Network, Shape, Weather},
     peer::{Peer, PeerEvent, PeerOutput, SessionId},
+    proxy::Proxy,
     script::{CallPlan, Manner},
     tape::Tape,
 };
 
 mod nodes;
+mod proxies;
+mod streams;
 mod watched;
 
 /// The first instant of every run. The one place where a base is taken from the clock: all that a
@@ -50,7 +54,9 @@ pub struct World {
     /// Those whose process was killed.
     dead: BTreeMap<SocketAddr, Dead>,
     peers: BTreeMap<SocketAddr, Peer>,
+    proxies: BTreeMap<SocketAddr, Proxy>,
     network: Network,
+    connections: Connections,
     tape: Tape,
     watcher: Watcher,
     /// What nodes sent and received, where somebody looks at it.
@@ -74,7 +80,9 @@ impl World {
             nodes: BTreeMap::new(),
             dead: BTreeMap::new(),
             peers: BTreeMap::new(),
+            proxies: BTreeMap::new(),
             network: Network::new(weather, seed),
+            connections: Connections::new(weather, !seed),
             tape: Tape::default(),
             watcher: Watcher::default(),
             sightings: None,
@@ -88,11 +96,20 @@ impl World {
 
     /// Adds a peer whose phones behave so.
     pub fn add_peer(&mut self, name: &str, address: SocketAddr, manner: Manner) -> SocketAddr {
+        self.add(name, address, |seed| Peer::new(address, seed, manner))
+    }
+
+    fn add(
+        &mut self,
+        name: &str,
+        address: SocketAddr,
+        make: impl FnOnce(u64) -> Peer,
+    ) -> SocketAddr {
         self.tape.name(address, name);
         // No two peers may draw the same Call-IDs.
         let which = (self.peers.len() as u64 + 1).rotate_left(17);
         let seed = self.seed ^ which ^ 0x9e37_79b9;
-        self.peers.insert(address, Peer::new(address, seed, manner));
+        self.peers.insert(address, make(seed));
         address
     }
 
@@ -200,6 +217,7 @@ impl World {
     /// Changes the network from now on.
     pub const fn set_weather(&mut self, weather: Weather) {
         self.network.set_weather(weather);
+        self.connections.set_weather(weather);
     }
 
     /// What DNS answers to a query from now on, and for how long that holds.
@@ -259,6 +277,7 @@ impl World {
                 ));
             }
         }
+        broken.extend(self.proxies_left());
         broken
     }
 
@@ -323,12 +342,21 @@ impl World {
                 .flatten()
         });
         let peers = self.peers.values().filter_map(Peer::poll_timeout);
-        nodes.chain(peers).chain(self.network.next_arrival()).min()
+        let proxies = self.proxies.values().filter_map(Proxy::poll_timeout);
+        let arrivals = [self.network.next_arrival(), self.connections.next_arrival()];
+        nodes
+            .chain(peers)
+            .chain(proxies)
+            .chain(arrivals.into_iter().flatten())
+            .min()
     }
 
     fn step(&mut self) {
         while let Some((datagram, shape)) = self.network.arrive(self.now) {
             self.deliver(&datagram, shape);
+        }
+        while let Some(heard) = self.connections.arrive(self.now) {
+            self.hear(heard);
         }
         let due = |at: Option<Instant>, now| at.is_some_and(|at| at <= now);
         let nodes: Vec<_> = self.nodes.keys().copied().collect();
@@ -351,15 +379,16 @@ impl World {
                 self.drain_node(address);
             }
         }
-        let peers: Vec<_> = self.peers.keys().copied().collect();
+        let peers = self.peers.iter();
+        let peers = peers.filter(|(_, peer)| due(peer.poll_timeout(), self.now));
+        let peers: Vec<_> = peers.map(|(address, _)| *address).collect();
         for address in peers {
-            if let Some(peer) = self.peers.get_mut(&address)
-                && due(peer.poll_timeout(), self.now)
-            {
+            if let Some(peer) = self.peers.get_mut(&address) {
                 peer.handle_timeout(self.now);
                 self.drain_peer(address);
             }
         }
+        self.step_proxies();
     }
 
     fn deliver(&mut self, datagram: &Datagram, shape: Shape) {
@@ -375,12 +404,16 @@ impl World {
         }
         if let Some(host) = self.nodes.get_mut(&to) {
             let node = &mut host.engine;
-            let flow = nodes::flow(node, to, from);
+            let flow = nodes::flow(node, Transport::Udp, to, from);
             node.handle_input(self.now, Input::Datagram { flow, bytes });
             self.drain_node(to);
-        } else if let Some(peer) = self.peers.get_mut(&to) {
-            peer.handle_datagram(self.now, from, bytes);
+        } else if let Some(peer) = self.peers.get_mut(&to)
+            && peer.transport() == Transport::Udp
+        {
+            peer.handle_message(self.now, from, bytes);
             self.drain_peer(to);
+        } else {
+            self.pass_to_proxy(to, Transport::Udp, from, bytes);
         }
     }
 
@@ -400,16 +433,11 @@ impl World {
                     self.events.push((self.elapsed(), event));
                 }
                 Some(Output::Resolve(query)) => self.resolve(address, query),
-                // The simulator's connections are datagrams.
+                // Nobody in a simulated network pretends to be somebody else.
                 Some(Output::PeerName { .. }) => {}
-                Some(Output::Transmit(Transmit { flow, bytes, .. })) => {
-                    let datagram = Datagram {
-                        from: address,
-                        to: flow.remote,
-                        bytes,
-                    };
-                    self.see(&datagram, address);
-                    self.put(datagram);
+                Some(Output::Transmit(transmit)) => {
+                    let sent = self.transmit(address, transmit);
+                    self.see(&sent, address);
                 }
             }
         }
@@ -423,12 +451,8 @@ impl World {
                 Some(PeerOutput::Event(event)) => {
                     self.peer_events.push((self.elapsed(), address, event));
                 }
-                Some(PeerOutput::Transmit(Transmit { flow, bytes, .. })) => {
-                    self.put(Datagram {
-                        from: address,
-                        to: flow.remote,
-                        bytes,
-                    });
+                Some(PeerOutput::Transmit(transmit)) => {
+                    self.transmit(address, transmit);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip::{HeaderName, Message, StatusCode, Transport, Uri, Via};
+use sip::{HeaderName, Limits, Message, StatusCode, Transport, Uri, Via};
 
 /// A listener of the node, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,15 @@ pub struct Transmit {
 }
 
 impl Flow {
+    /// The same of a message of ours as it left.
+    pub(crate) fn next_hop_of(self, bytes: &Bytes) -> Option<SocketAddr> {
+        if !self.transport.is_reliable() {
+            return None;
+        }
+        let message = Message::parse(bytes.clone(), &Limits::default()).ok()?;
+        self.next_hop(&message)
+    }
+
     /// Where a connection for this message is to be opened when the flow's is gone. For a request: to its
     /// first Route, if that is a loose router, else to its Request-URI, where that is an address. For a
     /// response: to the port that its receiver names in Via, at the address that it has (RFC 3261 §18.2.2).

@@ -12,6 +12,7 @@ use super::{
     AFTER_20_S, Bench, DIALLED, PHONES, Site, address, configuration,
     faults::{STORM, random_manner, random_plan, seeds, two_sites},
     seconds,
+    transfers::{self, ARM_2},
 };
 
 impl Bench {
@@ -66,6 +67,21 @@ fn callers_who_wait_keep_their_places_and_are_told_so() {
     assert_eq!(bench.places(), [None, Some(1), Some(2)]);
     insta::assert_snapshot!(bench.finish());
     assert_eq!(bench.outcomes(), ["answered"; 3]);
+}
+
+/// A process that dies while the sides of a transfer are brought together leaves a colleague who has answered.
+#[test]
+fn who_has_answered_a_transfer_is_acknowledged_before_goodbye() {
+    for step in 0..12 {
+        let mut bench = transfers::bench();
+        let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(3.0), ARM_2);
+        bench.manner("arm-1", sends_on);
+        call(&mut bench);
+        bench.world.run_for(seconds(6.0 + f64::from(step) * 0.001));
+        bench.restart(&transfers::centre(""), 2, seconds(0.5));
+        bench.finish();
+        assert_eq!(bench.outcomes(), ["answered"], "{step} ms later");
+    }
 }
 
 #[test]

@@ -18,21 +18,25 @@ pub(super) fn bench() -> Bench {
     bench_in(1, Weather::CALM, "")
 }
 
-fn bench_in(seed: u64, weather: Weather, more: &str) -> Bench {
+/// Its configuration, and more.
+pub(super) fn centre(more: &str) -> String {
     let site = Site {
         id: "FR670",
         neighbours: &[],
         reserve: 0,
         agents: &["arm-1", "arm-2", "away"],
     };
-    let text = configuration(&[site], AFTER_20_S)
+    configuration(&[site], AFTER_20_S)
         + "[[line]]\nid = \"FR670-physician\"\nsite = \"FR670\"\nnumbers = [\"+33300000099\"]\n\
            skills = { physician = 1 }\npriority = 4\nselection = \"longest-idle\"\n\
            ring_time = \"15s\"\nwrap_up = \"5s\"\noverflow = \"mutual-aid\"\n\
            [[agent]]\nid = \"doctor\"\nsite = \"FR670\"\nskills = { physician = 5 }\n\
            contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n"
-        + more;
-    let mut bench = Bench::new(&text, seed, weather);
+        + more
+}
+
+fn bench_in(seed: u64, weather: Weather, more: &str) -> Bench {
+    let mut bench = Bench::new(&centre(more), seed, weather);
     let reason = PauseReason::new("break").unwrap();
     for agent in ["arm-2", "away"] {
         let (node, agent, reason) = (bench.node, bench.agent(agent), reason.clone());

@@ -73,7 +73,7 @@ impl PeerSocket {
                     ready?;
                     if let Ok((len, from)) = self.socket.try_recv_from(&mut self.buffer) {
                         let bytes = Bytes::copy_from_slice(&self.buffer[..len]);
-                        self.peer.handle_datagram(Instant::now(), from, bytes);
+                        self.peer.handle_message(Instant::now(), from, bytes);
                     }
                 }
                 () = timer => self.peer.handle_timeout(Instant::now()),

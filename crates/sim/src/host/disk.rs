@@ -1,5 +1,7 @@
 //! A simulated disk: groups of changes become durable a little later, in their order, or not at all.
 
+mod file;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
@@ -9,6 +11,8 @@ use engine::journal::{Change, Row};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
+use self::file::File;
+pub(crate) use self::file::{Flipped, Opened, Undone};
 use crate::storm::Planted;
 
 /// How a disk behaves.
@@ -30,7 +34,10 @@ impl DiskManner {
 }
 
 /// Rows by kind and key.
-pub(crate) type Rows = BTreeMap<(u16, Vec<u8>), Row>;
+pub(crate) type Rows = BTreeMap<Name, Row>;
+
+/// A kind and a key.
+type Name = (u16, Vec<u8>);
 
 /// From how long on a group that is not durable makes its node say that the disk is late.
 const LATE_AFTER: Duration = Duration::from_millis(500);
@@ -58,7 +65,9 @@ pub(crate) struct LostGroups {
 pub(super) struct Disk {
     manner: DiskManner,
     rng: Pcg64Mcg,
-    durable: Rows,
+    file: File,
+    /// Groups of the file that are lost, and are told when it is opened.
+    lost_groups: u64,
     groups_durable: u64,
     pending: VecDeque<Pending>,
     /// Nothing becomes durable before.
@@ -81,7 +90,8 @@ impl Disk {
         Self {
             manner: DiskManner::PERFECT,
             rng: Pcg64Mcg::seed_from_u64(seed),
-            durable: Rows::new(),
+            file: File::default(),
+            lost_groups: 0,
             groups_durable: 0,
             pending: VecDeque::new(),
             stalled_until: None,
@@ -195,22 +205,45 @@ impl Disk {
         // it had never been begun.
         let unsynced = self.pending.len() as u64;
         let torn = u64::from(unsynced > 0 && self.rng.random_bool(0.5));
+        if torn > 0
+            && self.planted == Some(Planted::TornGroupKept)
+            && let Some(Pending { mut group, .. }) = self.pending.pop_front()
+        {
+            group.truncate(group.len() / 2);
+            self.write(group);
+        }
         self.pending.clear();
         self.stalled_until = None;
         self.is_stopped = false;
         LostGroups { unsynced, torn }
     }
 
-    /// Flips a bit of one row: its checksum tells, and the row is left out. The row, if there was one.
-    pub(super) fn flip_a_bit(&mut self) -> Option<Row> {
-        let count = self.durable.len();
-        let which = self.rng.random_range(0..count.max(1));
-        let name = self.durable.keys().nth(which)?.clone();
-        self.durable.remove(&name)
+    /// Reads all that is there, as a process that begins does.
+    pub(super) fn open(&mut self) -> Opened {
+        let lost_groups = std::mem::take(&mut self.lost_groups);
+        let mut opened = self.file.open(lost_groups);
+        if self.planted == Some(Planted::DamageBelieved) {
+            let damaged = self.file.damaged().clone();
+            opened.rows.extend(damaged);
+            opened.damaged.clear();
+        }
+        opened
+    }
+
+    /// Flips a bit; what that has hit, if there was anything.
+    pub(super) fn flip_a_bit(&mut self) -> Option<Flipped> {
+        let flipped = self.file.flip(&mut self.rng)?;
+        match &flipped {
+            Flipped::Row(_) => {}
+            Flipped::Log(undone) => self.lost_groups += undone.groups - 1,
+            // The file is put aside, and another begun.
+            Flipped::Structure => self.file = File::default(),
+        }
+        Some(flipped)
     }
 
     pub(super) const fn durable(&self) -> &Rows {
-        &self.durable
+        self.file.rows()
     }
 
     pub(super) const fn groups_durable(&self) -> u64 {
@@ -235,7 +268,7 @@ impl Disk {
 
     /// What is durable, and what will be with these groups.
     pub(super) fn written<'a>(&'a self, more: impl Iterator<Item = &'a Vec<Change>>) -> Rows {
-        let mut written = self.durable.clone();
+        let mut written = self.durable().clone();
         let pending = self.pending.iter().map(|pending| &pending.group);
         for group in pending.chain(more) {
             apply(&mut written, group.clone());
@@ -247,7 +280,7 @@ impl Disk {
         if self.planted == Some(Planted::RemovalForgotten) {
             group.retain(|change| !matches!(change, Change::Remove { .. }));
         }
-        apply(&mut self.durable, group);
+        self.file.write(group);
     }
 }
 

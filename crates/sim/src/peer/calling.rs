@@ -94,7 +94,7 @@ impl Peer {
         if let State::Connected { acks, .. } = &mut one.state
             && quirk != Quirk::NeverAcks
         {
-            let flow = one.dialog.flow;
+            let flow = self.hop(&one.dialog);
             let known = acks.iter().position(|(number, _)| *number == cseq);
             let at = known.unwrap_or_else(|| {
                 let dialog = super::Dialog {
@@ -121,7 +121,7 @@ impl Peer {
         self.forget(session);
         one.dialog.cseq += 1;
         self.send_in_dialog(now, session, &one, &Method::Bye, Builder::finish);
-        if let Some(flow) = one.dialog.flow {
+        if let Some(flow) = self.hop(&one.dialog) {
             self.layer.send(&ack, flow);
         }
         let by = HungUpBy::Us;
@@ -193,12 +193,7 @@ impl Peer {
         let Some(mut one) = self.forget(session) else {
             return;
         };
-        // A re-INVITE without a final answer would wait for one for ever.
-        let asked = self.by_client.iter().filter(|(_, of)| **of == session);
-        let asked: Vec<_> = asked.map(|(&tx, _)| tx).collect();
-        for tx in asked {
-            self.layer.cancel(now, tx, None);
-        }
+        self.give_up_asking(now, session);
         one.dialog.cseq += 1;
         self.send_in_dialog(now, session, &one, &Method::Bye, Builder::finish);
         self.emit(PeerEvent::Ended {
@@ -206,6 +201,15 @@ impl Peer {
             by: HungUpBy::Us,
         });
         self.drain_layer(now);
+    }
+
+    /// A re-INVITE without a final answer would wait for one for ever.
+    pub(super) fn give_up_asking(&mut self, now: Instant, session: SessionId) {
+        let asked = self.by_client.iter().filter(|(_, of)| **of == session);
+        let asked: Vec<_> = asked.map(|(&tx, _)| tx).collect();
+        for tx in asked {
+            self.layer.cancel(now, tx, None);
+        }
     }
 
     fn reinvite(&mut self, now: Instant, session: SessionId, body: &str) {
@@ -277,7 +281,7 @@ impl Peer {
         write: impl FnOnce(Builder) -> Message,
     ) {
         let request = write(self.start(method, &one.dialog));
-        let flow = one.dialog.flow;
+        let flow = self.hop(&one.dialog);
         let sent = Request::new(request).ok().zip(flow);
         if let Some(tx) =
             sent.and_then(|(request, flow)| self.layer.request(now, request, flow).ok())

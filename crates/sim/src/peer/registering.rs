@@ -36,10 +36,7 @@ impl Peer {
             .header(HeaderName::To, &dialog.remote)
             .header(HeaderName::CallId, &dialog.call_id)
             .header(HeaderName::CSeq, "1 REGISTER")
-            .header(
-                HeaderName::Contact,
-                format!("<sip:{user}@{}>", self.address),
-            )
+            .header(HeaderName::Contact, self.contact(Some(user)))
             .header(HeaderName::Expires, expires.to_string())
             .finish_request();
         if let Ok(register) = register {

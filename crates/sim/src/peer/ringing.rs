@@ -1,9 +1,6 @@
 //! The phone's half of a peer.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use engine::{
@@ -34,7 +31,14 @@ impl Peer {
                 self.handle_in_session(now, tx, request);
             }
             Method::Bye => self.handle_bye(now, tx, request),
-            Method::Options => self.reply(now, tx, StatusCode::OK, None),
+            Method::Options => {
+                let is_known = request.to_tag().is_none() || self.session_of(request).is_some();
+                let status = match is_known {
+                    true => StatusCode::OK,
+                    false => StatusCode::CALL_DOES_NOT_EXIST,
+                };
+                self.reply(now, tx, status, None);
+            }
             _ => self.reply(now, tx, StatusCode::METHOD_NOT_ALLOWED, None),
         }
     }
@@ -107,9 +111,10 @@ impl Peer {
     }
 
     fn pick_up(&mut self, now: Instant, session: SessionId, tx: ServerTx, manner: Manner) {
-        let Some(one) = self.sessions.get_mut(&session) else {
+        let Some(one) = self.sessions.get(&session) else {
             return;
         };
+        let contact = self.contact(user_of(&one.dialog));
         let tag = tag_of(&one.dialog.local);
         let builder = self
             .layer
@@ -126,10 +131,7 @@ impl Peer {
             .fold(builder, |builder, invite| {
                 builder.copy(invite, HeaderName::RecordRoute)
             })
-            .header(
-                HeaderName::Contact,
-                contact_of_user(&one.dialog, self.address),
-            );
+            .header(HeaderName::Contact, contact);
         let ok = with_sdp(builder, OFFER);
         self.layer.respond(now, tx, ok.clone());
         if let Answer::Twice(_) = manner.answer {
@@ -166,7 +168,8 @@ impl Peer {
     /// Another phone answers as well; it is not there any more when it is hung up.
     fn answer_elsewhere(&mut self, now: Instant, tx: ServerTx) {
         let tag = self.ids().token();
-        let (layer, address) = (&mut self.layer, self.address);
+        let contact = self.contact(None);
+        let layer = &mut self.layer;
         let builder = layer.response_builder(tx, StatusCode::OK, "OK", Some(tag.as_bytes()));
         let Some(builder) = builder else { return };
         let builder = layer
@@ -175,7 +178,7 @@ impl Peer {
             .fold(builder, |builder, invite| {
                 builder.copy(invite, HeaderName::RecordRoute)
             })
-            .header(HeaderName::Contact, format!("<sip:{address}>"));
+            .header(HeaderName::Contact, contact);
         layer.respond(now, tx, with_sdp(builder, OFFER));
     }
 
@@ -237,6 +240,7 @@ impl Peer {
             return self.reply(now, tx, StatusCode::CALL_DOES_NOT_EXIST, None);
         };
         self.reply(now, tx, StatusCode::OK, None);
+        self.give_up_asking(now, session);
         self.forget(session);
         self.emit(PeerEvent::Ended {
             session,
@@ -257,7 +261,7 @@ impl Peer {
         let Some(builder) = self.layer.response_builder(tx, StatusCode::OK, "OK", None) else {
             return;
         };
-        let builder = builder.header(HeaderName::Contact, format!("<sip:{}>", self.address));
+        let builder = builder.header(HeaderName::Contact, self.contact(None));
         let body = if *request.method() == Method::Invite {
             OFFER
         } else {
@@ -297,7 +301,7 @@ impl Peer {
             .layer
             .response_builder(tx, status, reason, Some(tag.as_bytes()))
         {
-            let contact = format!("<sip:{}>", self.address);
+            let contact = self.contact(None);
             self.layer.respond(
                 now,
                 tx,
@@ -320,17 +324,13 @@ impl Peer {
     }
 }
 
-/// The contact of the phone that was rung: several phones share the address.
-fn contact_of_user(dialog: &Dialog, address: SocketAddr) -> String {
-    let user = dialog.local.strip_prefix("<sip:");
-    let user = user.and_then(|uri| Some(uri.split_once('@')?.0));
-    user.map_or_else(
-        || format!("<sip:{address}>"),
-        |user| format!("<sip:{user}@{address}>"),
-    )
+/// The phone that was rung: several share the address.
+fn user_of(dialog: &Dialog) -> Option<&str> {
+    let user = dialog.local.strip_prefix("<sip:")?;
+    Some(user.split_once('@')?.0)
 }
 
-fn tag_of(value: &str) -> &str {
+pub(super) fn tag_of(value: &str) -> &str {
     value.rsplit_once(";tag=").map_or("", |(_, tag)| tag)
 }
 

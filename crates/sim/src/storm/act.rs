@@ -1,6 +1,11 @@
 //! A storm: who is there, what is done to them, and the oracle that looks after each step.
 
-use std::{collections::VecDeque, fmt, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use engine::{Order, acd::Want};
 use rand::{RngExt as _, SeedableRng as _};
@@ -8,19 +13,17 @@ use rand_pcg::Pcg64Mcg;
 
 use super::{
     Options, Pace, Shown,
-    centre::{self, DOMAIN, NODE, OPERATORS, SITES, Variant, place},
-    draw::{self, Action, between, chance, one_of},
+    centre::{self, NODE, OPERATORS, Variant, place},
+    deeds,
+    draw::{self, Action, chance},
     faults::{Fault, FaultCounts},
     oracle::{After, Oracle, Verdict},
     planted::Planted,
     report::{Failure, Report},
 };
 use crate::{
-    DiskManner, PeerEvent, Weather, World,
-    host::Host,
-    network::Damage,
-    peer::SessionId,
-    script::{Answer, Quirk},
+    DiskManner, PeerEvent, Weather, World, host::Host, network::Damage, peer::SessionId,
+    script::Quirk,
 };
 
 /// All rows are compared with the state this often: it costs more than all other looks.
@@ -45,9 +48,13 @@ pub(super) struct Storm {
     callers: u64,
     /// Callers under way who may hang up.
     sessions: Vec<(SocketAddr, SessionId)>,
+    /// The numbers of those who may call again.
+    numbers: BTreeMap<(SocketAddr, SessionId), String>,
+    /// Agents who have called somebody, and from where.
+    pub(super) consultations: VecDeque<(SocketAddr, &'static str, SessionId)>,
     acts: VecDeque<String>,
     shown: Shown,
-    pace: Pace,
+    pub(super) pace: Pace,
     pub(super) planted: Option<Planted>,
     /// Nothing goes wrong any more.
     pub(super) is_over: bool,
@@ -70,16 +77,7 @@ impl Storm {
             host.plant(options.planted);
             host.check_every(WRITTEN_CHECKED_EVERY);
         }
-        for (name, address) in ["op-1", "op-2"].into_iter().zip(OPERATORS) {
-            world.add_peer(name, place(address), draw::good_manner());
-        }
-        for (name, site) in ["ph-a", "ph-b", "ph-c"].into_iter().zip(&SITES) {
-            world.add_peer(
-                name,
-                place(site.phones),
-                draw::manner(&mut rng, options.pace),
-            );
-        }
+        deeds::populate(&mut world, &mut rng, options.pace);
         let mut storm = Self {
             seed,
             world,
@@ -92,6 +90,8 @@ impl Storm {
             steps: 0,
             callers: 0,
             sessions: Vec::new(),
+            numbers: BTreeMap::new(),
+            consultations: VecDeque::new(),
             acts: VecDeque::new(),
             shown: options.shown,
             pace: options.pace,
@@ -115,6 +115,7 @@ impl Storm {
 
     pub(super) fn report(&self) -> Report {
         let mut faults = self.faults.clone();
+        faults.merge(&self.oracle.seen);
         let mishaps = self.world.mishaps();
         faults.add(Fault::Lost, mishaps.lost);
         faults.add(Fault::Duplicated, mishaps.duplicated);
@@ -122,6 +123,10 @@ impl Storm {
         faults.add(Fault::Reordered, mishaps.overtaken);
         faults.add(Fault::Truncated, mishaps.truncated);
         faults.add(Fault::Corrupted, mishaps.corrupted);
+        let mishaps = self.world.stream_mishaps();
+        faults.add(Fault::CutInAMessage, mishaps.cut_in_a_message);
+        faults.add(Fault::ConnectionRefused, mishaps.refused);
+        faults.add(Fault::GivenUpByProxy, self.world.times_given_up());
         faults.add(Fault::Glare, self.oracle.glares());
         faults.add(Fault::AnsweredTwice, self.oracle.answered_twice());
         Report {
@@ -205,6 +210,7 @@ impl Storm {
                 self.tell(format_args!("{weather:?} {damage:?}"));
                 self.world.set_weather(weather);
                 self.world.set_damage(damage);
+                self.oracle.note_damage(damage != Damage::default());
             }
             Action::Order => self.give_order(),
             Action::Crisis => self.switch_crisis(),
@@ -222,19 +228,13 @@ impl Storm {
             }
             Action::Stall => self.stall(),
             Action::Fill => return self.fill(),
-            Action::Refuse => {
-                let site = &SITES[self.rng.random_range(0..SITES.len())];
-                self.faults.note(Fault::Refused);
-                self.tell(format_args!("nobody is at {}", site.phones));
-                self.world.refuse(self.node, place(site.phones));
-            }
+            Action::Refuse => self.refuse(),
+            Action::Consult => self.consult(),
+            Action::BringTogether => self.bring_together(),
+            Action::Cut => self.cut(),
+            Action::Deafen => self.deafen(),
             Action::Register => self.register_all(),
-            Action::Unregister => {
-                let phones: Vec<_> = centre::registered().collect();
-                let (agent, address) = one_of(&mut self.rng, &phones);
-                self.faults.note(Fault::Unregistered);
-                self.world.unregister(address, self.node, agent, DOMAIN);
-            }
+            Action::Unregister => self.unregister(),
             Action::CallerHangsUp => {
                 if !self.sessions.is_empty() {
                     let which = self.rng.random_range(0..self.sessions.len());
@@ -246,16 +246,31 @@ impl Storm {
         self.look(after)
     }
 
+    /// Somebody calls: mostly one who never did.
     pub(super) fn call(&mut self) {
-        self.callers += 1;
-        let plan = draw::plan(&mut self.rng, self.callers, self.pace);
+        let which = match self.callers > 0 && chance(&mut self.rng, 0.2) {
+            true => self.rng.random_range(1..=self.callers),
+            false => {
+                self.callers += 1;
+                self.callers
+            }
+        };
+        self.call_from(draw::number(which));
+    }
+
+    fn call_from(&mut self, number: String) {
+        let plan = draw::plan(&mut self.rng, number.clone(), self.pace);
         match plan.quirk {
             Quirk::ByeBeforeAck => self.faults.note(Fault::ByeBeforeAck),
             Quirk::NeverAcks => self.faults.note(Fault::NeverAcked),
             _ => {}
         }
-        let operator = place(one_of(&mut self.rng, &OPERATORS));
-        let session = self.world.call(operator, self.node, plan);
+        let which = self.rng.random_range(0..OPERATORS.len());
+        let operator = &OPERATORS[which];
+        let first = operator.proxy.map_or(self.node, place);
+        let operator = place(operator.address);
+        let session = self.world.call(operator, first, plan);
+        self.numbers.insert((operator, session), number);
         self.sessions.push((operator, session));
         if self.sessions.len() > 50 {
             self.sessions.remove(0);
@@ -265,84 +280,24 @@ impl Storm {
     /// Who has failed calls again at once, one time of four.
     pub(super) fn hear_peers(&mut self) {
         for (_, address, event) in self.world.take_peer_events() {
-            let PeerEvent::Failed { status, .. } = event else {
+            let (session, status) = match event {
+                PeerEvent::Failed {
+                    session, status, ..
+                } => (session, Some(status)),
+                PeerEvent::Ended { session, .. } => (session, None),
+                _ => continue,
+            };
+            let (Some(number), Some(status)) = (self.numbers.remove(&(address, session)), status)
+            else {
                 continue;
             };
-            if OPERATORS.iter().any(|operator| place(operator) == address) {
-                if status.value() == 487 {
-                    self.faults.note(Fault::Cancelled);
-                }
-                if !self.is_over && chance(&mut self.rng, 0.25) {
-                    self.faults.note(Fault::Redialled);
-                    self.call();
-                }
+            if status.value() == 487 {
+                self.faults.note(Fault::Cancelled);
             }
-        }
-    }
-
-    fn change_manner(&mut self) {
-        let agents: Vec<_> = centre::agents().collect();
-        let (agent, phones) = one_of(&mut self.rng, &agents);
-        let manner = draw::manner(&mut self.rng, self.pace);
-        match manner.answer {
-            Answer::Busy => self.faults.note(Fault::Busy),
-            Answer::DeclineAfter(_) => self.faults.note(Fault::Declined),
-            Answer::Never => self.faults.note(Fault::NoAnswer),
-            Answer::WhenCancelled => self.faults.note(Fault::AnsweredWhenCancelled),
-            Answer::Dead => self.faults.note(Fault::SwitchedOff),
-            Answer::After(_) | Answer::Twice(_) => {}
-        }
-        self.world.set_manner(phones, agent, manner);
-    }
-
-    pub(super) fn register_all(&mut self) {
-        for (agent, address) in centre::registered() {
-            self.world.register(address, self.node, agent, DOMAIN);
-        }
-    }
-
-    fn give_order(&mut self) {
-        let now = self.world.now();
-        if self.world.host(self.node).is_none_or(Host::is_dead) {
-            return;
-        }
-        let node = self.world.node(self.node);
-        let calls = node.calls(now);
-        let calls: Vec<_> = calls.iter().map(|call| call.id.to_string()).collect();
-        if let Some(order) = draw::order(&mut self.rng, node, now, &calls) {
-            self.faults.note(Fault::Ordered);
-            let told = format!("{order:?}");
-            let done = self.world.order(self.node, order);
-            self.tell(format_args!("{told}: {done:?}"));
-        }
-    }
-
-    fn switch_crisis(&mut self) {
-        if self.world.host(self.node).is_none_or(Host::is_dead) {
-            return;
-        }
-        let directory = self.world.node(self.node).directory();
-        let Some(crisis) = directory.crisis("plan-blanc") else {
-            return;
-        };
-        let sites: Vec<_> = directory.sites().collect();
-        let author = "Dr A".to_owned();
-        let order = match chance(&mut self.rng, 0.5) {
-            true => Order::SwitchOn {
-                crisis,
-                sites: vec![one_of(&mut self.rng, &sites)],
-                lasts: chance(&mut self.rng, 0.5).then(|| between(&mut self.rng, 1.0, 300.0)),
-                author,
-                reason: "a train".to_owned(),
-            },
-            false => Order::SwitchOff {
-                crisis,
-                sites: Vec::new(),
-                author,
-            },
-        };
-        if self.world.order(self.node, order).is_ok() {
-            self.faults.note(Fault::CrisisSwitched);
+            if !self.is_over && chance(&mut self.rng, 0.25) {
+                self.faults.note(Fault::Redialled);
+                self.call_from(number);
+            }
         }
     }
 

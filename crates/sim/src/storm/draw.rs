@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 use engine::{
     Engine, Order, Picked,
     acd::{AbandonedState, Disposition, PauseReason, Priority, SiteState, Want},
+    sip::Transport,
 };
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
-use super::{Pace, centre::NUMBERS};
+use super::{
+    Pace,
+    centre::{DOMAIN, NUMBERS, ONWARD},
+};
 use crate::{
     host::DiskManner,
     network::{Damage, Weather},
+    peer::Patience,
+    proxy::{GivesUp, ProxyManner, Style},
     script::{Answer, CallPlan, Manner, Quirk},
 };
 
@@ -34,9 +40,13 @@ pub(super) enum Action {
     Register,
     Unregister,
     CallerHangsUp,
+    Cut,
+    Deafen,
+    Consult,
+    BringTogether,
 }
 
-const WEIGHTS: [(Action, u32); 15] = [
+const WEIGHTS: [(Action, u32); 19] = [
     (Action::Call, 100),
     (Action::Burst, 2),
     (Action::Manner, 40),
@@ -52,6 +62,10 @@ const WEIGHTS: [(Action, u32); 15] = [
     (Action::Register, 12),
     (Action::Unregister, 3),
     (Action::CallerHangsUp, 10),
+    (Action::Cut, 16),
+    (Action::Deafen, 3),
+    (Action::Consult, 8),
+    (Action::BringTogether, 8),
 ];
 
 pub(super) fn action(rng: &mut Pcg64Mcg) -> Action {
@@ -96,8 +110,13 @@ pub(super) fn one_of<T: Copy>(rng: &mut Pcg64Mcg, choices: &[T]) -> T {
     choices[rng.random_range(0..choices.len())]
 }
 
+/// The number of a caller.
+pub(super) fn number(which: u64) -> String {
+    format!("+336{which:08}")
+}
+
 /// Nobody waits or talks for ever.
-pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64, pace: Pace) -> CallPlan {
+pub(super) fn plan(rng: &mut Pcg64Mcg, number: String, pace: Pace) -> CallPlan {
     let dialled = one_of(rng, &NUMBERS);
     let hurried = match pace {
         Pace::Dense => 0.4,
@@ -119,7 +138,7 @@ pub(super) fn plan(rng: &mut Pcg64Mcg, number: u64, pace: Pace) -> CallPlan {
         _ => Quirk::None,
     };
     CallPlan::to(format!("sip:{dialled}@192.0.2.1:5060"))
-        .number(format!("+336{number:08}"))
+        .number(number)
         .patience(patience)
         .talk(match pace {
             Pace::Dense => on_a_scale(rng, 0.5, 1_200.0),
@@ -154,9 +173,44 @@ pub(super) fn manner(rng: &mut Pcg64Mcg, pace: Pace) -> Manner {
         Pace::Dense => on_a_scale(rng, 1.0, 1_800.0),
         Pace::Long => on_a_scale(rng, 600.0, 3_600.0),
     });
-    match chance(rng, 0.3) {
+    let manner = match chance(rng, 0.3) {
         true => manner.holds(one_of(rng, &HOLDS)),
         false => manner,
+    };
+    match chance(rng, 0.2) {
+        true => manner.transfers(on_a_scale(rng, 0.01, 30.0), one_of(rng, &ONWARD)),
+        false => manner,
+    }
+}
+
+/// A call that an agent makes, mostly about another.
+pub(super) fn consultation(rng: &mut Pcg64Mcg, agent: &str) -> CallPlan {
+    CallPlan::to(one_of(rng, &ONWARD))
+        .identity(format!("sip:{agent}@{DOMAIN}"))
+        .patience(on_a_scale(rng, 0.1, 120.0))
+        .talk(on_a_scale(rng, 1.0, 300.0))
+}
+
+/// What a peer makes of the end of a connection.
+pub(super) fn patience(rng: &mut Pcg64Mcg) -> Patience {
+    one_of(rng, &[Patience::Waits, Patience::None])
+}
+
+/// How a proxy behaves.
+pub(super) fn proxy(rng: &mut Pcg64Mcg) -> ProxyManner {
+    ProxyManner {
+        downstream: one_of(rng, &[Transport::Udp, Transport::Tcp]),
+        stays: chance(rng, 0.6),
+        hops_hidden: rng.random_range(0..4),
+        forks: chance(rng, 0.2),
+        // Three minutes at least (RFC 3261 §16.6), but for those who know better.
+        timer_c: match chance(rng, 0.7) {
+            true => Duration::from_secs(181),
+            false => between(rng, 20.0, 90.0),
+        },
+        gives_up: one_of(rng, &[GivesUp::ByItself, GivesUp::WithTheAnswer]),
+        patience: patience(rng),
+        style: one_of(rng, &[Style::AsTheyCame, Style::Compact, Style::Odd]),
     }
 }
 

@@ -31,6 +31,14 @@ faults! {
     Truncated,
     /// A datagram arrived with other bits.
     Corrupted,
+    /// A connection was cut.
+    ConnectionCut,
+    /// A connection was cut, and one side went on as if it were there.
+    HalfOpen,
+    /// A connection ended at some byte of what was under way.
+    CutInAMessage,
+    /// A connection was not taken.
+    ConnectionRefused,
     /// The process was killed between two steps.
     Killed,
     /// The process was killed in the middle of a step.
@@ -43,8 +51,12 @@ faults! {
     Unsynced,
     /// The last record of the disk was torn.
     Torn,
-    /// A bit of the disk flipped.
+    /// A bit of a row of the journal flipped.
     BitFlipped,
+    /// A bit of the journal's log flipped: the last groups are undone.
+    LogDamaged,
+    /// A bit flipped without which nothing of the journal can be read.
+    JournalBroken,
     /// The disk did nothing for seconds.
     Stalled,
     /// The disk took nothing more.
@@ -67,12 +79,28 @@ faults! {
     AnsweredTwice,
     /// A phone was switched off.
     SwitchedOff,
+    /// An agent sent a call on.
+    SentOn,
+    /// A call that was sent on went where it was to go.
+    Transferred,
+    /// An agent called a colleague or physicians.
+    Consulted,
+    /// An agent brought together a caller and whom she had called.
+    BroughtTogether,
+    /// A caller who had given up had the place of before.
+    Resumed,
+    /// A call waited for the agent who had the caller last.
+    Awaited,
+    /// A phone stopped ringing because another had answered.
+    AnsweredElsewhere,
     /// The network said that a place is not there.
     Refused,
     /// A registration was taken back.
     Unregistered,
     /// A caller gave up.
     Cancelled,
+    /// A proxy gave up a call that waited.
+    GivenUpByProxy,
     /// A caller hung up before the answer was acknowledged.
     ByeBeforeAck,
     /// A caller never acknowledged the answer.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use engine::{call::KeptStage, journal};
 use rand::RngExt as _;
 
 use super::{
@@ -10,9 +9,9 @@ use super::{
     centre::{LEAVES, Variant},
     draw::{between, chance},
     faults::Fault,
-    oracle::{After, Oracle, Verdict},
+    oracle::{After, Lost, Oracle, Verdict},
 };
-use crate::host::{Beginning, Host, WallClock};
+use crate::host::{Beginning, Flipped, Host, Undone, WallClock};
 
 impl Storm {
     pub(super) fn kill(&mut self) -> Verdict {
@@ -87,17 +86,25 @@ impl Storm {
             planted.put_into(&mut config);
         }
         let rows = self.world.rows_of_dead(self.node).cloned();
-        self.oracle.begin();
+        self.oracle.begin(beginning.boot.is_some());
         self.world.revive(self.node, config, beginning);
         let Some(host) = self.world.host(self.node) else {
             return Ok(());
         };
+        let (damaged, lost) = (host.opened().damaged.len(), host.opened().lost_groups);
         let unread = host.losses().iter().map(|loss| loss.error.to_string());
         // An agent that the configuration does not know is told.
         let unread: Vec<_> = unread.filter(|told| !told.contains(LEAVES)).collect();
         if !unread.is_empty() {
             return Err(format!("rows that cannot be read: {unread:?}"));
         }
+        if damaged > 0 || lost > 0 {
+            let told = format!("{damaged} rows are damaged, and {lost} groups lost");
+            self.tell(told);
+        }
+        let Some(host) = self.world.host(self.node) else {
+            return Ok(());
+        };
         if let Some(rows) = rows {
             let now = self.world.now();
             Oracle::look_at_beginning(&host.engine, now, &rows, host.clock())?;
@@ -108,22 +115,33 @@ impl Storm {
         self.look(After::Act)
     }
 
-    /// A bit of the disk flips. What was in that row is lost, and nothing else.
+    /// A bit of the disk flips. What was in that row is lost, or what the last groups had made of theirs, and
+    /// nothing else.
     fn rot(&mut self) {
-        let Some(row) = self.world.flip_a_bit(self.node) else {
+        let Some(flipped) = self.world.flip_a_bit(self.node) else {
             return;
         };
-        self.faults.note(Fault::BitFlipped);
-        self.tell(format_args!("a bit flips in {row:?}"));
         let directory = self.variant.config(self.seed).directory;
-        let clock = journal::Clock::new(self.world.now(), 0);
-        let read = journal::decode([&row], &directory, clock).node;
-        self.oracle.forgive_dialogs(&mut self.world);
-        for entry in &read.calls {
-            if !matches!(entry.legs.stage, KeptStage::Ending(_)) {
-                self.oracle.forgive_call(&mut self.world, &entry.legs.id);
+        let now = self.world.now();
+        let lost = match flipped {
+            Flipped::Row(row) => {
+                self.faults.note(Fault::BitFlipped);
+                self.tell(format_args!("a bit flips in {row:?}"));
+                Lost::of(vec![row], &directory, now)
             }
-        }
+            Flipped::Log(Undone { rows, groups }) => {
+                self.faults.note(Fault::LogDamaged);
+                self.tell(format_args!("the last {groups} groups are undone"));
+                Lost::of(rows, &directory, now)
+            }
+            Flipped::Structure => {
+                self.faults.note(Fault::JournalBroken);
+                self.tell("the journal is put aside");
+                self.world.forgive_all();
+                return self.oracle.forgive();
+            }
+        };
+        self.oracle.forgive_rows(&mut self.world, &lost);
     }
 
     pub(super) fn stall(&mut self) {

@@ -3,7 +3,9 @@
 
 mod calls;
 mod disk;
+mod lost;
 mod people;
+mod returning;
 mod wire;
 
 use std::{
@@ -18,8 +20,9 @@ use engine::{
     call::{CallId, StageView},
 };
 
-use self::wire::Wire;
-use super::{Tally, centre::LEAVES};
+pub(super) use self::lost::Lost;
+use self::{returning::Returning, wire::Wire};
+use super::{Fault, FaultCounts, Tally, centre::LEAVES};
 use crate::{World, host::Host};
 
 /// What an oracle says: that all is well, or what is not.
@@ -33,8 +36,12 @@ const SLACK: Duration = Duration::from_millis(20);
 pub(super) struct Oracle {
     node: SocketAddr,
     pub(super) tally: Tally,
+    /// What the node told of that is to happen in storms.
+    pub(super) seen: FaultCounts,
     /// Calls that began and have not ended, and when.
     open: BTreeMap<CallId, Duration>,
+    /// Calls of which the disk has lost something: they may be there or not.
+    forgiven: BTreeSet<String>,
     /// Calls that have ended.
     ended: BTreeMap<CallId, Outcome>,
     wire: Wire,
@@ -45,11 +52,16 @@ pub(super) struct Oracle {
     waited: BTreeMap<LineId, Vec<Waiting>>,
     /// Calls that were offered since it was last looked: one whose offer failed at once waits again.
     offered: BTreeSet<CallId>,
-    /// Since when a caller waits at a site while an agent there is free.
-    unmatched: BTreeMap<&'static str, Duration>,
+    /// Since when a caller waits at a site for a skill while an agent there who has it is free.
+    unmatched: BTreeMap<(&'static str, &'static str), Duration>,
     /// Since when calls ring nobody.
     silent: BTreeMap<CallId, Duration>,
     looks: u64,
+    /// Calls that somebody has answered.
+    talked: BTreeSet<CallId>,
+    /// What agents did was lost with a part of the disk: whose calls are whose is not known.
+    agents_lost: bool,
+    returning: Returning,
     /// Calls whose agents the configuration does not know any more: they are with nobody.
     alone: BTreeSet<CallId>,
 }
@@ -60,6 +72,8 @@ struct Waiting {
     id: CallId,
     priority: u8,
     steps: Vec<u8>,
+    /// Whether it waits for one agent.
+    is_awaiting: bool,
 }
 
 /// After what it is looked.
@@ -78,7 +92,9 @@ impl Oracle {
         Self {
             node,
             tally: Tally::default(),
+            seen: FaultCounts::default(),
             open: BTreeMap::new(),
+            forgiven: BTreeSet::new(),
             ended: BTreeMap::new(),
             wire: Wire::new(node),
             uptime: Duration::ZERO,
@@ -88,6 +104,9 @@ impl Oracle {
             unmatched: BTreeMap::new(),
             silent: BTreeMap::new(),
             looks: 0,
+            talked: BTreeSet::new(),
+            agents_lost: false,
+            returning: Returning::default(),
             alone: BTreeSet::new(),
         }
     }
@@ -123,17 +142,24 @@ impl Oracle {
         }
         let now = world.now();
         let calls = host.engine.calls(now);
+        self.returning.look(host, now, &calls)?;
         self.look_at_calls(&host.engine, now, &calls, after)?;
         self.offered.clear();
         self.look_at_people(&host.engine, now, &calls, after)?;
         if self.looks.is_multiple_of(16) {
             self.wire.look_who_rings(world.ringing(), self.uptime)?;
+            self.wire.look_who_talks(world.talking(), self.uptime)?;
+            self.wire.look_who_calls(world.calling(), self.uptime)?;
         }
         self.wire.look(self.uptime)
     }
 
     /// A process that begins where another died: whatever is on the disk is there.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, is_booted: bool) {
+        if is_booted {
+            // When something happened that is told now is not known by its clock.
+            self.returning.forget();
+        }
         self.wire.begin(self.uptime);
         self.waited.clear();
         self.unmatched.clear();
@@ -150,25 +176,33 @@ impl Oracle {
         self.wire.let_go(LEAVES);
     }
 
+    /// Messages are damaged on their way from now on, or no more.
+    pub(super) fn note_damage(&mut self, is_damaged: bool) {
+        self.wire.note_damage(is_damaged);
+    }
+
     /// Everything that was open is lost, and may be.
     pub(super) fn forgive(&mut self) {
-        self.open.clear();
-        self.wire.forgive();
+        let open = std::mem::take(&mut self.open);
+        let open = open.into_keys().map(|call| call.to_string());
+        self.forgiven.extend(open);
+        self.returning.forget();
+        self.wire.forgive(|_| true);
     }
 
-    /// A call is lost with the row that it was in, and may be.
-    pub(super) fn forgive_call(&mut self, world: &mut World, id: &str) {
-        let lost = self.open.keys().find(|call| call.as_str() == id).cloned();
-        if let Some(call) = lost {
-            self.open.remove(&call);
-            world.forgive_call(&call);
+    /// These rows are lost, or are as they were before: what was in them may be.
+    pub(super) fn forgive_rows(&mut self, world: &mut World, lost: &Lost) {
+        self.open
+            .retain(|call, _| !lost.calls.contains(call.as_str()));
+        for call in &lost.calls {
+            self.forgiven.insert(call.clone());
+            world.forgive_call(call);
         }
-    }
-
-    /// It is not known which dialogs a lost row was about.
-    pub(super) fn forgive_dialogs(&mut self, world: &mut World) {
-        world.forgive_dialogs();
-        self.wire.forgive();
+        self.agents_lost |= lost.is_of_an_agent();
+        self.returning.forget();
+        let is_lost = |call_id: &str| lost.names(call_id.as_bytes());
+        world.forgive_dialogs(is_lost);
+        self.wire.forgive(is_lost);
     }
 
     /// How often two sides asked at the same time.
@@ -187,6 +221,10 @@ impl Oracle {
             match event {
                 Event::CallStarted { call, .. } => {
                     self.tally.calls += 1;
+                    // One that is forgiven may have been told before.
+                    if self.forgiven.contains(call.as_str()) {
+                        continue;
+                    }
                     if self.ended.contains_key(&call) {
                         return Err(format!("call {call} began after its end"));
                     }
@@ -195,6 +233,12 @@ impl Oracle {
                     }
                 }
                 Event::CallEnded { call, outcome, .. } => {
+                    let unanswered = !self.talked.contains(&call);
+                    let how = unanswered.then_some(outcome);
+                    self.returning.note_end(&call, how);
+                    if self.forgiven.contains(call.as_str()) {
+                        continue;
+                    }
                     if self.ended.insert(call.clone(), outcome).is_some() {
                         return Err(format!("call {call} ended twice"));
                     }
@@ -209,11 +253,36 @@ impl Oracle {
                 } => {
                     self.offered.insert(call);
                 }
+                Event::Distribution {
+                    call: Some(call),
+                    what: acd::Event::Answered { .. },
+                } => {
+                    self.returning.note_answer(&call);
+                    self.talked.insert(call);
+                }
                 Event::CallBlocked { .. } => self.tally.blocked += 1,
+                Event::CallTransferred { .. } => self.seen.note(Fault::Transferred),
+                Event::TransferEnded { .. } => self.seen.note(Fault::SentOn),
+                Event::Distribution { what, .. } => self.note_rare(&what),
                 _ => {}
             }
         }
         Ok(())
+    }
+
+    /// What does not happen to every call.
+    fn note_rare(&mut self, what: &acd::Event) {
+        match what {
+            acd::Event::Queued { waited, .. } if !waited.is_zero() => {
+                self.seen.note(Fault::Resumed);
+            }
+            acd::Event::AgentAwaited { .. } => self.seen.note(Fault::Awaited),
+            acd::Event::OfferEnded {
+                outcome: acd::OfferOutcome::AnsweredElsewhere,
+                ..
+            } => self.seen.note(Fault::AnsweredElsewhere),
+            _ => {}
+        }
     }
 
     /// What is left when a storm is over.

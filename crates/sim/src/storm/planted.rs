@@ -18,6 +18,10 @@ pub enum Planted {
     GroupLost,
     /// What is removed stays on the disk.
     RemovalForgotten,
+    /// A half of what was being written when a process died is there.
+    TornGroupKept,
+    /// A row with a flipped bit is taken for what it says.
+    DamageBelieved,
     /// Calls are not read when a process begins.
     CallsForgotten,
     /// Agents are not read when a process begins.
@@ -36,6 +40,8 @@ pub enum Planted {
     QueuedNotSent,
     /// No refusal is sent.
     RefusalNotSent,
+    /// Nobody is told that a connection is over.
+    EndNotTold,
     /// In the distributor.
     #[cfg(feature = "planted")]
     Distributor(engine::acd::Planted),
@@ -50,6 +56,8 @@ impl Planted {
         Self::SentBeforeDurable,
         Self::GroupLost,
         Self::RemovalForgotten,
+        Self::TornGroupKept,
+        Self::DamageBelieved,
         Self::CallsForgotten,
         Self::AgentsForgotten,
         Self::PhonesForgotten,
@@ -59,10 +67,15 @@ impl Planted {
         Self::CancelNotSent,
         Self::QueuedNotSent,
         Self::RefusalNotSent,
+        Self::EndNotTold,
         #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::OfferWithoutEnd),
         #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::PlaceLost),
+        #[cfg(feature = "planted")]
+        Self::Distributor(engine::acd::Planted::ResumedWithoutPlace),
+        #[cfg(feature = "planted")]
+        Self::Distributor(engine::acd::Planted::OthersRingOn),
         #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::StateWithoutEnd),
         #[cfg(feature = "planted")]

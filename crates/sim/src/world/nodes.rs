@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use engine::{
     Config, Engine, Input,
     acd::AgentStateKind,
-    journal::Row,
     sip::Transport,
     sip_proxy::{Answer, Query},
     sip_transaction::Flow,
@@ -13,7 +12,7 @@ use engine::{
 
 use super::World;
 use crate::{
-    host::{Beginning, Dead, DiskManner, Host, LostGroups, Rows},
+    host::{Beginning, Dead, DiskManner, Flipped, Host, LostGroups, Rows},
     laws::Leftover,
 };
 use std::time::Duration;
@@ -74,6 +73,7 @@ impl World {
         }
         let lost = dead.lost;
         self.dead.insert(node, dead);
+        self.connections.die(self.now, node);
         lost
     }
 
@@ -85,8 +85,8 @@ impl World {
         self.drain_node(node);
     }
 
-    /// A bit of the disk of a node that is dead flips; the row that cannot be believed any more.
-    pub(crate) fn flip_a_bit(&mut self, node: SocketAddr) -> Option<Row> {
+    /// A bit of the disk of a node that is dead flips; what that has hit.
+    pub(crate) fn flip_a_bit(&mut self, node: SocketAddr) -> Option<Flipped> {
         self.dead.get_mut(&node).and_then(Dead::flip_a_bit)
     }
 
@@ -95,12 +95,17 @@ impl World {
         self.dead.get(&node).map(Dead::rows)
     }
 
-    /// A node that is dead gets another disk, with nothing on it. Nobody can hold it to what it had said.
+    /// A node that is dead gets another disk, with nothing on it.
     pub(crate) fn change_disk(&mut self, node: SocketAddr) {
         let seed = self.seed ^ self.elapsed().as_secs();
         if let Some(dead) = self.dead.get_mut(&node) {
             dead.change_disk(seed);
         }
+        self.forgive_all();
+    }
+
+    /// Nobody can hold a node to what it had said.
+    pub(crate) fn forgive_all(&mut self) {
         self.watcher.forgive();
     }
 
@@ -136,7 +141,7 @@ impl World {
     /// What a node sends to this peer does not arrive, and the network says so.
     pub(crate) fn refuse(&mut self, node: SocketAddr, peer: SocketAddr) {
         if let Some(host) = self.nodes.get_mut(&node).filter(|host| !host.is_dead()) {
-            let flow = flow(&host.engine, node, peer);
+            let flow = flow(&host.engine, Transport::Udp, node, peer);
             let failed = Input::TransportFailed { flow };
             host.engine.handle_input(self.now, failed);
         }
@@ -184,10 +189,15 @@ impl World {
 }
 
 /// The flow between a node and a peer.
-pub(super) fn flow(node: &Engine, address: SocketAddr, remote: SocketAddr) -> Flow {
-    let listener = node.listener_at(address);
+pub(super) fn flow(
+    node: &Engine,
+    transport: Transport,
+    address: SocketAddr,
+    remote: SocketAddr,
+) -> Flow {
+    let listener = node.listener_at(transport, address);
     Flow {
-        transport: Transport::Udp,
+        transport,
         listener: listener.expect("a node receives at its listener"),
         remote,
     }

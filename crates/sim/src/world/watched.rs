@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use engine::{Event, call::CallId};
+use engine::Event;
 
 use super::World;
 use crate::{
@@ -43,6 +43,16 @@ impl World {
         self.peers.values().flat_map(Peer::ringing)
     }
 
+    /// The Call-IDs and own tags of what peers have that is connected.
+    pub(crate) fn talking(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.peers.values().flat_map(Peer::talking)
+    }
+
+    /// The same of callers who wait for an answer.
+    pub(crate) fn calling(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.peers.values().flat_map(Peer::calling)
+    }
+
     /// Whether a node has done anything since this was last asked.
     pub(crate) const fn take_touched(&mut self) -> bool {
         std::mem::replace(&mut self.is_touched, false)
@@ -74,12 +84,12 @@ impl World {
     }
 
     /// Nobody holds a node to this call: what was written of it is lost with a part of the disk.
-    pub(crate) fn forgive_call(&mut self, call: &CallId) {
+    pub(crate) fn forgive_call(&mut self, call: &str) {
         self.watcher.forgive_call(call);
     }
 
-    /// The same for all dialogs of before.
-    pub(crate) fn forgive_dialogs(&mut self) {
-        self.watcher.forgive_dialogs();
+    /// The same for dialogs with these Call-IDs.
+    pub(crate) fn forgive_dialogs(&mut self, is_lost: impl Fn(&str) -> bool) {
+        self.watcher.forgive_dialogs(is_lost);
     }
 }

@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Client {
     fingerprint: Fingerprint,
     flow: Flow,
+    /// By which connection a BYE or a CANCEL may have left instead.
+    elsewhere: Option<Flow>,
     /// A large request went over a stream: what goes instead when the stream fails.
     fallback: Option<Box<Datagram>>,
     machine: Machine,
@@ -175,9 +177,13 @@ impl TransactionLayer {
             }
         };
         let interval = self.settings.timers.t1;
+        let elsewhere = next_hop
+            .filter(|hop| *hop != flow.remote && ends_something(sent.kind))
+            .map(|remote| Flow { remote, ..flow });
         let tx = self.clients.insert(Client {
             fingerprint,
             flow,
+            elsewhere,
             fallback,
             machine,
             interval,
@@ -195,7 +201,8 @@ impl TransactionLayer {
         //# the client transaction SHOULD NOT start timer A (Timer A controls
         //# request retransmissions).
         if flow.transport.is_reliable() {
-            self.by_flow.insert((flow, tx));
+            let flows = [Some(flow), elsewhere].into_iter().flatten();
+            self.by_flow.extend(flows.map(|flow| (flow, tx)));
         } else {
             self.arm(now, interval, Due::Client(tx, repeat));
         }
@@ -327,7 +334,7 @@ impl TransactionLayer {
     }
 
     pub(super) fn fail_client_transport(&mut self, now: Instant, tx: ClientTx) {
-        if self.fall_back(now, tx) {
+        if self.fall_back(now, tx) || self.goes_on_elsewhere(now, tx) {
             return;
         }
         match self.clients.get(tx).map(|client| &client.machine) {
@@ -338,6 +345,46 @@ impl TransactionLayer {
                 self.step_non_invite(now, tx, non_invite::Event::TransportError, None);
             }
             None => {}
+        }
+    }
+
+    /// A BYE or a CANCEL whose connection breaks before it is answered is repeated as over UDP, by whatever
+    /// connection can be had: nobody else tells the peer that its call is over, or that it is to ring no more.
+    fn goes_on_elsewhere(&mut self, now: Instant, tx: ClientTx) -> bool {
+        let Some(client) = self.clients.get(tx) else {
+            return false;
+        };
+        let Machine::NonInvite { sent, .. } = &client.machine else {
+            return false;
+        };
+        if !ends_something(sent.kind) {
+            return false;
+        }
+        let interval = client.interval;
+        self.arm(now, interval, Due::Client(tx, Timer::E));
+        true
+    }
+
+    /// The connection of an INVITE that a phone rings by is gone: it is told to stop by another.
+    fn stop_ringing_elsewhere(&mut self, now: Instant, tx: ClientTx) {
+        let Some(Client {
+            machine: Machine::Invite { asked, .. },
+            flow,
+            ..
+        }) = self.clients.get(tx)
+        else {
+            return;
+        };
+        let Asked::Open {
+            request,
+            cancel: Cancel::No | Cancel::Wanted(_),
+        } = asked
+        else {
+            return;
+        };
+        let (flow, cancel) = (*flow, follow_up(request, &Method::Cancel, request));
+        if let Ok(cancel) = cancel.finish_request() {
+            self.open_client(now, cancel, flow, User::Nobody);
         }
     }
 
@@ -382,6 +429,14 @@ impl TransactionLayer {
         self.transmit(flow, None, sent, Attempt::First);
         true
     }
+}
+
+/// A BYE or a CANCEL.
+fn ends_something(kind: MessageKind) -> bool {
+    let methods = [Method::Bye, Method::Cancel];
+    methods
+        .iter()
+        .any(|method| kind == MessageKind::Request(method.label()))
 }
 
 /// A CANCEL or an ACK inside an INVITE's transaction: Request-URI, Call-ID, From, the number of CSeq,

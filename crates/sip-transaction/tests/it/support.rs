@@ -178,6 +178,15 @@ impl Bench {
         self.drain();
     }
 
+    pub(crate) fn lose_connection_to(&mut self, remote: SocketAddr) {
+        let flow = Flow {
+            remote,
+            ..self.flow
+        };
+        self.layer.handle_transport_error(self.now, flow);
+        self.drain();
+    }
+
     pub(crate) fn run_for(&mut self, duration: Duration) {
         let until = self.now + duration;
         while let Some(at) = self.layer.poll_timeout().filter(|&at| at <= until) {

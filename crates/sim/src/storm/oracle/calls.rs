@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{CallView, Engine, call::StageView};
+use engine::{
+    CallView, Engine,
+    call::{CallId, StageView},
+};
 
 use super::{After, Oracle, SLACK, Verdict, Waiting, queues};
 use crate::storm::centre::{CALLS_MAX, WAIT_MAX};
@@ -26,6 +29,10 @@ impl Oracle {
         after: After,
     ) -> Verdict {
         self.look_for_each_call(calls)?;
+        let connected = calls
+            .iter()
+            .filter(|call| call.stage == StageView::Connected);
+        self.talked.extend(connected.map(|call| call.id.clone()));
         self.look_at_limits(node, now, calls, after)?;
         let queues = queues(calls);
         for queue in queues.values() {
@@ -36,6 +43,7 @@ impl Oracle {
         }
         let waiting = |call: &&CallView| Waiting {
             id: call.id.clone(),
+            is_awaiting: call.awaited.is_some(),
             priority: call.priority,
             steps: call.steps.clone(),
         };
@@ -52,7 +60,9 @@ impl Oracle {
         if let Some(call) = self.open.keys().find(|call| !there.contains(call)) {
             return Err(format!("call {call} began, has not ended and is not there"));
         }
-        match there.iter().find(|call| !self.open.contains_key(**call)) {
+        let is_known =
+            |call: &CallId| self.open.contains_key(call) || self.forgiven.contains(call.as_str());
+        match there.iter().find(|call| !is_known(call)) {
             Some(call) => Err(format!("call {call} is there, and is over or never began")),
             None => Ok(()),
         }
@@ -87,8 +97,10 @@ impl Oracle {
                 return Err(format!("{transactions} transactions"));
             }
         }
+        // Who is sent on, or is left without an agent, waits again.
         let waits_too_long = |call: &&CallView| {
-            call.stage == StageView::Waiting && call.age > WAIT_MAX + SLACK && after == After::Step
+            let is_new = call.stage == StageView::Waiting && !self.talked.contains(&call.id);
+            is_new && call.age > WAIT_MAX + SLACK && after == After::Step
         };
         match calls.iter().find(waits_too_long) {
             Some(call) => Err(format!("call {} waits since {:?}", call.id, call.age)),
@@ -109,6 +121,9 @@ impl Oracle {
                 let Some(still) = still.filter(|call| !self.offered.contains(&call.id)) else {
                     continue;
                 };
+                if first.is_awaiting || still.awaited.is_some() {
+                    continue;
+                }
                 let later = queue[index + 1..].iter();
                 let alike = later.filter(|later| later.steps == first.steps);
                 for rings in alike.filter_map(as_before) {
@@ -155,11 +170,16 @@ fn look_at_order(queue: &[&CallView]) -> Verdict {
     }
     for pair in queue.windows(2) {
         let [first, second] = pair else { continue };
-        let key = |call: &CallView| (call.priority, Reverse(call.age));
+        let key = |call: &CallView| (call.priority, Reverse(call.place_since));
         if key(first) > key(second) {
             return Err(format!(
                 "call {} (priority {}, for {:?}) is before {} (priority {}, for {:?})",
-                first.id, first.priority, first.age, second.id, second.priority, second.age
+                first.id,
+                first.priority,
+                first.place_since,
+                second.id,
+                second.priority,
+                second.place_since
             ));
         }
     }

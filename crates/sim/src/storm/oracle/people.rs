@@ -12,10 +12,13 @@ use engine::{
 };
 
 use super::{After, Oracle, SLACK, Verdict};
-use crate::storm::centre::{RING_MAX, SITES};
+use crate::storm::centre::{RING_MAX, SITES, SKILLS, skill_for, skill_of};
 
 /// How long a caller may wait while an agent of the same site is free.
 const UNMATCHED_MAX: Duration = Duration::from_secs(1);
+
+/// How long it may take to bring together the two sides of a call that is sent on.
+const JOINED_WITHIN: Duration = Duration::from_secs(40);
 
 type Calls<'a> = BTreeMap<&'a CallId, &'a CallView>;
 
@@ -33,7 +36,15 @@ impl Oracle {
         for agent in &agents {
             let name = &node.directory().agent_profile(agent.id).id;
             if after == After::Step {
-                look_at_state(name, agent, now)?;
+                let was_answered = agent
+                    .call
+                    .as_ref()
+                    .is_some_and(|id| self.talked.contains(id));
+                let longest = match was_answered {
+                    true => JOINED_WITHIN,
+                    false => RING_MAX,
+                };
+                look_at_state(name, agent, now, longest)?;
             }
             let talks = match agent.state {
                 AgentState::Talking { .. } => true,
@@ -54,9 +65,14 @@ impl Oracle {
         for call in calls.values() {
             look_at_rung(node, call, &agents)?;
             let count = talking.get(&call.id).copied().unwrap_or_default();
-            let expected = usize::from(call.stage == StageView::Connected);
-            let is_alone = count == 0 && self.alone.contains(&call.id);
-            if count != expected && !is_alone {
+            let is_fine = match (count, call.stage) {
+                (0, StageView::Connected) => self.agents_lost || self.alone.contains(&call.id),
+                (1, StageView::Connected) => true,
+                // While it is sent on, whoever does so may keep the caller company.
+                (1, _) => self.talked.contains(&call.id),
+                (count, _) => count == 0,
+            };
+            if !is_fine {
                 return Err(format!(
                     "call {} is {:?}, and {count} agents have it",
                     call.id, call.stage
@@ -74,23 +90,29 @@ impl Oracle {
         calls: &Calls<'_>,
     ) -> Verdict {
         let directory = node.directory();
-        for site in &SITES {
-            let Some(id) = directory.site(site.id) else {
+        let served = SITES
+            .iter()
+            .flat_map(|site| SKILLS.map(|skill| (site.id, skill)));
+        for (site, skill) in served {
+            let Some(id) = directory.site(site) else {
                 continue;
             };
             let free = agents.iter().find(|agent| {
-                let is_here = directory.agent_profile(agent.id).site == id;
+                let profile = directory.agent_profile(agent.id);
+                let is_here = profile.site == id && skill_of(&profile.id) == skill;
                 is_here && matches!(agent.state, AgentState::Ready { .. })
             });
+            // One that waits for one agent does so for no longer than that agent is awaited.
             let waits = calls.values().find(|call| {
-                let is_here = directory.line_profile(call.line).site == id;
-                is_here && call.place.is_some()
+                let profile = directory.line_profile(call.line);
+                let is_here = profile.site == id && skill_for(&profile.id) == skill;
+                is_here && call.place.is_some() && call.awaited.is_none()
             });
             let (Some(free), Some(waits)) = (free, waits) else {
-                self.unmatched.remove(site.id);
+                self.unmatched.remove(&(site, skill));
                 continue;
             };
-            let since = *self.unmatched.entry(site.id).or_insert(self.uptime);
+            let since = *self.unmatched.entry((site, skill)).or_insert(self.uptime);
             if self.uptime > since + UNMATCHED_MAX {
                 let free = &directory.agent_profile(free.id).id;
                 return Err(format!("call {} waits while {free} is free", waits.id));
@@ -117,10 +139,10 @@ fn look_at_rung(node: &Engine, call: &CallView, agents: &[AgentView]) -> Verdict
 }
 
 /// A state that is to end has not outlived its end.
-fn look_at_state(name: &str, agent: &AgentView, now: Instant) -> Verdict {
+fn look_at_state(name: &str, agent: &AgentView, now: Instant, longest: Duration) -> Verdict {
     let ends_at = match &agent.state {
         AgentState::Offered { deadline, .. } => {
-            if *deadline > now + RING_MAX {
+            if *deadline > now + longest {
                 return Err(format!("{name} is rung for longer than any line rings"));
             }
             *deadline

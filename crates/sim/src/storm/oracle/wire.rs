@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use engine::sip::{Method, Request, Response};
+use engine::sip::{HeaderName, Method, Request, Response, StatusCode};
 use memchr::memmem;
 
 use super::Verdict;
 use crate::{
     host::Rows,
     laws::{Said, Sighting},
-    storm::centre::{OPERATORS, RING_MAX, TOLD_EVERY, place},
+    storm::centre::{self, RING_MAX, TOLD_EVERY},
 };
 
 /// How long after it is due a caller who waits may hear that the call does.
@@ -22,6 +22,16 @@ const SLACK: Duration = Duration::from_secs(1);
 
 /// How long a CANCEL is repeated.
 const TOLD_WITHIN: Duration = Duration::from_secs(33);
+
+/// How a call ends that nobody answers.
+const ENDS: [StatusCode; 3] = [
+    StatusCode::TEMPORARILY_UNAVAILABLE,
+    StatusCode::REQUEST_TERMINATED,
+    StatusCode::SERVICE_UNAVAILABLE,
+];
+
+/// How long a BYE is repeated, and may be under way after that.
+const HANGS_UP_WITHIN: Duration = Duration::from_secs(40);
 
 /// How long an INVITE that nobody answers is there at least (Timer B is 32 s, some of which the node may have
 /// waited for its disk).
@@ -31,7 +41,6 @@ const HEARD_WITHIN: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Wire {
     node: SocketAddr,
-    operators: BTreeSet<SocketAddr>,
     /// Callers who were told something and have no final answer, by Call-ID: when they were told last, in
     /// the node's uptime.
     told: BTreeMap<String, Duration>,
@@ -54,11 +63,19 @@ pub(super) struct Wire {
     /// Branches of our INVITEs, and their From-tags: what does not answer both answers something that was
     /// damaged on its way.
     asked: BTreeSet<(String, String)>,
+    /// Call-IDs of what the node sends on: their dialogs are none of its own.
+    sent_on: BTreeSet<String>,
     /// Dialogs with phones that were acknowledged and not hung up, and whose they are.
     phones: BTreeMap<Dialog, String>,
     /// Whether there are others of them since it was last looked.
     has_more: bool,
     over: BTreeSet<Dialog>,
+    /// Those that we have hung up, and when we did so first, in the node's uptime.
+    hung_up: BTreeMap<Dialog, Duration>,
+    /// Whether messages are damaged on their way: one of which enough is left is answered for another.
+    is_damaged: bool,
+    /// Callers who were refused, and when first, in the node's uptime.
+    refused: BTreeMap<Dialog, Duration>,
     /// Those in which our answer to a phone's own question is not acknowledged: they are not hung up before
     /// (RFC 3261 §15).
     unacked: BTreeSet<Dialog>,
@@ -85,7 +102,6 @@ impl Wire {
     pub(super) fn new(node: SocketAddr) -> Self {
         Self {
             node,
-            operators: OPERATORS.into_iter().map(place).collect(),
             told: BTreeMap::new(),
             durable: BTreeSet::new(),
             rung: BTreeMap::new(),
@@ -95,9 +111,13 @@ impl Wire {
             stopped: BTreeSet::new(),
             branches: BTreeSet::new(),
             asked: BTreeSet::new(),
+            sent_on: BTreeSet::new(),
             phones: BTreeMap::new(),
             has_more: false,
             over: BTreeSet::new(),
+            hung_up: BTreeMap::new(),
+            is_damaged: false,
+            refused: BTreeMap::new(),
             unacked: BTreeSet::new(),
             answered: BTreeMap::new(),
             answers: BTreeSet::new(),
@@ -135,12 +155,24 @@ impl Wire {
         durable: Option<&Rows>,
         uptime: Duration,
     ) -> Verdict {
-        if self.operators.contains(&to) {
+        let call_id = text(request.call_id());
+        let tag = request.to_tag().map(text).unwrap_or_default();
+        let ours = request.from_tag().map(text).unwrap_or_default();
+        // What is of others has their Via, too.
+        if request.elements(HeaderName::Via).nth(1).is_some() {
+            self.sent_on.insert(call_id.clone());
+        }
+        if self.sent_on.contains(&call_id) {
             return Ok(());
         }
-        let call_id = text(request.call_id());
+        if *request.method() == Method::Bye && !self.is_damaged {
+            let dialog = (call_id.clone(), tag.clone());
+            self.hung_up.entry(dialog).or_insert(uptime);
+        }
+        if centre::is_operator(to) {
+            return Ok(());
+        }
         let branch = text(request.top_via().branch().unwrap_or_default());
-        let tag = request.to_tag().map(text).unwrap_or_default();
         match request.method() {
             Method::Invite => {
                 if tag.is_empty() {
@@ -150,7 +182,6 @@ impl Wire {
                     self.sent.entry(call_id.clone()).or_insert(uptime);
                     self.rung.insert(call_id.clone(), user);
                 }
-                let ours = request.from_tag().map(text).unwrap_or_default();
                 self.asked.insert((branch.clone(), ours));
                 self.branches.insert((call_id, branch));
             }
@@ -192,14 +223,17 @@ impl Wire {
         }
         self.glares += u64::from(status.value() == 491);
         let call_id = text(response.call_id());
-        if !self.operators.contains(&to) {
+        if !centre::is_operator(to) {
             if status.is_success() {
                 let tag = response.from_tag().map(text).unwrap_or_default();
                 self.unacked.insert((call_id, tag));
             }
             return Ok(());
         }
+        let tag = response.from_tag().map(text).unwrap_or_default();
+        let caller = (call_id.clone(), tag);
         if status.is_provisional() {
+            self.refused.remove(&caller);
             self.check_durable(response.call_id(), Step::Provisional, durable)?;
             // One of a re-INVITE says nothing of waiting.
             if !self.durable.contains(&(call_id.clone(), Step::Answer)) {
@@ -208,6 +242,14 @@ impl Wire {
             return Ok(());
         }
         self.told.remove(&call_id);
+        // By others the node refuses what was damaged on its way, or came twice. A proxy may have damaged it,
+        // too, and tells its caller by itself.
+        let is_direct = response.elements(HeaderName::Via).nth(1).is_none();
+        if ENDS.contains(&status) && is_direct && !self.is_damaged {
+            self.refused.entry(caller).or_insert(uptime);
+        } else if status.is_success() {
+            self.refused.remove(&caller);
+        }
         match status.is_success() {
             true => self.check_durable(response.call_id(), Step::Answer, durable),
             false => Ok(()),
@@ -310,6 +352,38 @@ impl Wire {
         Ok(())
     }
 
+    /// Whoever is hung up hears it.
+    pub(super) fn look_who_talks<'a>(
+        &self,
+        talks: impl Iterator<Item = (&'a str, &'a str)>,
+        uptime: Duration,
+    ) -> Verdict {
+        for (call_id, tag) in talks {
+            let dialog = (call_id.to_owned(), tag.to_owned());
+            let since = self.hung_up.get(&dialog);
+            if since.is_some_and(|since| uptime > *since + HANGS_UP_WITHIN) {
+                return Err(format!("{call_id} ({tag}) is hung up and has not heard it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever is refused hears it.
+    pub(super) fn look_who_calls<'a>(
+        &self,
+        calls: impl Iterator<Item = (&'a str, &'a str)>,
+        uptime: Duration,
+    ) -> Verdict {
+        for (call_id, tag) in calls {
+            let caller = (call_id.to_owned(), tag.to_owned());
+            let since = self.refused.get(&caller);
+            if since.is_some_and(|since| uptime > *since + HANGS_UP_WITHIN) {
+                return Err(format!("{call_id} is refused and has not heard it"));
+            }
+        }
+        Ok(())
+    }
+
     /// Who waits is told so.
     pub(super) fn look(&self, uptime: Duration) -> Verdict {
         let latest = TOLD_EVERY + SLACK;
@@ -320,12 +394,21 @@ impl Wire {
         }
     }
 
+    /// Messages are damaged on their way from now on, or no more.
+    pub(super) fn note_damage(&mut self, is_damaged: bool) {
+        self.is_damaged = is_damaged;
+        if is_damaged {
+            self.hung_up.clear();
+            self.refused.clear();
+        }
+    }
+
     /// Another process has begun.
     pub(super) fn begin(&mut self, uptime: Duration) {
         self.heard.clear();
-        for told in self.told.values_mut() {
-            *told = uptime;
-        }
+        let since = self.hung_up.values_mut().chain(self.refused.values_mut());
+        let since = self.told.values_mut().chain(since);
+        since.for_each(|since| *since = uptime);
     }
 
     /// An agent whom the configuration does not know: the calls of this phone are nobody's.
@@ -335,13 +418,16 @@ impl Wire {
         self.phones.retain(|_, user| user != agent);
     }
 
-    /// Nobody holds the node to dialogs of before.
-    pub(super) fn forgive(&mut self) {
-        self.told.clear();
-        self.over.extend(self.phones.keys().cloned());
-        self.phones.clear();
+    /// Nobody holds the node to dialogs of before with these Call-IDs.
+    pub(super) fn forgive(&mut self, is_lost: impl Fn(&str) -> bool) {
+        self.told.retain(|call_id, _| !is_lost(call_id));
+        self.hung_up.retain(|(call_id, _), _| !is_lost(call_id));
+        self.refused.retain(|(call_id, _), _| !is_lost(call_id));
+        let lost = self.phones.keys().filter(|(call_id, _)| is_lost(call_id));
+        self.over.extend(lost.cloned());
+        self.phones.retain(|(call_id, _), _| !is_lost(call_id));
         // What a phone says late is not held against it either.
-        self.rung.clear();
+        self.rung.retain(|call_id, _| !is_lost(call_id));
     }
 
     pub(super) fn look_at_the_end(&self) -> Verdict {

@@ -8,7 +8,7 @@ use super::{Asked, Client, Machine, User, follow_up};
 use crate::{
     client_invite as invite, client_non_invite as non_invite,
     event::{Event, Failure},
-    flow::{Attempt, Kept, MessageKind},
+    flow::{Attempt, Flow, Kept, MessageKind},
     layer::{Armed, ClientTx, Due, TransactionLayer},
     timers::Timer,
 };
@@ -32,7 +32,7 @@ impl TransactionLayer {
         let Some((next, actions)) = state.on(event) else {
             return;
         };
-        *state = next;
+        let before = std::mem::replace(state, next);
         if next == invite::State::Accepted {
             *asked = Asked::Answered;
         }
@@ -60,6 +60,9 @@ impl TransactionLayer {
                     });
                 }
                 Action::FailTransport => {
+                    if before == invite::State::Proceeding {
+                        self.stop_ringing_elsewhere(now, tx);
+                    }
                     self.emit(Event::ClientFailed {
                         tx,
                         cause: Failure::Transport,
@@ -143,7 +146,9 @@ impl TransactionLayer {
         client.interval = client.interval.saturating_mul(2).min(longest);
         let (interval, flow) = (client.interval, client.flow);
         self.arm(now, interval, Due::Client(tx, timer));
-        self.transmit(flow, None, sent, Attempt::Retransmission);
+        // What is repeated over a stream has lost its connection.
+        let next_hop = flow.next_hop_of(&sent.bytes);
+        self.transmit(flow, next_hop, sent, Attempt::Retransmission);
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3261#section-17.1.1.3
@@ -211,9 +216,9 @@ impl TransactionLayer {
                 ..Armed::default()
             },
         );
-        let flow = client.flow;
+        let (flow, elsewhere) = (client.flow, client.elsewhere);
         self.disarm(armed);
-        self.by_flow.remove(&(flow, tx));
+        self.forget_flows(flow, elsewhere, tx);
         if let Some(Client {
             machine:
                 Machine::Invite {
@@ -244,6 +249,12 @@ impl TransactionLayer {
         self.arm(now, after, Due::Client(tx, timer));
     }
 
+    fn forget_flows(&mut self, flow: Flow, elsewhere: Option<Flow>, tx: ClientTx) {
+        for flow in [Some(flow), elsewhere].into_iter().flatten() {
+            self.by_flow.remove(&(flow, tx));
+        }
+    }
+
     /// The transaction is over. Its key stays taken until its user has been told: whoever keeps
     /// something by the key must not find there what a newer transaction put.
     fn end_client(&mut self, tx: ClientTx) {
@@ -252,6 +263,7 @@ impl TransactionLayer {
         };
         let armed = std::mem::take(&mut client.armed);
         let (fingerprint, flow) = (client.fingerprint, client.flow);
+        let elsewhere = client.elsewhere;
         let is_our_own = matches!(
             client.machine,
             Machine::NonInvite {
@@ -260,7 +272,7 @@ impl TransactionLayer {
             }
         );
         self.client_index.remove(fingerprint, tx);
-        self.by_flow.remove(&(flow, tx));
+        self.forget_flows(flow, elsewhere, tx);
         self.disarm(armed);
         if is_our_own {
             self.clients.remove(tx);

@@ -1,0 +1,45 @@
+//! What a part of the disk that is lost was about.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use engine::{
+    acd::Directory,
+    journal::{self, Kind, Row},
+};
+use memchr::memmem;
+
+/// Rows that are lost, or that are as they were before.
+#[derive(Debug)]
+pub(in crate::storm) struct Lost {
+    rows: Vec<Row>,
+    pub(super) calls: BTreeSet<String>,
+}
+
+impl Lost {
+    pub(in crate::storm) fn of(rows: Vec<Row>, directory: &Directory, now: Instant) -> Self {
+        let clock = journal::Clock::new(now, 0);
+        // Of each row by itself: there may be several of a name.
+        let calls = rows.iter().flat_map(|row| {
+            let read = journal::decode([row], directory, clock).node;
+            read.calls.into_iter().map(|entry| entry.legs.id)
+        });
+        let calls = calls.collect();
+        Self { rows, calls }
+    }
+
+    /// Whether what an agent did is lost.
+    pub(super) fn is_of_an_agent(&self) -> bool {
+        let is_it = |row: &Row| row.kind == Kind::Agent.number();
+        self.rows.iter().any(is_it)
+    }
+
+    /// Whether one of the rows says this.
+    pub(super) fn names(&self, what: &[u8]) -> bool {
+        let finder = memmem::Finder::new(what);
+        let says = |row: &Row| {
+            let parts = [&row.key, &row.body];
+            parts.into_iter().any(|part| finder.find(part).is_some())
+        };
+        self.rows.iter().any(says)
+    }
+}
