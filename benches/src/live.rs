@@ -318,7 +318,7 @@ pub fn drive(
         socket.set_read_timeout(Some(due - now))?;
         if let Ok((len, from)) = socket.recv_from(&mut buffer) {
             see(Seen::Heard(&buffer[..len]));
-            peer.handle_datagram(Instant::now(), from, Bytes::copy_from_slice(&buffer[..len]));
+            peer.handle_message(Instant::now(), from, Bytes::copy_from_slice(&buffer[..len]));
         }
     }
 }

@@ -230,7 +230,7 @@ impl Stage {
             .into_iter()
             .find(|peer| peer.address() == flow.remote)
             .expect("the engine speaks to nobody else");
-        peer.handle_datagram(self.now, address(NODE), bytes);
+        peer.handle_message(self.now, address(NODE), bytes);
     }
 
     /// What a peer says goes to the engine, whole outputs of one before those of the next.
