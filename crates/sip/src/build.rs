@@ -168,6 +168,7 @@ impl Builder {
         let body_at = self.buffer.len();
         self.buffer.extend_from_slice(body);
         Message::written(self.buffer.freeze(), self.start, self.fields, body_at)
+            .expect("we write the first line as it must be")
     }
 
     /// Ends a request without a body and validates it.

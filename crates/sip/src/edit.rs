@@ -7,10 +7,10 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::{
-    HeaderName, Limits, Message, ParseError,
+    Digits, HeaderName, Limits, Message, ParseError,
     lexer::Elements,
     message::Field,
-    print::{put_fmt, put_line, put_line_fmt, put_name},
+    print::{put_line, put_line_fmt, put_name},
     start_line::StartLine,
 };
 
@@ -198,20 +198,28 @@ impl<'a> Edit<'a> {
 
     /// Appends the changed message to `out`.
     pub fn print(&self, out: &mut BytesMut) {
+        self.write(out, None);
+    }
+
+    /// Appends the changed message to `out`, and notes its lines if they are wanted; where the start line
+    /// ends, and where the body begins.
+    fn write(&self, out: &mut BytesMut, fields: Option<&mut Vec<Field>>) -> (usize, usize) {
         let message = self.message;
         let mut copy = Copier {
             bytes: message.bytes(),
             copied: message.start_of_start_line(),
             out,
+            fields,
         };
         self.print_start_line(&mut copy);
+        let start_end = copy.place_of(message.start().end());
         copy.up_to(
             message
                 .fields()
                 .first()
                 .map_or_else(|| message.head_end(), Field::start),
         );
-        self.print_new_kinds(copy.out);
+        self.print_new_kinds(&mut copy);
         let mut lists = self.lists.clone();
         for list in &mut lists {
             list.count_from_the_front(message);
@@ -221,10 +229,12 @@ impl<'a> Edit<'a> {
             debug_assert!(copy.copied <= field.end_with_break(message.bytes()));
         }
         copy.up_to(message.head_end());
-        self.print_appended(copy.out);
+        self.print_appended(&mut copy);
         copy.up_to(message.body_start());
+        let body_at = copy.out.len();
         copy.out
             .extend_from_slice(self.body.unwrap_or_else(|| message.body_bytes()));
+        (start_end, body_at)
     }
 
     /// The changed message.
@@ -233,8 +243,11 @@ impl<'a> Edit<'a> {
     /// When it breaks one of the limits: it was changed beyond what anybody would read.
     pub fn finish(&self, limits: &Limits) -> Result<Message, ParseError> {
         let mut out = BytesMut::with_capacity(self.message.bytes().len() + ROOM_FOR_CHANGES);
-        self.print(&mut out);
-        Message::parse(out.freeze(), limits)
+        let mut fields = Vec::with_capacity(self.message.fields().len() + self.lines.len() + 1);
+        let (start_end, body_at) = self.write(&mut out, Some(&mut fields));
+        let message = Message::written(out.freeze(), 0..start_end, fields, body_at)?;
+        message.check(limits)?;
+        Ok(message)
     }
 
     fn line(mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> Self {
@@ -276,12 +289,12 @@ impl<'a> Edit<'a> {
     }
 
     /// Lines that were pushed to the front of a kind that is not there.
-    fn print_new_kinds(&self, out: &mut BytesMut) {
+    fn print_new_kinds(&self, copy: &mut Copier<'_>) {
         for line in self.lines.iter().rev() {
             if let LineChangeKind::PushFront(value) = line.kind
                 && !self.is_there(line.name, self.message.fields())
             {
-                line.name.print(value, out);
+                copy.add(line.name, value);
             }
         }
     }
@@ -300,7 +313,7 @@ impl<'a> Edit<'a> {
             match line.kind {
                 LineChangeKind::PushFront(value) if is_first => {
                     copy.up_to(field.start());
-                    line.name.print(value, copy.out);
+                    copy.add(line.name, value);
                 }
                 LineChangeKind::Set(value) if is_first => fate = Fate::Replaced(line.name, value),
                 LineChangeKind::Set(_) | LineChangeKind::Remove => fate = Fate::Removed,
@@ -312,29 +325,31 @@ impl<'a> Edit<'a> {
         }
         let list = lists.iter_mut().find(|list| list.name == field.name());
         match (fate, list) {
-            (Fate::Kept, None) => return,
+            (Fate::Kept, None) => return copy.note_copy(field),
             (Fate::Kept, Some(list)) => return list.print(field, copy),
             (Fate::Replaced(name, value), _) => {
                 copy.up_to(field.start());
-                name.print(value, copy.out);
+                copy.add(name, value);
             }
             (Fate::Removed, _) => copy.up_to(field.start()),
         }
         copy.skip_to(field.end_with_break(copy.bytes));
     }
 
-    fn print_appended(&self, out: &mut BytesMut) {
+    fn print_appended(&self, copy: &mut Copier<'_>) {
         for line in &self.lines {
             match line.kind {
-                LineChangeKind::Append(value) => line.name.print(value, out),
+                LineChangeKind::Append(value) => copy.add(line.name, value),
                 LineChangeKind::Set(value) if !self.is_there(line.name, self.message.fields()) => {
-                    line.name.print(value, out);
+                    copy.add(line.name, value);
                 }
                 _ => {}
             }
         }
         if let Some(body) = self.body {
-            put_fmt(out, format_args!("Content-Length: {}\r\n", body.len()));
+            let length = Digits::decimal(body.len() as u64);
+            let length = Value::Bytes(length.as_bytes());
+            copy.add(Name::Known(HeaderName::ContentLength), length);
         }
     }
 
@@ -371,14 +386,11 @@ impl Name<'_> {
         }
     }
 
-    fn print(self, value: Value<'_>, out: &mut BytesMut) {
+    fn print(self, out: &mut BytesMut) {
         match self {
-            Self::Known(name) => put_name(out, name.as_str().as_bytes()),
+            Self::Known(name) => out.extend_from_slice(name.as_str().as_bytes()),
             Self::Other(name) => put_name(out, name),
         }
-        out.extend_from_slice(b": ");
-        value.print(out);
-        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -422,13 +434,14 @@ impl ListChange<'_> {
             until => until.saturating_sub(index),
         };
         if is_whole && replacement.is_none() {
-            return;
+            return copy.note_copy(field);
         }
         let Some((start, first_end, end)) = kept else {
             copy.up_to(field.start());
             copy.skip_to(field.end_with_break(copy.bytes));
             return;
         };
+        let at = copy.place_of(field.start());
         copy.up_to(value_start);
         copy.out.extend_from_slice(b" ");
         match replacement {
@@ -440,6 +453,12 @@ impl ListChange<'_> {
         }
         copy.up_to(value_start + end);
         copy.skip_to(field.end());
+        let line = at..copy.out.len();
+        copy.note(Field::new(
+            field.name(),
+            line,
+            at + value_start - field.start(),
+        ));
     }
 }
 
@@ -448,9 +467,44 @@ struct Copier<'a> {
     bytes: &'a [u8],
     copied: usize,
     out: &'a mut BytesMut,
+    /// The header lines of what is written, where somebody wants to know.
+    fields: Option<&'a mut Vec<Field>>,
 }
 
 impl Copier<'_> {
+    /// Where what stands there in the message will be written, if nothing comes between.
+    fn place_of(&self, at: usize) -> usize {
+        self.out.len() + at.saturating_sub(self.copied)
+    }
+
+    /// Writes a line of its own.
+    fn add(&mut self, name: Name<'_>, value: Value<'_>) {
+        let at = self.out.len();
+        name.print(self.out);
+        let colon = self.out.len();
+        self.out.extend_from_slice(b": ");
+        value.print(self.out);
+        let end = self.out.len();
+        self.out.extend_from_slice(b"\r\n");
+        // A line without a name is no header, whoever reads it.
+        if self.fields.is_some() && colon > at {
+            let name = HeaderName::of(&self.out[at..colon]);
+            self.note(Field::new(name, at..end, colon + 1));
+        }
+    }
+
+    /// Notes that a line is written as it is.
+    fn note_copy(&mut self, field: &Field) {
+        let at = self.place_of(field.start());
+        self.note(field.moved_to(at));
+    }
+
+    fn note(&mut self, field: Field) {
+        if let Some(fields) = &mut self.fields {
+            fields.push(field);
+        }
+    }
+
     fn up_to(&mut self, at: usize) {
         if at > self.copied {
             self.out.extend_from_slice(&self.bytes[self.copied..at]);

@@ -179,15 +179,18 @@ impl Message {
     }
 
     /// A message that we have written, and know where what is.
+    ///
+    /// # Errors
+    /// When its first line is none.
     pub(crate) fn written(
         bytes: Bytes,
         start: Range<usize>,
         fields: Vec<Field>,
         body_at: usize,
-    ) -> Self {
+    ) -> Result<Self, ParseError> {
         let body = Span::new(body_at..bytes.len());
         let mut message = Self {
-            start: StartLine::parse(&bytes, start).expect("we write the first line as it must be"),
+            start: StartLine::parse(&bytes, start)?,
             start_at: 0,
             bytes,
             fields: fields.into(),
@@ -195,7 +198,28 @@ impl Message {
         };
         message.cut_body_to_content_length();
         debug_assert!(message.is_as_read(), "it reads as it was written");
-        message
+        Ok(message)
+    }
+
+    /// Whether a message that was not parsed is within limits.
+    ///
+    /// # Errors
+    /// The limit that it breaks.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), ParseError> {
+        let is_long = |field: &Field| field.end() - field.start() > limits.line_len;
+        if self.bytes.len() > limits.message_len {
+            return Err(ParseError::MessageTooLong);
+        }
+        if self.body_start() > limits.head_len {
+            return Err(ParseError::HeadTooLong);
+        }
+        if self.fields.len() > limits.header_count {
+            return Err(ParseError::TooManyHeaders);
+        }
+        if self.fields.iter().any(is_long) {
+            return Err(ParseError::LineTooLong);
+        }
+        self.check_element_count(limits)
     }
 
     /// Whether who reads the bytes finds the same.

@@ -38,6 +38,14 @@ pub(crate) enum Version {
 }
 
 impl StartLine {
+    /// Where the line ends, without its break.
+    pub(crate) fn end(&self) -> usize {
+        match self {
+            Self::Request { trailing, .. } => trailing.range().end,
+            Self::Response { reason, .. } => reason.range().end,
+        }
+    }
+
     pub(crate) fn parse(bytes: &Bytes, range: Range<usize>) -> Result<Self, ParseError> {
         let line = &bytes[range.clone()];
         if is_sip(line) {

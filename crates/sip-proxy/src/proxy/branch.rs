@@ -3,7 +3,7 @@
 
 use std::hash::Hasher as _;
 
-use sip::{HeaderName, Request};
+use sip::{Digits, HeaderName, Request};
 use siphasher::sip::SipHasher24;
 
 /// What a request would have to keep to be in a loop and not in a spiral.
@@ -36,29 +36,25 @@ impl LoopHash {
 
     /// A branch: `unique` with the cookie, and this hash.
     pub(super) fn branch(self, unique: &str) -> String {
-        format!("{unique}{SEPARATOR}{:016x}", self.0)
+        [unique, SEPARATOR, Digits::hex_of_16(self.0).as_str()].concat()
     }
 
     /// The branch of a request that we keep nothing of: the same whenever the request comes again.
     pub(super) fn stateless_branch(self, request: &Request) -> String {
         let mut hasher = SipHasher24::new_with_keys(self.0, self.0);
         hasher.write(request.branch().unwrap_or_default());
-        let unique = format!(
-            "{}{:016x}",
-            String::from_utf8_lossy(sip::MAGIC_COOKIE),
-            hasher.finish()
-        );
-        self.branch(&unique)
+        let cookie = String::from_utf8_lossy(sip::MAGIC_COOKIE);
+        let hash = Digits::hex_of_16(hasher.finish());
+        self.branch(&(cookie + hash.as_str()))
     }
 
     /// Whether a branch of ours has this hash.
     pub(super) fn is_in(self, branch: &[u8]) -> bool {
-        let Some(at) = memchr::memrchr(SEPARATOR as u8, branch) else {
-            return false;
-        };
-        branch[at + 1..] == *format!("{:016x}", self.0).as_bytes()
+        let ours = Digits::hex_of_16(self.0);
+        let before = branch.strip_suffix(ours.as_bytes());
+        before.is_some_and(|before| before.ends_with(SEPARATOR.as_bytes()))
     }
 }
 
 /// Between the two parts. No part has it.
-const SEPARATOR: char = '.';
+const SEPARATOR: &str = ".";

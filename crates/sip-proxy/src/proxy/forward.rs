@@ -1,7 +1,7 @@
 //! The copy of a request that goes to one target (RFC 3261 §16.6).
 
 use bytes::Bytes;
-use sip::{Edit, HeaderName, Method, NameAddr, Request, Transport};
+use sip::{Digits, Edit, HeaderName, Method, NameAddr, Request, Transport};
 use sip_transaction::{Flow, Target};
 
 use super::{
@@ -41,14 +41,14 @@ impl Proxy {
         let record_routes = self.record_routes(received, source, target);
         let max_forwards = request
             .max_forwards()
-            .map_or(70, |hops| hops.saturating_sub(1))
-            .to_string();
+            .map_or(70, |hops| hops.saturating_sub(1));
+        let max_forwards = Digits::decimal(max_forwards.into());
         let last_route = moves_uri.then(|| [b"<", &*target.uri, b">"].concat());
         let breadth = breadth.map(|breadth| breadth.to_string());
 
         let mut edit = Edit::new(request)
             .request_uri(uri)
-            .set(HeaderName::MaxForwards, &*max_forwards)
+            .set(HeaderName::MaxForwards, max_forwards.as_str())
             .replace_first(HeaderName::Via, &*received_via)
             .push_front(HeaderName::Via, &*via);
         for value in &record_routes {
