@@ -94,12 +94,12 @@ impl Core {
                 // All of them: one that is flooded does not starve the others.
                 Woken::Readable => (0..self.udp.len()).for_each(|index| self.receive(index)),
                 Woken::Stream(input) => {
-                    self.engine.handle_input(now, input);
+                    self.hear(now, input);
                     for _ in 1..TURN_MAX {
                         let Ok(input) = self.streams.try_recv() else {
                             break;
                         };
-                        self.engine.handle_input(now, input);
+                        self.hear(now, input);
                     }
                 }
                 Woken::Request(request) => self.answer(request, now),
@@ -144,6 +144,14 @@ impl Core {
         self.engine.set_journal_state(JournalState::Kept);
         self.drain_outputs();
         Ok(())
+    }
+
+    /// Takes what was told by a task of the shell.
+    fn hear(&mut self, now: Instant, input: Input) {
+        if let Input::TransportFailed { flow } = input {
+            self.connections.heard(flow);
+        }
+        self.engine.handle_input(now, input);
     }
 
     /// Looks what has become durable, and whether something has been waited for too long.

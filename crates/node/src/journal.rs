@@ -24,10 +24,13 @@
 //! failed write the file is never written again: a disk that failed once to make something durable
 //! may say yes the second time and have lost it all the same.
 
+use crate::sync;
+
 mod backlog;
 mod blocks;
 pub mod error;
 pub mod file;
+mod gate;
 pub mod look;
 mod place;
 mod read;

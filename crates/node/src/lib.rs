@@ -14,10 +14,13 @@ mod inherited;
 pub mod journal;
 mod keeping;
 mod log;
+#[cfg(test)]
+mod model;
 mod node;
 mod signals;
 mod streams;
 mod supervisor;
+mod sync;
 mod tls;
 mod udp;
 

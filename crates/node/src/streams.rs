@@ -1,16 +1,17 @@
-//! TCP and TLS: listeners, and the table that finds a connection by its peer.
+//! TCP and TLS: listeners, and the table that finds a connection by its peer ([`table`]).
 //!
 //! Each connection is a task ([`connection`]). The core never waits for one: a connection whose
 //! queue is full counts as broken.
 
 mod connection;
 mod places;
+mod table;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use config::ConnectionLimits;
-use dashmap::{DashMap, mapref::entry::Entry};
+use dashmap::DashMap;
 use engine::{
     Input,
     sip::{Limits, StreamSide, Transport},
@@ -25,8 +26,11 @@ use tokio::{
     time::timeout,
 };
 
-use self::places::{Place, Places};
-use crate::tls::Tls;
+use self::{
+    places::{Place, Places},
+    table::{Given, Link, Table},
+};
+use crate::{sync, tls::Tls};
 
 /// Messages that may wait to be written to one connection: as many as an operator's callers can wait
 /// for, since all may be told their place in one turn.
@@ -42,22 +46,14 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// All connections of the node. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Connections {
-    table: Arc<DashMap<Key, mpsc::Sender<Bytes>>>,
+    table: Arc<Table>,
     places: Arc<Places>,
     tls: Option<Arc<Tls>>,
     /// Which name a peer must prove to have that we connect to; its address where none is noted.
     names: Arc<DashMap<SocketAddr, ServerName<'static>>>,
-    inbox: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
     limits: Limits,
     idle_max: Duration,
-}
-
-/// What a connection is found by: our side and the peer's.
-type Key = (ListenerId, SocketAddr);
-
-const fn key(flow: Flow) -> Key {
-    (flow.listener, flow.remote)
 }
 
 impl Connections {
@@ -69,11 +65,10 @@ impl Connections {
         limits: Limits,
     ) -> Self {
         Self {
-            table: Arc::default(),
+            table: Arc::new(Table::new(inbox, QUEUE_MAX)),
             places: Arc::new(Places::new(connections)),
             tls,
             names: Arc::default(),
-            inbox,
             metrics,
             limits,
             idle_max: connections.idle_max,
@@ -113,43 +108,24 @@ impl Connections {
     ///
     /// Must be called inside the runtime that runs the connections.
     pub(crate) fn send(&self, flow: Flow, fallback: Option<SocketAddr>, bytes: Bytes) -> Sent {
-        let bytes = match self.send_on(flow, bytes) {
-            Ok(sent) => return sent,
-            Err(bytes) => bytes,
-        };
-        let asked = flow;
-        let flow = Flow {
-            remote: fallback.unwrap_or(flow.remote),
-            ..flow
-        };
-        match self.table.entry(key(flow)) {
-            Entry::Occupied(open) => match open.get().try_send(bytes) {
-                Ok(()) => Sent::Queued,
-                Err(_) => Sent::Failed,
-            },
-            Entry::Vacant(vacant) => {
-                let (sender, queue) = mpsc::channel(QUEUE_MAX);
-                if sender.try_send(bytes).is_err() {
-                    return Sent::Failed;
-                }
-                let entry = sender.downgrade();
-                vacant.insert(sender);
-                tokio::spawn(self.clone().connect(asked, flow, queue, entry));
+        let given = self.table.send(flow, bytes).unwrap_or_else(|bytes| {
+            let remote = fallback.unwrap_or(flow.remote);
+            self.table.send_or_open(Flow { remote, ..flow }, bytes)
+        });
+        match given {
+            Given::Queued => Sent::Queued,
+            Given::Failed => Sent::Failed,
+            Given::Opened(link, queue) => {
+                tokio::spawn(self.clone().connect(flow, link, queue));
                 Sent::Queued
             }
         }
     }
 
-    /// Queues on an open connection; gives the bytes back when there is none.
-    fn send_on(&self, flow: Flow, bytes: Bytes) -> Result<Sent, Bytes> {
-        let Some(open) = self.table.get(&key(flow)) else {
-            return Err(bytes);
-        };
-        match open.try_send(bytes) {
-            Ok(()) => Ok(Sent::Queued),
-            Err(mpsc::error::TrySendError::Full(_)) => Ok(Sent::Failed),
-            Err(mpsc::error::TrySendError::Closed(bytes)) => Err(bytes),
-        }
+    /// The core has heard of an [`Input::TransportFailed`]: what it sends from now on may go over a new
+    /// connection.
+    pub(crate) fn heard(&self, flow: Flow) {
+        self.table.heard(flow);
     }
 
     /// A connection that a peer opened. It has its place as long as it lasts.
@@ -160,17 +136,14 @@ impl Connections {
             .clone()
             .filter(|_| flow.transport == Transport::Tls)
         else {
-            let (queue, entry) = self.enter(flow);
-            return self
-                .serve(stream, StreamSide::Accepted, flow, queue, entry)
-                .await;
+            let (link, queue) = self.table.enter(flow).await;
+            return self.serve(stream, StreamSide::Accepted, link, queue).await;
         };
         match timeout(HANDSHAKE_MAX, tls.accept(stream)).await {
             Ok(Ok((stream, names))) => {
-                let (queue, entry) = self.enter(flow);
-                self.prove(flow, names).await;
-                self.serve(stream, StreamSide::Accepted, flow, queue, entry)
-                    .await;
+                let (link, queue) = self.table.enter(flow).await;
+                self.prove(link, names).await;
+                self.serve(stream, StreamSide::Accepted, link, queue).await;
             }
             Ok(Err(_)) | Err(_) => self
                 .metrics
@@ -178,23 +151,9 @@ impl Connections {
         }
     }
 
-    /// Makes a connection findable.
-    fn enter(&self, flow: Flow) -> (mpsc::Receiver<Bytes>, mpsc::WeakSender<Bytes>) {
-        let (sender, queue) = mpsc::channel(QUEUE_MAX);
-        let entry = sender.downgrade();
-        self.table.insert(key(flow), sender);
-        (queue, entry)
-    }
-
     /// Opens a connection in place of the one that was `asked` for.
-    async fn connect(
-        self,
-        asked: Flow,
-        flow: Flow,
-        queue: mpsc::Receiver<Bytes>,
-        entry: mpsc::WeakSender<Bytes>,
-    ) {
-        let side = StreamSide::Opened;
+    async fn connect(self, asked: Flow, link: Link, queue: mpsc::Receiver<Bytes>) {
+        let (flow, side) = (link.flow, StreamSide::Opened);
         match (flow.transport, self.tls.clone()) {
             (Transport::Tls, Some(tls)) => {
                 let opened = async {
@@ -204,44 +163,33 @@ impl Connections {
                     tls.connect(stream, name).await
                 };
                 if let Ok(Ok((stream, names))) = timeout(CONNECT_MAX, opened).await {
-                    self.prove(flow, names).await;
-                    return self.serve(stream, side, flow, queue, entry).await;
+                    self.prove(link, names).await;
+                    return self.serve(stream, side, link, queue).await;
                 }
             }
             (Transport::Tcp, _) => {
                 if let Ok(Ok(stream)) = timeout(CONNECT_MAX, connected(flow.remote)).await {
-                    return self.serve(stream, side, flow, queue, entry).await;
+                    return self.serve(stream, side, link, queue).await;
                 }
             }
             (Transport::Udp | Transport::Tls, _) => {}
         }
-        self.leave(flow, &entry).await;
+        drop(queue);
+        self.table.leave(link).await;
         if asked != flow {
-            self.fail(asked).await;
+            self.table.fail(asked).await;
         }
     }
 
     /// Tells who the peer is, before its first message.
-    async fn prove(&self, flow: Flow, names: Vec<String>) {
+    async fn prove(&self, link: Link, names: Vec<String>) {
         if !names.is_empty() {
-            let proven = Input::PeerProven { flow, names };
-            let _core_is_gone = self.inbox.send(proven).await;
+            let flow = link.flow;
+            let _its_end_is_told = self
+                .table
+                .tell(link, Input::PeerProven { flow, names })
+                .await;
         }
-    }
-
-    /// Takes a connection that is over out of the table, and says so.
-    async fn leave(&self, flow: Flow, entry: &mpsc::WeakSender<Bytes>) {
-        // Another connection may have this peer by now.
-        self.table.remove_if(&key(flow), |_, current| {
-            entry
-                .upgrade()
-                .is_some_and(|ours| ours.same_channel(current))
-        });
-        self.fail(flow).await;
-    }
-
-    async fn fail(&self, flow: Flow) {
-        let _core_is_gone = self.inbox.send(Input::TransportFailed { flow }).await;
     }
 }
 

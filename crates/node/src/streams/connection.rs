@@ -6,7 +6,6 @@ use bytes::{Bytes, BytesMut};
 use engine::{
     Input,
     sip::{Frame, StreamFramer, StreamSide},
-    sip_transaction::Flow,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -14,7 +13,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::Connections;
+use super::{Connections, Link};
 
 /// How long one write may take before the peer counts as gone.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -32,26 +31,25 @@ impl Connections {
         self,
         stream: S,
         side: StreamSide,
-        flow: Flow,
+        link: Link,
         queue: mpsc::Receiver<Bytes>,
-        entry: mpsc::WeakSender<Bytes>,
     ) where
         S: AsyncRead + AsyncWrite,
     {
         let (reader, writer) = tokio::io::split(stream);
         let (pongs, pong_queue) = mpsc::channel(1);
         tokio::select! {
-            () = self.read(reader, side, flow, pongs) => {}
+            () = self.read(reader, side, link, pongs) => {}
             () = write(writer, queue, pong_queue) => {}
         }
-        self.leave(flow, &entry).await;
+        self.table.leave(link).await;
     }
 
     async fn read(
         &self,
         mut reader: impl AsyncRead + Unpin,
         side: StreamSide,
-        flow: Flow,
+        link: Link,
         pongs: mpsc::Sender<Bytes>,
     ) {
         let mut framer = StreamFramer::new(side, self.limits);
@@ -74,8 +72,9 @@ impl Connections {
                     Ok(Some(Frame::Message(bytes))) => {
                         whole_by = None;
                         first_is_awaited = false;
+                        let flow = link.flow;
                         let input = Input::StreamMessage { flow, bytes };
-                        if self.inbox.send(input).await.is_err() {
+                        if !self.table.tell(link, input).await {
                             return;
                         }
                     }
@@ -91,7 +90,7 @@ impl Connections {
                     // The end of this message cannot be found, so no later one can.
                     Err(error) => {
                         let malformed = Input::StreamMalformed { error };
-                        let _core_is_gone = self.inbox.send(malformed).await;
+                        let _its_end_is_told = self.table.tell(link, malformed).await;
                         return;
                     }
                 }

@@ -1,16 +1,18 @@
 //! Room for connections that others open: so many in all, and so many from one address.
+//!
+//! This file is compiled a second time under `model`, which runs it in many orders of its steps.
 
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::net::IpAddr;
 
 use config::ConnectionLimits;
-use dashmap::{DashMap, mapref::entry::Entry};
 use metrics::ConnectionRefusal;
+
+use super::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+    planted::{Planted, has_planted},
+    tasks::{DashMap, Entry},
+};
 
 /// The places that there are.
 #[derive(Debug)]
@@ -39,20 +41,47 @@ impl Places {
     /// A place for a connection from here, if there is one.
     pub(super) fn take(self: &Arc<Self>, source: IpAddr) -> Result<Place, ConnectionRefusal> {
         let source = source.to_canonical();
-        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.limits.connections_max {
-            self.taken.fetch_sub(1, Ordering::Relaxed);
-            return Err(ConnectionRefusal::ConnectionsMax);
-        }
-        let mut of_source = self.by_source.entry(source).or_insert(0);
-        if *of_source >= self.limits.per_source_max {
-            self.taken.fetch_sub(1, Ordering::Relaxed);
+        let of_source = self.by_source.entry(source);
+        let taken = match &of_source {
+            Entry::Occupied(taken) => *taken.get(),
+            Entry::Vacant(_) => 0,
+        };
+        // Looked at before a place is taken: who gets none must not have one, for however short a time, that
+        // another would get.
+        if taken >= self.limits.per_source_max {
             return Err(ConnectionRefusal::PerSourceMax);
         }
-        *of_source += 1;
+        if !self.take_one() {
+            return Err(ConnectionRefusal::ConnectionsMax);
+        }
+        *of_source.or_insert(0) += 1;
         Ok(Place {
             places: self.clone(),
             source,
         })
+    }
+
+    /// How many addresses have places.
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> usize {
+        self.by_source.len()
+    }
+
+    fn take_one(&self) -> bool {
+        let max = self.limits.connections_max;
+        if has_planted(Planted::PlaceTakenLate) {
+            let there_is_one = self.taken.load(Ordering::Relaxed) < max;
+            return there_is_one && self.taken.fetch_add(1, Ordering::Relaxed) < usize::MAX;
+        }
+        if has_planted(Planted::PlaceHeldInVain) {
+            let there_is_one = self.taken.fetch_add(1, Ordering::Relaxed) < max;
+            self.taken
+                .fetch_sub(usize::from(!there_is_one), Ordering::Relaxed);
+            return there_is_one;
+        }
+        let another = |taken| (taken < max).then_some(taken + 1);
+        let order = Ordering::Relaxed;
+        self.taken.fetch_update(order, order, another).is_ok()
     }
 }
 
@@ -65,36 +94,5 @@ impl Drop for Place {
                 of_source.remove();
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::Ipv4Addr;
-
-    use super::*;
-
-    fn address(last: u8) -> IpAddr {
-        Ipv4Addr::new(192, 0, 2, last).into()
-    }
-
-    #[test]
-    fn one_source_does_not_take_the_places_of_others_and_gives_its_own_back() {
-        let places = Arc::new(Places::new(ConnectionLimits {
-            connections_max: 3,
-            per_source_max: 2,
-            ..ConnectionLimits::default()
-        }));
-        let first = places.take(address(1)).unwrap();
-        let _second = places.take(address(1)).unwrap();
-        let refused = places.take(address(1)).unwrap_err();
-        assert_eq!(refused, ConnectionRefusal::PerSourceMax);
-        let other = places.take(address(2)).unwrap();
-        let refused = places.take(address(3)).unwrap_err();
-        assert_eq!(refused, ConnectionRefusal::ConnectionsMax);
-        drop(first);
-        let _again = places.take(address(1)).unwrap();
-        drop(other);
-        assert_eq!(places.by_source.len(), 1);
     }
 }

@@ -91,10 +91,34 @@ async fn who_does_not_shake_hands_with_us_counts_as_gone() {
     let sent = connections.send(flow, None, Bytes::from_static(b"OPTIONS"));
     assert_eq!(sent, Sent::Queued);
     match inbox.recv().await {
-        Some(Input::TransportFailed { flow: failed }) => assert_eq!(failed, flow),
+        Some(Input::TransportFailed { flow: failed }) => {
+            assert_eq!(failed, flow);
+            connections.heard(failed);
+        }
         other => panic!("the core does not hear of the failure but {other:?}"),
     }
     assert_eq!(began.elapsed().as_secs(), CONNECT_MAX.as_secs());
     assert!(connections.table.is_empty());
     silent.accept().unwrap();
+}
+
+#[test]
+fn one_source_does_not_take_the_places_of_others_and_gives_its_own_back() {
+    let address = |last| Ipv4Addr::new(192, 0, 2, last).into();
+    let places = Arc::new(Places::new(ConnectionLimits {
+        connections_max: 3,
+        per_source_max: 2,
+        ..ConnectionLimits::default()
+    }));
+    let first = places.take(address(1)).unwrap();
+    let _second = places.take(address(1)).unwrap();
+    let refused = places.take(address(1)).unwrap_err();
+    assert_eq!(refused, ConnectionRefusal::PerSourceMax);
+    let other = places.take(address(2)).unwrap();
+    let refused = places.take(address(3)).unwrap_err();
+    assert_eq!(refused, ConnectionRefusal::ConnectionsMax);
+    drop(first);
+    let _again = places.take(address(1)).unwrap();
+    drop(other);
+    assert_eq!(places.sources(), 1);
 }

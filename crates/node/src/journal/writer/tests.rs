@@ -1,9 +1,10 @@
 //! The writer's thread, seen from the one that hands it changes.
 
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{self, Receiver, SyncSender};
 
 use super::*;
 use crate::journal::{
+    gate::QUIET,
     place::size,
     scratch::{Scratch, after, course, put},
 };

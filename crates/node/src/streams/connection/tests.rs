@@ -6,7 +6,7 @@ use config::ConnectionLimits;
 use engine::{
     acd::Directory,
     sip::{FramingError, Limits, Transport},
-    sip_transaction::ListenerId,
+    sip_transaction::{Flow, ListenerId},
 };
 use metrics::Metrics;
 use tokio::{
@@ -43,7 +43,7 @@ fn flow() -> Flow {
 }
 
 impl Open {
-    fn new(side: StreamSide) -> Self {
+    async fn new(side: StreamSide) -> Self {
         let (sender, inbox) = mpsc::channel(1024);
         let limits = ConnectionLimits {
             idle_max: IDLE_MAX,
@@ -52,8 +52,8 @@ impl Open {
         let metrics = Arc::new(Metrics::new(&Directory::default(), "test-1"));
         let connections = Connections::new(sender, metrics, None, limits, Limits::default());
         let (peer, ours) = tokio::io::duplex(64 * 1024);
-        let (queue, entry) = connections.enter(flow());
-        let serve = connections.clone().serve(ours, side, flow(), queue, entry);
+        let (link, queue) = connections.table.enter(flow()).await;
+        let serve = connections.clone().serve(ours, side, link, queue);
         Self {
             peer,
             inbox,
@@ -83,7 +83,10 @@ impl Open {
         self.served.await.unwrap();
         let lasted = self.since.elapsed().as_secs();
         match self.inbox.recv().await {
-            Some(Input::TransportFailed { flow: of }) => assert_eq!(of, flow()),
+            Some(Input::TransportFailed { flow: of }) => {
+                assert_eq!(of, flow());
+                self.connections.heard(of);
+            }
             other => panic!("the core does not hear of the end but {other:?}"),
         }
         assert!(self.connections.table.is_empty());
@@ -97,7 +100,7 @@ impl Open {
 async fn messages_arrive_whole_wherever_the_stream_is_cut() {
     let two = format!("{OPTIONS}{}", OPTIONS.replace("Call-ID: a", "Call-ID: b"));
     for cut in 1..two.len() {
-        let mut open = Open::new(StreamSide::Accepted);
+        let mut open = Open::new(StreamSide::Accepted).await;
         let (one, other) = two.as_bytes().split_at(cut);
         open.write(one).await;
         open.write(other).await;
@@ -108,7 +111,7 @@ async fn messages_arrive_whole_wherever_the_stream_is_cut() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_comes_byte_by_byte_arrives_whole() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     for byte in OPTIONS.bytes() {
         open.write(&[byte]).await;
     }
@@ -117,7 +120,7 @@ async fn a_message_that_comes_byte_by_byte_arrives_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn who_trickles_a_message_is_cut_off_at_its_time_limit() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     open.write(OPTIONS.as_bytes()).await;
     open.message().await;
     sleep(IDLE_MAX / 2).await;
@@ -139,7 +142,7 @@ async fn who_trickles_a_message_is_cut_off_at_its_time_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn who_begins_a_message_behind_another_has_its_time_limit_too() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     open.write(format!("{OPTIONS}INVITE sip:15").as_bytes())
         .await;
     open.message().await;
@@ -148,19 +151,19 @@ async fn who_begins_a_message_behind_another_has_its_time_limit_too() {
 
 #[tokio::test(start_paused = true)]
 async fn who_opens_a_connection_and_says_nothing_is_not_waited_for_as_long_as_an_old_peer() {
-    let open = Open::new(StreamSide::Accepted);
+    let open = Open::new(StreamSide::Accepted).await;
     assert_eq!(open.end().await, MESSAGE_MAX.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_of_ours_may_be_silent_from_the_beginning() {
-    let open = Open::new(StreamSide::Opened);
+    let open = Open::new(StreamSide::Opened).await;
     assert_eq!(open.end().await, IDLE_MAX.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_connection_ends_at_the_idle_limit_counted_from_the_last_word() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     open.write(OPTIONS.as_bytes()).await;
     open.message().await;
     advance(IDLE_MAX - SECOND).await;
@@ -170,7 +173,7 @@ async fn a_silent_connection_ends_at_the_idle_limit_counted_from_the_last_word()
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_is_answered_by_a_pong() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     for _ in 0..3 {
         open.write(b"\r\n\r\n").await;
         let mut pong = [0; 16];
@@ -182,7 +185,7 @@ async fn a_ping_is_answered_by_a_pong() {
 #[tokio::test(start_paused = true)]
 async fn a_ping_that_comes_in_two_pieces_is_no_message_that_has_begun() {
     for cut in 1..4 {
-        let mut open = Open::new(StreamSide::Accepted);
+        let mut open = Open::new(StreamSide::Accepted).await;
         open.write(OPTIONS.as_bytes()).await;
         open.message().await;
         let (one, other) = b"\r\n\r\n".split_at(cut);
@@ -194,7 +197,7 @@ async fn a_ping_that_comes_in_two_pieces_is_no_message_that_has_begun() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_framed_closes_the_connection_and_is_counted() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     open.write(format!("{OPTIONS}GET / HTTP/1.1\r\n\r\n{OPTIONS}").as_bytes())
         .await;
     // What came before it is served, what comes behind it is not read.
@@ -208,7 +211,7 @@ async fn what_cannot_be_framed_closes_the_connection_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_read_is_cut_off() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     open.write(OPTIONS.as_bytes()).await;
     open.message().await;
     let bytes = Bytes::from(vec![b'x'; 64 * 1024 + 1]);
@@ -219,7 +222,7 @@ async fn who_does_not_read_is_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_before_the_peer_hangs_up_reaches_it() {
-    let mut open = Open::new(StreamSide::Accepted);
+    let mut open = Open::new(StreamSide::Accepted).await;
     let sent = open
         .connections
         .send(flow(), None, Bytes::from_static(b"SIP/2.0 200"));
