@@ -35,6 +35,8 @@ pub struct JournalFile {
     /// The checksums of the rows that are written.
     sums: HashMap<Name, u32>,
     backlog: Backlog,
+    /// How many pages have been written, about, since it was last looked how long the log is.
+    unlooked: usize,
     /// The content of the group that is written, and a block of it.
     content: Vec<u8>,
     block: Box<[u8; blocks::LEN]>,
@@ -138,6 +140,7 @@ impl JournalFile {
             head_seq: head.last_seq,
             sums,
             backlog,
+            unlooked: 0,
             content: Vec::new(),
             block: Box::new([0; blocks::LEN]),
             failed: false,
@@ -192,6 +195,9 @@ impl JournalFile {
         if self.failed {
             return Err(WriteError::Failed);
         }
+        if self.unlooked < LOOKED_EVERY {
+            return Ok(false);
+        }
         let unmoved = self.unmoved();
         Ok(self.hold(unmoved)? >= WAL_PAGES_MAX)
     }
@@ -218,6 +224,7 @@ impl JournalFile {
         }
         statements::begin(&self.conn)?;
         let slots = self.put_blocks(after, last)?;
+        self.unlooked += slots.len();
         let is_stored = |name: &Name| self.sums.contains_key(name);
         self.backlog.take(last, slots, changes, is_stored);
         self.head.last_seq = last;
@@ -255,11 +262,12 @@ impl JournalFile {
     /// Writes rows until so many bytes of them are written, and the head. Stops early when no more than
     /// `blocks_kept` are in use.
     fn fold(&mut self, bytes: usize, blocks_kept: usize) -> rusqlite::Result<()> {
-        let mut written = 0;
+        let (mut written, mut rows) = (0, 0);
         while written < bytes && self.backlog.used_after(self.folded()) > blocks_kept {
             let Some((seq, change)) = self.backlog.pop() else {
                 break;
             };
+            rows += 1;
             written += ROW_COST;
             match change {
                 Change::Put(row) => {
@@ -269,6 +277,8 @@ impl JournalFile {
                 Change::Remove { .. } => self.remove_row(&name_of(&change))?,
             }
         }
+        // A row has a page, and its name another, or some of one.
+        self.unlooked += 2 * rows + written / PAGE;
         self.head.folded = self.folded();
         self.write_head()
     }
@@ -371,7 +381,8 @@ impl JournalFile {
     }
 
     /// How many pages of the write-ahead log are not yet in the main file.
-    fn unmoved(&self) -> rusqlite::Result<i32> {
+    fn unmoved(&mut self) -> rusqlite::Result<i32> {
+        self.unlooked = 0;
         let (pages, moved) = self
             .conn
             .wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::NOOP)?;
@@ -436,6 +447,12 @@ const WAL_PAGES_QUIET: i32 = 256;
 /// From how many pages on it does not wait for a quiet moment: 16 MiB. Most are older versions of others
 /// and are not moved.
 const WAL_PAGES_MAX: i32 = 4096;
+
+/// After how many pages it is looked how long the write-ahead log is.
+const LOOKED_EVERY: usize = 256;
+
+/// The length of a page in bytes.
+const PAGE: usize = 4096;
 
 /// Free pages that are kept for the next rows: 1 MiB.
 const FREE_PAGES_KEPT: i64 = 256;
