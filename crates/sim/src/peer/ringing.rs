@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use engine::{
-    sip::{HeaderName, Method, Request, StatusCode},
+    sip::{HeaderName, Message, Method, Request, StatusCode},
     sip_transaction::{Flow, ServerTx},
 };
 
@@ -133,9 +133,14 @@ impl Peer {
             })
             .header(HeaderName::Contact, contact);
         let ok = with_sdp(builder, OFFER);
+        // Made while the request is there: the first answer lets go of it.
+        let other = match manner.answer {
+            Answer::Twice(_) => self.answer_elsewhere(tx),
+            _ => None,
+        };
         self.layer.respond(now, tx, ok.clone());
-        if let Answer::Twice(_) = manner.answer {
-            self.answer_elsewhere(now, tx);
+        if let Some(other) = other {
+            self.layer.respond(now, tx, other);
         }
         let Some(one) = self.sessions.get_mut(&session) else {
             return;
@@ -165,21 +170,20 @@ impl Peer {
         self.emit(PeerEvent::Connected { session, after });
     }
 
-    /// Another phone answers as well; it is not there any more when it is hung up.
-    fn answer_elsewhere(&mut self, now: Instant, tx: ServerTx) {
+    /// What another phone answers as well; it is not there any more when it is hung up.
+    fn answer_elsewhere(&mut self, tx: ServerTx) -> Option<Message> {
         let tag = self.ids().token();
         let contact = self.contact(None);
         let layer = &mut self.layer;
         let builder = layer.response_builder(tx, StatusCode::OK, "OK", Some(tag.as_bytes()));
-        let Some(builder) = builder else { return };
         let builder = layer
             .server_request(tx)
             .iter()
-            .fold(builder, |builder, invite| {
+            .fold(builder?, |builder, invite| {
                 builder.copy(invite, HeaderName::RecordRoute)
             })
             .header(HeaderName::Contact, contact);
-        layer.respond(now, tx, with_sdp(builder, OFFER));
+        Some(with_sdp(builder, OFFER))
     }
 
     pub(super) fn resend_answer(&mut self, now: Instant, session: SessionId) {
