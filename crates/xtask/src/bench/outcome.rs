@@ -91,26 +91,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// A figure that may be so large at most.
+    /// A figure that may be so large at most. What could not be measured is not reached: NaN is at most nothing.
     pub(super) fn at_most(
         row: Row,
         what: impl Into<String>,
         value: f64,
-        (most, unit): (f64, &str),
+        limit: (f64, &str),
     ) -> Self {
-        let unit = if unit.is_empty() {
-            String::new()
-        } else {
-            format!(" {unit}")
-        };
-        Self {
-            row,
-            what: what.into(),
-            figure: format!("{}{unit}", figure(value)),
-            target: format!("≤ {}{unit}", figure(most)),
-            // What could not be measured is not reached: NaN is at most nothing.
-            reached: value <= most,
-        }
+        Self::compared(row, what.into(), value, ("≤", limit), value <= limit.0)
     }
 
     /// A figure that has to be so large at least.
@@ -118,19 +106,25 @@ impl Outcome {
         row: Row,
         what: impl Into<String>,
         value: f64,
-        (least, unit): (f64, &str),
+        limit: (f64, &str),
     ) -> Self {
-        let unit = if unit.is_empty() {
-            String::new()
-        } else {
-            format!(" {unit}")
-        };
+        Self::compared(row, what.into(), value, ("≥", limit), value >= limit.0)
+    }
+
+    fn compared(
+        row: Row,
+        what: String,
+        value: f64,
+        (sign, (limit, unit)): (&str, (f64, &str)),
+        reached: bool,
+    ) -> Self {
+        let written = |number| format!("{} {unit}", figure(number)).trim_end().to_owned();
         Self {
             row,
-            what: what.into(),
-            figure: format!("{}{unit}", figure(value)),
-            target: format!("≥ {}{unit}", figure(least)),
-            reached: value >= least,
+            what,
+            figure: written(value),
+            target: format!("{sign} {}", written(limit)),
+            reached,
         }
     }
 
