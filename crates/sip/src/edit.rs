@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use smallvec::SmallVec;
 
 use crate::{
-    Digits, HeaderName, Limits, Message, ParseError,
+    Digits, HeaderName, InvalidMessage, Limits, Message, ParseError, Request,
     lexer::Elements,
     message::Field,
     print::{put_line, put_line_fmt, put_name},
@@ -50,6 +50,18 @@ pub struct Edit<'a> {
     body: Option<&'a [u8]>,
     lines: SmallVec<[LineChange<'a>; 8]>,
     lists: SmallVec<[ListChange<'a>; 4]>,
+}
+
+/// Why a changed request is none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// It breaks a limit.
+    #[error(transparent)]
+    Limit(#[from] ParseError),
+    /// What was changed is not as it must be.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMessage),
 }
 
 /// A value that an [`Edit`] prints.
@@ -248,6 +260,37 @@ impl<'a> Edit<'a> {
         let message = Message::written(out.freeze(), 0..start_end, fields, body_at)?;
         message.check(limits)?;
         Ok(message)
+    }
+
+    /// The changed request, of which only what was changed is validated again.
+    ///
+    /// # Errors
+    /// When it breaks one of the limits, or a change has made it invalid.
+    ///
+    /// # Panics
+    /// When these are changes of another message than `request`.
+    pub fn finish_request(
+        &self,
+        request: &Request,
+        limits: &Limits,
+    ) -> Result<Request, EditError> {
+        assert!(
+            std::ptr::eq(self.message, &**request),
+            "the changes are of this request"
+        );
+        Ok(request.changed(self.finish(limits)?, |name| self.changes(name))?)
+    }
+
+    /// Whether lines of this name are others than before.
+    fn changes(&self, name: HeaderName) -> bool {
+        let replaces_body = self.body.is_some() && name == HeaderName::ContentLength;
+        let is_of = |line: &LineChange<'_>| match line.name {
+            Name::Known(known) => known == name,
+            Name::Other(written) => HeaderName::of(written) == name,
+        };
+        replaces_body
+            || self.lines.iter().any(is_of)
+            || self.lists.iter().any(|list| list.name == name)
     }
 
     fn line(mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> Self {

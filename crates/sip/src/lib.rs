@@ -72,7 +72,7 @@ pub use build::Builder;
 pub use bytes::Bytes;
 pub use cseq::CSeq;
 pub use digits::Digits;
-pub use edit::{Edit, Value};
+pub use edit::{Edit, EditError, Value};
 pub use framing::{Frame, FramingError, StreamFramer, StreamSide};
 pub use header_name::HeaderName;
 pub use host::Host;

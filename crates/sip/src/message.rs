@@ -50,6 +50,12 @@ impl Span {
     pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
+
+    /// The same in a line that began at the first place and begins at the second now.
+    pub(crate) fn moved(self, (from, to): (usize, usize)) -> Self {
+        let Range { start, end } = self.range();
+        Self::new(start + to - from..end + to - from)
+    }
 }
 
 /// One header line: its name, and where line and value are.

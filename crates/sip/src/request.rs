@@ -108,7 +108,7 @@ pub struct InvalidMessage {
 }
 
 /// Where the mandatory parts are.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Essentials {
     via: ViaSpans,
     from: Span,
@@ -122,7 +122,7 @@ struct Essentials {
 }
 
 /// Where the parts of a Via are: it is asked for by every layer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ViaSpans {
     transport: Span,
     host: HostSpan,
@@ -131,13 +131,23 @@ struct ViaSpans {
     branch: Option<Span>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HostSpan {
     Name(Span),
     Address(IpAddr),
 }
 
 impl ViaSpans {
+    /// Of the topmost Via.
+    fn read(message: &Message) -> Result<Self, Invalid> {
+        let via = message
+            .elements(HeaderName::Via)
+            .next()
+            .ok_or(Invalid::Via)?;
+        let via = Via::parse(via).map_err(|_| Invalid::Via)?;
+        Ok(Self::of(&via, message))
+    }
+
     fn of(via: &Via<'_>, message: &Message) -> Self {
         Self {
             transport: message.span_of(via.transport),
@@ -167,11 +177,7 @@ impl ViaSpans {
 
 impl Essentials {
     fn read(message: &Message) -> Result<Self, Invalid> {
-        let via = message
-            .elements(HeaderName::Via)
-            .next()
-            .ok_or(Invalid::Via)?;
-        let via = Via::parse(via).map_err(|_| Invalid::Via)?;
+        let via = ViaSpans::read(message)?;
         let from = only(message, HeaderName::From).ok_or(Invalid::From)?;
         let from_addr = NameAddr::parse_liberal(from).map_err(|_| Invalid::From)?;
         let to = only(message, HeaderName::To).ok_or(Invalid::To)?;
@@ -179,14 +185,9 @@ impl Essentials {
         let call_id = only(message, HeaderName::CallId).ok_or(Invalid::CallId)?;
         let cseq = only(message, HeaderName::CSeq).ok_or(Invalid::CSeq)?;
         let (cseq_number, cseq_method) = cseq::split(cseq).ok_or(Invalid::CSeq)?;
-        // RFC 4475 §3.1.2.4: a Max-Forwards out of range may be taken as absent. A call is not
-        // refused for it, and the hop that fills it in bounds the loop.
-        let max_forwards = message
-            .header(HeaderName::MaxForwards)
-            .and_then(lexer::number);
         let span = |part| message.span_of(part);
         Ok(Self {
-            via: ViaSpans::of(&via, message),
+            via,
             from: span(from),
             to: span(to),
             from_tag: from_addr.tag().map(span),
@@ -194,9 +195,53 @@ impl Essentials {
             call_id: span(call_id),
             cseq_number,
             cseq_method: span(cseq_method),
-            max_forwards,
+            max_forwards: max_forwards(message),
         })
     }
+
+    /// The same in a copy of a message whose lines stand elsewhere. Via and Max-Forwards may be others in it,
+    /// the lines of [`MOVED`] are not.
+    fn moved(&self, from: &Message, to: &Message) -> Result<Self, Invalid> {
+        let mut ways = [(0, 0); MOVED.len()];
+        for (way, name) in ways.iter_mut().zip(MOVED) {
+            *way = (line_of(from, name), line_of(to, name));
+        }
+        let [of_from, of_to, of_call_id, of_cseq] = ways;
+        Ok(Self {
+            via: ViaSpans::read(to)?,
+            from: self.from.moved(of_from),
+            to: self.to.moved(of_to),
+            from_tag: self.from_tag.map(|tag| tag.moved(of_from)),
+            to_tag: self.to_tag.map(|tag| tag.moved(of_to)),
+            call_id: self.call_id.moved(of_call_id),
+            cseq_number: self.cseq_number,
+            cseq_method: self.cseq_method.moved(of_cseq),
+            max_forwards: max_forwards(to),
+        })
+    }
+}
+
+/// What [`Essentials::moved`] does not read again.
+const MOVED: [HeaderName; 4] = [
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+];
+
+/// Where the line of this name starts, which is there once.
+fn line_of(message: &Message, name: HeaderName) -> usize {
+    let mut fields = message.fields().iter();
+    let line = fields.find(|field| field.name() == name);
+    line.expect("a message that has been read has it").start()
+}
+
+/// RFC 4475 §3.1.2.4: a Max-Forwards out of range may be taken as absent. A call is not refused for it, and
+/// the hop that fills it in bounds the loop.
+fn max_forwards(message: &Message) -> Option<u8> {
+    message
+        .header(HeaderName::MaxForwards)
+        .and_then(lexer::number)
 }
 
 /// The value of a header that must be there exactly once and not be empty.
@@ -230,7 +275,37 @@ impl Request {
     /// [`InvalidMessage`] holds the message and the answer to give. A response is refused as
     /// [`Invalid::RequestUri`].
     pub fn new(message: Message) -> Result<Self, InvalidMessage> {
-        match Self::check(&message) {
+        let essentials = Self::check(&message);
+        Self::of(message, essentials)
+    }
+
+    /// This request after changes, when `changes` tells of which names there are other lines than before.
+    pub(crate) fn changed(
+        &self,
+        message: Message,
+        changes: impl Fn(HeaderName) -> bool,
+    ) -> Result<Self, InvalidMessage> {
+        let read = [HeaderName::Contact, HeaderName::ContentLength];
+        if MOVED.into_iter().chain(read).any(changes) {
+            return Self::new(message);
+        }
+        let is_uri = || {
+            let uri = message.request_uri_bytes().unwrap_or_default();
+            uri == self.uri_bytes() || Uri::parse(uri).is_ok()
+        };
+        let essentials = match self.essentials.moved(&self.message, &message) {
+            Ok(_) if !is_uri() => Err(Invalid::RequestUri),
+            essentials => essentials,
+        };
+        debug_assert_eq!(essentials, Self::check(&message), "it is as it was written");
+        Self::of(message, essentials)
+    }
+
+    fn of(
+        message: Message,
+        essentials: Result<Essentials, Invalid>,
+    ) -> Result<Self, InvalidMessage> {
+        match essentials {
             Ok(essentials) => Ok(Self {
                 message,
                 essentials,

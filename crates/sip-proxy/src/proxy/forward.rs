@@ -34,8 +34,8 @@ impl Proxy {
             source,
             breadth,
         } = outgoing;
-        let request = &with_routes(&received.request, &target.routes)?;
-        let (uri, moves_uri) = request_uri(request, target);
+        let request = &received.request;
+        let hop = FirstHop::of(received, target);
         let via = self.locals.via(target.flow, branch);
         let received_via = request.received_via(source.remote);
         let record_routes = self.record_routes(received, source, target);
@@ -43,21 +43,25 @@ impl Proxy {
             .max_forwards()
             .map_or(70, |hops| hops.saturating_sub(1));
         let max_forwards = Digits::decimal(max_forwards.into());
-        let last_route = moves_uri.then(|| [b"<", &*target.uri, b">"].concat());
+        let last_route = hop.is_strict.then(|| [b"<", &*target.uri, b">"].concat());
         let breadth = breadth.map(|breadth| breadth.to_string());
 
         let mut edit = Edit::new(request)
-            .request_uri(uri)
+            .request_uri(hop.uri)
             .set(HeaderName::MaxForwards, max_forwards.as_str())
             .replace_first(HeaderName::Via, &*received_via)
             .push_front(HeaderName::Via, &*via);
         for value in &record_routes {
             edit = edit.push_front(HeaderName::RecordRoute, &**value);
         }
+        if hop.dropped > 0 {
+            edit = edit.drop_first(HeaderName::Route, hop.dropped);
+        }
+        for route in hop.pushed.iter().rev() {
+            edit = edit.push_front(HeaderName::Route, &**route);
+        }
         if let Some(last) = &last_route {
-            edit = edit
-                .drop_first(HeaderName::Route, 1)
-                .append(HeaderName::Route, &**last);
+            edit = edit.append(HeaderName::Route, &**last);
         }
         if let Some(breadth) = &breadth {
             edit = edit
@@ -67,7 +71,7 @@ impl Proxy {
         if target.flow.transport.is_reliable() {
             edit = edit.with_content_length();
         }
-        changed(&edit)
+        changed(&edit, request)
     }
 
     /// What is put before the other Record-Routes, the outer one last. One where both sides use the
@@ -131,34 +135,48 @@ impl Proxy {
     }
 }
 
-/// With the routes of the target before those of the request, for a phone that registered through a
-/// proxy (RFC 3327 §5.3).
-fn with_routes(request: &Request, routes: &[Bytes]) -> Result<Request, Rejection> {
-    if routes.is_empty() {
-        return Ok(request.clone());
-    }
-    let routes = routes.iter().rev();
-    let edit = routes.fold(Edit::new(request), |edit, route| {
-        edit.push_front(HeaderName::Route, &**route)
-    });
-    changed(&edit)
+/// What a copy has of Routes, and its Request-URI.
+struct FirstHop<'a> {
+    uri: &'a [u8],
+    /// Whether the target's own URI goes to the end of the Routes.
+    is_strict: bool,
+    /// How many Routes of the request it does not have.
+    dropped: usize,
+    /// What stands before the others.
+    pushed: &'a [Bytes],
 }
 
-//= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
-//# If the copy contains a Route header field, the proxy MUST
-//# inspect the URI in its first value.  If that URI does not
-//# contain an lr parameter, the proxy MUST modify the copy as
-//# follows:
-/// The Request-URI, and whether it is the first Route's while the target's goes to the end.
-fn request_uri<'a>(request: &'a Request, target: &'a Target) -> (&'a [u8], bool) {
-    let first = request.elements(HeaderName::Route).next();
-    let strict = first
-        .and_then(|raw| NameAddr::parse(raw).ok())
-        .filter(|route| {
+impl<'a> FirstHop<'a> {
+    /// The routes of the target stand before those of the request, for a phone that registered through a
+    /// proxy (RFC 3327 §5.3).
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+    //# If the copy contains a Route header field, the proxy MUST
+    //# inspect the URI in its first value.  If that URI does not
+    //# contain an lr parameter, the proxy MUST modify the copy as
+    //# follows:
+    fn of(received: &'a Received, target: &'a Target) -> Self {
+        let dropped = received.own_routes;
+        let first = match target.routes.first() {
+            Some(route) => Some(&**route),
+            None => received.next_route(),
+        };
+        let strict = first.and_then(|raw| NameAddr::parse(raw).ok());
+        let strict = strict.filter(|route| {
             let uri = route.uri();
             !uri.is_ok_and(|uri| uri.as_sip().is_some_and(sip::SipUri::is_loose_route))
         });
-    strict.map_or((&target.uri, false), |route| (route.uri_bytes(), true))
+        let (uri, dropped, pushed) = match (&strict, &*target.routes) {
+            (None, pushed) => (&*target.uri, dropped, pushed),
+            (Some(strict), [_, pushed @ ..]) => (strict.uri_bytes(), dropped, pushed),
+            (Some(strict), []) => (strict.uri_bytes(), dropped + 1, &[][..]),
+        };
+        Self {
+            uri,
+            is_strict: strict.is_some(),
+            dropped,
+            pushed,
+        }
+    }
 }
 
 /// Where the sender of a request will be reached inside the dialog: its last Record-Route, or its

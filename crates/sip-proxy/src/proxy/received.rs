@@ -5,10 +5,12 @@ use sip_transaction::{Flow, Locals, Target};
 
 use super::{Proxy, branch::LoopHash, route_token::RouteToken};
 
-/// A request without the routes that led to us (RFC 3261 §16.4).
+/// A request, and which of its routes led to us (RFC 3261 §16.4).
 #[derive(Clone, Debug)]
 pub struct Received {
     pub(super) request: Request,
+    /// How many of its first Routes are ours: they are still on it, and none of its copies has them.
+    pub(super) own_routes: usize,
     pub(super) way: Way,
     /// Over the request as it came.
     pub(super) hash: LoopHash,
@@ -89,12 +91,13 @@ impl Rejection {
 }
 
 impl Received {
-    /// The request, without the routes that led to us.
+    /// The request, the routes that led to us still on it.
     pub const fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The same way with another request: what the owner has changed before it is forwarded.
+    /// The same way with another request: what the owner has changed before it is forwarded. Its Routes are
+    /// to be as they were.
     #[must_use]
     pub fn with_request(self, request: Request) -> Self {
         Self { request, ..self }
@@ -112,7 +115,13 @@ impl Received {
 
     /// Whether another element is to be visited before the Request-URI's.
     pub fn has_route(&self) -> bool {
-        self.request.header(HeaderName::Route).is_some()
+        self.next_route().is_some()
+    }
+
+    /// The first Route that is not ours.
+    pub(super) fn next_route(&self) -> Option<&[u8]> {
+        let mut routes = self.request.elements(HeaderName::Route);
+        routes.nth(self.own_routes)
     }
 
     /// Where the request goes on to when nobody has found another target for it: the next Route,
@@ -124,8 +133,7 @@ impl Received {
     //# hop in the Request-URI
     pub fn onward(&self, locals: &Locals) -> Option<Target> {
         let uri = self.request.share(self.request.uri_bytes());
-        let route = self.request.elements(HeaderName::Route).next();
-        let flow = match (route, self.way) {
+        let flow = match (self.next_route(), self.way) {
             (Some(route), _) => locals.flow_to(&NameAddr::parse(route).ok()?.uri().ok()?),
             (None, Way::InDialog { flow: Some(flow) }) => Some(flow),
             (None, _) => locals.flow_to(&self.request.uri()),
@@ -139,16 +147,21 @@ impl Received {
 }
 
 impl Proxy {
-    /// Takes the routes that led to us off a request (RFC 3261 §16.4). What is left says whether it is
-    /// for us, or to be forwarded.
+    /// Finds the routes that led to us on a request (RFC 3261 §16.4). What is beyond them says whether it
+    /// is for us, or to be forwarded.
     ///
     /// # Errors
     /// [`Rejection::NoWay`]: its routes lead nowhere.
     pub fn receive(&self, request: Request) -> Result<Received, Rejection> {
         let hash = LoopHash::of(&request, self.settings.key);
         let (request, strict) = self.after_strict_router(request)?;
-        let (request, way) = self.without_our_routes(request, strict)?;
-        Ok(Received { request, way, hash })
+        let (own_routes, way) = self.our_routes(&request, strict);
+        Ok(Received {
+            request,
+            own_routes,
+            way,
+            hash,
+        })
     }
 
     /// Whether a request belongs to a dialog that came about through us: one of our own routes, with
@@ -240,18 +253,14 @@ impl Proxy {
         let edit = Edit::new(&request)
             .request_uri(last.uri_bytes())
             .drop_last(HeaderName::Route, 1);
-        Ok((changed(&edit)?, Some(token)))
+        Ok((changed(&edit, &request)?, Some(token)))
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3261#section-16.4
     //# If the first value in the Route header field indicates this proxy,
     //# the proxy MUST remove that value from the request.
-    /// Both of ours go where we wrote two (RFC 5658 §3).
-    fn without_our_routes(
-        &self,
-        request: Request,
-        strict: Option<RouteToken>,
-    ) -> Result<(Request, Way), Rejection> {
+    /// How many there are, both of ours where we wrote two (RFC 5658 §3); they are removed from the copies.
+    fn our_routes(&self, request: &Request, strict: Option<RouteToken>) -> (usize, Way) {
         let mut way = strict.map_or(Way::ByUri, |token| Way::InDialog { flow: token.flow });
         let mut count = 0;
         for raw in request.elements(HeaderName::Route) {
@@ -268,11 +277,7 @@ impl Proxy {
                 (None, way) => way,
             };
         }
-        if count == 0 {
-            return Ok((request, way));
-        }
-        let edit = Edit::new(&request).drop_first(HeaderName::Route, count);
-        Ok((changed(&edit)?, way))
+        (count, way)
     }
 
     /// A URI that leads to us, and what it tells.
@@ -303,11 +308,9 @@ impl Proxy {
 }
 
 /// The request as it is after these changes.
-pub(super) fn changed(edit: &Edit<'_>) -> Result<Request, Rejection> {
-    let message = edit
-        .finish(&WHAT_WE_CHANGED)
-        .map_err(|_| Rejection::NoWay)?;
-    Request::new(message).map_err(|_| Rejection::NoWay)
+pub(super) fn changed(edit: &Edit<'_>, request: &Request) -> Result<Request, Rejection> {
+    edit.finish_request(request, &WHAT_WE_CHANGED)
+        .map_err(|_| Rejection::NoWay)
 }
 
 /// A Route of ours.
