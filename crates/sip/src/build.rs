@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     HeaderName, Method, StatusCode,
-    message::{Field, Message},
+    message::{Field, HEAD_MAX, Message},
     overload::OverloadControl,
     print::{put_fmt, put_line, put_line_fmt, put_name, put_number},
     request::{Request, Response},
@@ -17,10 +17,14 @@ use crate::{
 /// Bytes that most of our messages fit in.
 const CAPACITY: usize = 1024;
 
+/// What is left of the header section for Content-Length and the empty line.
+const END_ROOM: usize = 64;
+
 /// Header lines that most of our messages have at most.
 const FIELDS: usize = 20;
 
-/// Writes a message line by line.
+/// Writes a message line by line. A line with which the header section would be longer than 65,000 bytes is
+/// left out: who could be sent such a message takes none half as long.
 ///
 /// ```
 /// use sip::{Builder, HeaderName, Method};
@@ -140,8 +144,7 @@ impl Builder {
             let at = self.buffer.len();
             let line = &from.bytes()[field.start()..field.end()];
             self.buffer.extend_from_slice(line);
-            self.buffer.extend_from_slice(b"\r\n");
-            self.fields.push(field.moved_to(at));
+            self.end_line(at, |_| Some(field.moved_to(at)));
         }
         self
     }
@@ -161,10 +164,14 @@ impl Builder {
 
     /// Ends the header, adds Content-Length and the body. Content-Type is the caller's to add.
     pub fn finish_with_body(mut self, body: &[u8]) -> Message {
-        self.line(HeaderName::ContentLength, |buffer| {
-            put_number(buffer, body.len() as u64);
-        });
-        self.buffer.extend_from_slice(b"\r\n");
+        let at = self.buffer.len();
+        self.buffer.extend_from_slice(b"Content-Length: ");
+        put_number(&mut self.buffer, body.len() as u64);
+        let line = at..self.buffer.len();
+        let value_start = at + "Content-Length:".len();
+        let field = Field::new(HeaderName::ContentLength, line, value_start);
+        self.fields.push(field);
+        self.buffer.extend_from_slice(b"\r\n\r\n");
         let body_at = self.buffer.len();
         self.buffer.extend_from_slice(body);
         Message::written(self.buffer.freeze(), self.start, self.fields, body_at)
@@ -218,12 +225,20 @@ impl Builder {
         let colon = self.buffer.len();
         self.buffer.extend_from_slice(b": ");
         put_value(&mut self.buffer);
-        let end = self.buffer.len();
-        self.buffer.extend_from_slice(b"\r\n");
         // A line without a name is no header, whoever reads it.
-        if colon > at {
-            self.fields.push(Field::new(name, at..end, colon + 1));
+        self.end_line(at, |end| {
+            (colon > at).then(|| Field::new(name, at..end, colon + 1))
+        });
+    }
+
+    /// Ends the line that began there, when it does not make the header section too long.
+    fn end_line(&mut self, at: usize, field: impl FnOnce(usize) -> Option<Field>) {
+        let end = self.buffer.len();
+        if end > HEAD_MAX - END_ROOM {
+            return self.buffer.truncate(at);
         }
+        self.buffer.extend_from_slice(b"\r\n");
+        self.fields.extend(field(end));
     }
 
     fn put_to(&mut self, request: &Request, to_tag: Option<&[u8]>) {

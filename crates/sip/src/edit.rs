@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::{
     Digits, HeaderName, InvalidMessage, Limits, Message, ParseError, Request,
     lexer::Elements,
-    message::Field,
+    message::{Field, HEAD_MAX},
     print::{put_line, put_line_fmt, put_name},
     start_line::StartLine,
 };
@@ -269,11 +269,7 @@ impl<'a> Edit<'a> {
     ///
     /// # Panics
     /// When these are changes of another message than `request`.
-    pub fn finish_request(
-        &self,
-        request: &Request,
-        limits: &Limits,
-    ) -> Result<Request, EditError> {
+    pub fn finish_request(&self, request: &Request, limits: &Limits) -> Result<Request, EditError> {
         assert!(
             std::ptr::eq(self.message, &**request),
             "the changes are of this request"
@@ -497,11 +493,10 @@ impl ListChange<'_> {
         copy.up_to(value_start + end);
         copy.skip_to(field.end());
         let line = at..copy.out.len();
-        copy.note(Field::new(
-            field.name(),
-            line,
-            at + value_start - field.start(),
-        ));
+        if line.end <= HEAD_MAX {
+            let value_start = at + value_start - field.start();
+            copy.note(Field::new(field.name(), line, value_start));
+        }
     }
 }
 
@@ -529,8 +524,8 @@ impl Copier<'_> {
         value.print(self.out);
         let end = self.out.len();
         self.out.extend_from_slice(b"\r\n");
-        // A line without a name is no header, whoever reads it.
-        if self.fields.is_some() && colon > at {
+        // A line without a name is no header, whoever reads it. Where the head is too long nobody asks.
+        if self.fields.is_some() && colon > at && end <= HEAD_MAX {
             let name = HeaderName::of(&self.out[at..colon]);
             self.note(Field::new(name, at..end, colon + 1));
         }
@@ -539,7 +534,9 @@ impl Copier<'_> {
     /// Notes that a line is written as it is.
     fn note_copy(&mut self, field: &Field) {
         let at = self.place_of(field.start());
-        self.note(field.moved_to(at));
+        if at + field.end() - field.start() <= HEAD_MAX {
+            self.note(field.moved_to(at));
+        }
     }
 
     fn note(&mut self, field: Field) {

@@ -6,7 +6,7 @@
 pub struct Limits {
     /// Bytes of the whole message, start line to end of body.
     pub message_len: usize,
-    /// Bytes from the start line to the empty line.
+    /// Bytes from the start line to the empty line; never more than 65,535.
     pub head_len: usize,
     /// Header lines (a folded line counts once).
     pub header_count: usize,

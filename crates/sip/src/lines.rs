@@ -7,7 +7,7 @@ use crate::{
     HeaderName, Limits, ParseError,
     byte_set::{ByteSet, byte_set},
     lexer,
-    message::Header,
+    message::{HEAD_MAX, Header},
 };
 
 /// A cursor over lines that end in CRLF or, liberally, in a bare LF.
@@ -15,14 +15,16 @@ pub(crate) struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
     limits: &'a Limits,
+    head_max: usize,
 }
 
 impl<'a> Lines<'a> {
-    pub(crate) const fn new(bytes: &'a [u8], limits: &'a Limits) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], limits: &'a Limits) -> Self {
         Self {
             bytes,
             at: 0,
             limits,
+            head_max: limits.head_len.min(HEAD_MAX),
         }
     }
 
@@ -39,7 +41,7 @@ impl<'a> Lines<'a> {
             _ => return Err(self.why_no_line(rest, window)),
         };
         self.at = start + next;
-        if self.at > self.limits.head_len {
+        if self.at > self.head_max {
             return Err(ParseError::HeadTooLong);
         }
         Ok(Some(start..start + len))
@@ -48,9 +50,7 @@ impl<'a> Lines<'a> {
     /// What is wrong where no line ends, or a carriage return ends none.
     fn why_no_line(&self, rest: &[u8], window: &[u8]) -> ParseError {
         match memchr::memchr(b'\n', window) {
-            Some(newline) if self.at + newline + 1 > self.limits.head_len => {
-                ParseError::HeadTooLong
-            }
+            Some(newline) if self.at + newline + 1 > self.head_max => ParseError::HeadTooLong,
             Some(_) => ParseError::BareCarriageReturn,
             None if rest.len() > window.len() => ParseError::LineTooLong,
             None => ParseError::HeaderEnd,

@@ -24,31 +24,40 @@ const FIELDS_INLINE: usize = 32;
 pub struct Message {
     bytes: Bytes,
     start: StartLine,
-    start_at: u32,
     fields: Fields,
-    body: Span,
+    /// Where the start line begins.
+    start_at: u16,
+    body_start: u16,
+    body_end: u32,
 }
 
 pub(crate) type Fields = SmallVec<[Field; FIELDS_INLINE]>;
 
-/// A range of bytes inside the message.
+/// The longest header section, start line included: so that the places in it are small, since a message is
+/// moved about more than it is looked at.
+pub(crate) const HEAD_MAX: usize = u16::MAX as usize;
+
+/// A range of bytes inside the header section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Span {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
+    start: u16,
+    end: u16,
+}
+
+fn place(at: usize) -> u16 {
+    u16::try_from(at).expect("a header section is no longer than HEAD_MAX")
 }
 
 impl Span {
     pub(crate) fn new(range: Range<usize>) -> Self {
-        let cast = |at| u32::try_from(at).expect("a message is shorter than Limits::message_len");
         Self {
-            start: cast(range.start),
-            end: cast(range.end),
+            start: place(range.start),
+            end: place(range.end),
         }
     }
 
     pub(crate) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        usize::from(self.start)..usize::from(self.end)
     }
 
     /// The same in a line that began at the first place and begins at the second now.
@@ -63,7 +72,7 @@ impl Span {
 pub(crate) struct Field {
     name: HeaderName,
     line: Span,
-    value_start: u32,
+    value_start: u16,
 }
 
 /// One header line of a message.
@@ -156,7 +165,7 @@ impl Message {
                 break line;
             }
         };
-        let start_at = Span::new(start.clone()).start;
+        let start_at = place(start.start);
         let start = StartLine::parse(&bytes, start)?;
         let mut fields = Fields::new();
         let body_start = loop {
@@ -171,13 +180,13 @@ impl Message {
                 fields.push(field);
             }
         };
-        let body = Span::new(body_start..bytes.len());
         let mut message = Self {
+            body_start: place(body_start),
+            body_end: bytes.len().try_into().unwrap_or(u32::MAX),
             bytes,
             start,
-            start_at,
             fields,
-            body,
+            start_at,
         };
         message.check_element_count(limits)?;
         message.cut_body_to_content_length();
@@ -187,20 +196,21 @@ impl Message {
     /// A message that we have written, and know where what is.
     ///
     /// # Errors
-    /// When its first line is none.
+    /// When its first line is none, or the header section is longer than [`HEAD_MAX`].
     pub(crate) fn written(
         bytes: Bytes,
         start: Range<usize>,
         fields: Vec<Field>,
         body_at: usize,
     ) -> Result<Self, ParseError> {
-        let body = Span::new(body_at..bytes.len());
+        let body_start = u16::try_from(body_at).map_err(|_| ParseError::HeadTooLong)?;
         let mut message = Self {
             start: StartLine::parse(&bytes, start)?,
-            start_at: 0,
-            bytes,
             fields: fields.into(),
-            body,
+            start_at: 0,
+            body_start,
+            body_end: bytes.len().try_into().unwrap_or(u32::MAX),
+            bytes,
         };
         message.cut_body_to_content_length();
         debug_assert!(message.is_as_read(), "it reads as it was written");
@@ -232,7 +242,8 @@ impl Message {
     fn is_as_read(&self) -> bool {
         let read = Self::parse(self.bytes.clone(), &WHAT_WE_WRITE);
         read.is_ok_and(|read| {
-            read.start_at == self.start_at && read.fields == self.fields && read.body == self.body
+            let places = |message: &Self| (message.start_at, message.body_start, message.body_end);
+            places(&read) == places(self) && read.fields == self.fields
         })
     }
 
@@ -243,12 +254,16 @@ impl Message {
 
     /// The body; empty when there is none. Shares the message's bytes.
     pub fn body(&self) -> Bytes {
-        self.bytes.slice(self.body.range())
+        self.bytes.slice(self.body_range())
     }
 
     /// The body, borrowed.
     pub fn body_bytes(&self) -> &[u8] {
-        &self.bytes[self.body.range()]
+        &self.bytes[self.body_range()]
+    }
+
+    fn body_range(&self) -> Range<usize> {
+        self.body_start()..self.body_end as usize
     }
 
     /// Whether this is a request.
@@ -341,7 +356,7 @@ impl Message {
 
     /// Bytes that follow the header, before `Content-Length` cut them.
     pub(crate) fn bytes_after_head(&self) -> usize {
-        self.bytes.len() - self.body.start as usize
+        self.bytes.len() - self.body_start()
     }
 
     pub(crate) fn fields(&self) -> &[Field] {
@@ -349,8 +364,8 @@ impl Message {
     }
 
     /// Where the start line begins: after the line breaks that may stand before it.
-    pub(crate) const fn start_of_start_line(&self) -> usize {
-        self.start_at as usize
+    pub(crate) fn start_of_start_line(&self) -> usize {
+        self.start_at.into()
     }
 
     /// Where the empty line after the header begins.
@@ -365,8 +380,8 @@ impl Message {
     }
 
     /// Where the body begins.
-    pub(crate) const fn body_start(&self) -> usize {
-        self.body.start as usize
+    pub(crate) fn body_start(&self) -> usize {
+        self.body_start.into()
     }
 
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
@@ -390,8 +405,9 @@ impl Message {
         if let Some(declared) = declared
             && declared < self.bytes_after_head()
         {
-            let start = self.body.start as usize;
-            self.body = Span::new(start..start + declared);
+            self.body_end = (self.body_start() + declared)
+                .try_into()
+                .unwrap_or(u32::MAX);
         }
     }
 }
@@ -436,7 +452,7 @@ impl Field {
     pub(crate) fn new(name: HeaderName, line: Range<usize>, value_start: usize) -> Self {
         Self {
             name,
-            value_start: Span::new(value_start..line.end).start,
+            value_start: place(value_start),
             line: Span::new(line),
         }
     }
@@ -458,16 +474,16 @@ impl Field {
         self.name
     }
 
-    pub(crate) const fn start(&self) -> usize {
-        self.line.start as usize
+    pub(crate) fn start(&self) -> usize {
+        self.line.start.into()
     }
 
-    pub(crate) const fn value_start(&self) -> usize {
-        self.value_start as usize
+    pub(crate) fn value_start(&self) -> usize {
+        self.value_start.into()
     }
 
-    pub(crate) const fn end(&self) -> usize {
-        self.line.end as usize
+    pub(crate) fn end(&self) -> usize {
+        self.line.end.into()
     }
 
     /// Where the next line begins.
@@ -477,11 +493,7 @@ impl Field {
 
     pub(crate) fn header<'a>(&self, bytes: &'a Bytes) -> Header<'a> {
         let line = &bytes[self.line.range()];
-        lines::header(
-            line,
-            self.name,
-            (self.value_start - self.line.start) as usize,
-        )
+        lines::header(line, self.name, self.value_start() - self.start())
     }
 }
 
