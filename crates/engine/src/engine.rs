@@ -10,7 +10,7 @@ use std::{
 use acd::{AbandonedId, Acd, AgentId};
 use bytes::Bytes;
 use call::{CallNumber, Calls};
-use sip::{Pii, StatusCode, UriBuf};
+use sip::{Pii, StatusCode};
 use sip_proxy::{
     Answer, Authentication, DomainName, Guard, Locator, LocatorSettings, NextHop, Proxy,
     ProxySettings, Query, Registrar, TrunkHops, TrunkLoads, Trunks,
@@ -25,6 +25,7 @@ use crate::{
     codes::Picks,
     config::Config,
     event::{Direction, Event},
+    forwarding::FixedPhone,
     hidden::HiddenCalls,
     identity::{self, Source},
     journal_state::JournalState,
@@ -142,7 +143,7 @@ pub struct Engine {
     pub(crate) acd: Acd,
     pub(crate) locals: Locals,
     pub(crate) dial_plan: DialPlan,
-    pub(crate) contacts: BTreeMap<AgentId, UriBuf>,
+    pub(crate) fixed_phones: BTreeMap<AgentId, FixedPhone>,
     pub(crate) records: Records,
     pub(crate) probes: SecondaryMap<ClientTx, AgentId>,
     pub(crate) ids: IdSource,
@@ -231,9 +232,9 @@ impl Engine {
             trunks,
             calls: Calls::new(call_settings, locals.clone(), [seed_c, seed_d]),
             acd: Acd::new(now, config.directory.clone(), acd_settings),
+            fixed_phones: fixed_phones(&config, &locals),
             locals,
             dial_plan: DialPlan::new(&config),
-            contacts: config.contacts.iter().cloned().collect(),
             guard: Guard::new(settings.guard),
             contact_addresses: contact_addresses(&config),
             arriving: None,
@@ -463,6 +464,12 @@ impl Engine {
                 .end(now, &mut self.layer, call, StatusCode::SERVICE_UNAVAILABLE);
         }
     }
+}
+
+fn fixed_phones(config: &Config, locals: &Locals) -> BTreeMap<AgentId, FixedPhone> {
+    let contacts = config.contacts.iter().cloned();
+    let phone = |(agent, contact)| (agent, FixedPhone::new(contact, locals));
+    contacts.map(phone).collect()
 }
 
 fn contact_addresses(config: &Config) -> BTreeSet<IpAddr> {

@@ -4,9 +4,9 @@
 use std::time::Instant;
 
 use acd::AgentId;
-use sip::{HeaderName, Method, Request, StatusCode, Uri};
+use sip::{HeaderName, Method, Request, StatusCode, Uri, UriBuf};
 use sip_proxy::{Received, Rejection, TargetSet, TrunkId};
-use sip_transaction::{Flow, ServerTx, Target};
+use sip_transaction::{Flow, Locals, ServerTx, Target};
 
 use crate::{
     codes::Code, engine::Engine, event::DropReason, identity::Source, receive::aor_of,
@@ -30,6 +30,21 @@ pub(crate) enum Destination {
     Inward(TrunkId, Vec<Target>),
     /// Nowhere: so it is answered.
     Nowhere(StatusCode),
+}
+
+/// A phone that does not register: the configuration says where it is.
+#[derive(Clone, Debug)]
+pub(crate) struct FixedPhone {
+    pub(crate) contact: UriBuf,
+    /// `None` where the host is a name, or no listener reaches it.
+    flow: Option<Flow>,
+}
+
+impl FixedPhone {
+    pub(crate) fn new(contact: UriBuf, locals: &Locals) -> Self {
+        let flow = locals.flow_to(&contact.as_uri());
+        Self { contact, flow }
+    }
 }
 
 impl Engine {
@@ -88,7 +103,7 @@ impl Engine {
     pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineRoute> {
         let trunk = source.trunk();
         self.dial_plan.line(uri, trunk).or_else(|| {
-            let rings = |agent| !self.phones(agent).is_empty();
+            let rings = |agent| self.has_phone(agent);
             let is_default = trunk.is_some() && !self.agent_of_aor(uri).is_some_and(rings);
             is_default.then_some(LineRoute {
                 line: self.config.default_line,
@@ -113,8 +128,8 @@ impl Engine {
             })
             .collect();
         if groups.is_empty()
-            && let Some(contact) = self.contacts.get(&agent)
-            && let Some(flow) = self.locals.flow_to(&contact.as_uri())
+            && let Some(FixedPhone { contact, flow }) = self.fixed_phones.get(&agent)
+            && let Some(flow) = *flow
         {
             return vec![vec![Target {
                 uri: contact.as_bytes().clone(),
@@ -123,6 +138,13 @@ impl Engine {
             }]];
         }
         groups
+    }
+
+    /// Whether there is an address at all to reach an agent at.
+    fn has_phone(&self, agent: AgentId) -> bool {
+        let fixed = self.fixed_phones.get(&agent);
+        fixed.is_some_and(|phone| phone.flow.is_some())
+            || self.registrar.bindings(aor_of(agent)).next().is_some()
     }
 
     pub(crate) fn forward(

@@ -130,7 +130,7 @@ impl Engine {
             wants: self.acd.agent_wants(id).clone(),
             since: since.map(|since| now.saturating_duration_since(since)),
             until: until.map(|until| until.saturating_duration_since(now)),
-            has_phone: self.contacts.contains_key(&id)
+            has_phone: self.fixed_phones.contains_key(&id)
                 || self.registrar.bindings(aor_of(id)).next().is_some(),
             call: call.and_then(|call| {
                 let number = self.records.by_acd(call)?;

@@ -167,7 +167,7 @@ impl Engine {
             .directory()
             .agents()
             .flat_map(|agent| {
-                let fixed = self.contacts.get(&agent);
+                let fixed = self.fixed_phones.get(&agent).map(|phone| &phone.contact);
                 let bindings = self.registrar.bindings(aor_of(agent));
                 let contacts = bindings.map(|binding| &binding.contact).chain(fixed);
                 contacts.map(move |contact| (agent, contact.as_uri()))

@@ -1,9 +1,6 @@
 //! Our own addresses: what Via and Contact say of us on each listener.
 
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-};
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use sip::{Host, Transport, Uri};
@@ -33,6 +30,8 @@ struct Named {
     local: Local,
     via: String,
     contact: Bytes,
+    /// The host of our URI, and what follows.
+    host: String,
 }
 
 impl Locals {
@@ -41,6 +40,7 @@ impl Locals {
         let all = all.into_iter().map(|local| Named {
             via: via_until_branch(local.transport, local.advertised),
             contact: contact(local.transport, local.advertised),
+            host: host(local.transport, local.advertised),
             local,
         });
         Self { all: all.collect() }
@@ -112,6 +112,25 @@ impl Locals {
         }
     }
 
+    /// A Record-Route value that leads back to us over the listener of `flow`, with this user part.
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
+    //# The URI placed in the Record-Route header field value MUST be a
+    //# SIP or SIPS URI.  This URI MUST contain an lr parameter (see
+    //# Section 19.1.1).
+    pub fn record_route(&self, flow: Flow, user: &str) -> String {
+        match self.named(flow) {
+            Some(named) => ["<sip:", user, "@", &named.host, ";lr>"].concat(),
+            None => [
+                "<sip:",
+                user,
+                "@",
+                &host(flow.transport, flow.remote),
+                ";lr>",
+            ]
+            .concat(),
+        }
+    }
+
     /// The Contact value of messages that leave over `flow`.
     pub fn contact(&self, flow: Flow) -> Bytes {
         match self.named(flow) {
@@ -121,27 +140,18 @@ impl Locals {
     }
 }
 
+fn host(transport: Transport, address: SocketAddr) -> String {
+    match transport {
+        Transport::Udp => address.to_string(),
+        Transport::Tcp => format!("{address};transport=tcp"),
+        Transport::Tls => format!("{address};transport=tls"),
+    }
+}
+
 fn via_until_branch(transport: Transport, sent_by: SocketAddr) -> String {
     format!("SIP/2.0/{} {sent_by};branch=", transport.as_str())
 }
 
 fn contact(transport: Transport, address: SocketAddr) -> Bytes {
-    let uri = ContactUri { address, transport };
-    format!("<{uri}>").into()
-}
-
-struct ContactUri {
-    address: SocketAddr,
-    transport: Transport,
-}
-
-impl fmt::Display for ContactUri {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sip:{}", self.address)?;
-        match self.transport {
-            Transport::Udp => Ok(()),
-            Transport::Tcp => f.write_str(";transport=tcp"),
-            Transport::Tls => f.write_str(";transport=tls"),
-        }
-    }
+    format!("<sip:{}>", host(transport, address)).into()
 }

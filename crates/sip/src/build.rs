@@ -9,9 +9,8 @@ use crate::{
     HeaderName, Method, StatusCode,
     message::{Field, HEAD_MAX, Message},
     overload::OverloadControl,
-    print::{put_fmt, put_line, put_line_fmt, put_name, put_number},
+    print::{put_address, put_line, put_line_fmt, put_name, put_number},
     request::{Request, Response},
-    via::Rport,
 };
 
 /// Bytes that most of our messages fit in.
@@ -291,6 +290,7 @@ fn put_received_via(
     let overload = overload.filter(|_| OverloadControl::is_offered(&via));
     let params = via.params.as_bytes();
     put_line(buffer, &raw[..raw.len() - params.len()]);
+    let mut asks_for_port = false;
     for param in via.params {
         let is_answered = overload.is_some() && OverloadControl::answers(param.name);
         if is_answered || param.name.eq_ignore_ascii_case(b"received") {
@@ -299,6 +299,7 @@ fn put_received_via(
         buffer.put_u8(b';');
         put_line(buffer, param.name);
         if param.name.eq_ignore_ascii_case(b"rport") {
+            asks_for_port = true;
             buffer.put_u8(b'=');
             put_number(buffer, source.port().into());
         } else if let Some(value) = param.value {
@@ -306,8 +307,9 @@ fn put_received_via(
             put_line(buffer, value);
         }
     }
-    if via.rport() != Rport::Absent || via.host.ip() != Some(source.ip()) {
-        put_fmt(buffer, format_args!(";received={}", source.ip()));
+    if asks_for_port || via.host.ip() != Some(source.ip()) {
+        buffer.extend_from_slice(b";received=");
+        put_address(buffer, source.ip());
     }
     if let Some(overload) = overload {
         put_line(buffer, overload.params().as_bytes());

@@ -98,16 +98,28 @@ const fn is_name_char(byte: u8) -> bool {
 
 /// An IPv4 address, as the standard library reads it: four numbers up to 255 without zeros before them.
 fn parse_v4(raw: &[u8]) -> Option<Ipv4Addr> {
-    let mut parts = raw.split(|&byte| byte == b'.');
-    let mut octets = [0; 4];
-    for octet in &mut octets {
-        let part = parts.next().filter(|part| part.len() <= 3)?;
-        if part.len() > 1 && part[0] == b'0' {
-            return None;
+    let (mut octets, mut at) = ([0; 4], 0);
+    // `None` before the first digit of an octet.
+    let mut octet: Option<u8> = None;
+    for &byte in raw {
+        match byte {
+            b'.' if at < 3 => {
+                octets[at] = octet.take()?;
+                at += 1;
+            }
+            b'0'..=b'9' => {
+                let digit = byte - b'0';
+                octet = Some(match octet {
+                    None => digit,
+                    Some(0) => return None,
+                    Some(before) => before.checked_mul(10)?.checked_add(digit)?,
+                });
+            }
+            _ => return None,
         }
-        *octet = lexer::number(part)?;
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    octets[3] = octet.filter(|_| at == 3)?;
+    Some(octets.into())
 }
 
 //= https://www.rfc-editor.org/rfc/rfc5118#section-4.10
@@ -127,9 +139,9 @@ fn parse_v6(text: &str) -> Option<Ipv6Addr> {
 /// Splits `host[:port]`, with white space around the colon as a Via may have it.
 pub(crate) fn parse_host_port(raw: &[u8]) -> Result<(Host<'_>, Option<u16>), UriError> {
     let host_end = if raw.first() == Some(&b'[') {
-        memchr::memchr(b']', raw).ok_or(UriError::Host)? + 1
+        lexer::find(b']', raw).ok_or(UriError::Host)? + 1
     } else {
-        memchr::memchr(b':', raw).unwrap_or(raw.len())
+        lexer::find(b':', raw).unwrap_or(raw.len())
     };
     let host = Host::parse(lexer::trim_end(&raw[..host_end]))?;
     let port = match lexer::trim(&raw[host_end..]) {

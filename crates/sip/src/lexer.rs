@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
 use crate::byte_set::{ByteSet, byte_set};
 
@@ -29,6 +29,13 @@ const fn is_token_char(byte: u8) -> bool {
             byte,
             b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
         )
+}
+
+/// What ends a parameter, or hides its end.
+static PARAM_END: ByteSet = byte_set!(may_end_param);
+
+const fn may_end_param(byte: u8) -> bool {
+    matches!(byte, b';' | b'"')
 }
 
 /// Whether all of a non-empty value is one `token`.
@@ -59,9 +66,19 @@ pub(crate) fn trim_end(mut value: &[u8]) -> &[u8] {
     value
 }
 
+/// Where a byte is. Most parts of a header are shorter than what a search by vectors needs to pay off.
+pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
+    const SHORT: usize = 24;
+    if value.len() <= SHORT {
+        value.iter().position(|&byte| byte == wanted)
+    } else {
+        memchr(wanted, value)
+    }
+}
+
 /// Splits at the first `at`, which is dropped; without one, all of the value and `None`.
 pub(crate) fn split_once(value: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr::memchr(at, value) {
+    match find(at, value) {
         Some(index) => (&value[..index], Some(&value[index + 1..])),
         None => (value, None),
     }
@@ -264,7 +281,7 @@ impl<'a> Iterator for ParamIter<'a> {
     fn next(&mut self) -> Option<Param<'a>> {
         while !self.rest.is_empty() {
             // A semicolon before the first quote is in none.
-            let end = match memchr2(b';', b'"', self.rest) {
+            let end = match PARAM_END.find_in(self.rest) {
                 Some(at) if self.rest[at] == b'"' => {
                     find_outside(self.rest, Angles::Plain, |byte| byte == b';')
                 }
@@ -343,7 +360,7 @@ impl fmt::Debug for Quoted<'_> {
 
 /// A value on one line: each fold becomes a single space (RFC 3261 §7.3.1).
 pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    if memchr3(b'\r', b'\n', b'\n', value).is_none() {
+    if memchr2(b'\r', b'\n', value).is_none() {
         return Cow::Borrowed(value);
     }
     let mut plain = Vec::with_capacity(value.len());

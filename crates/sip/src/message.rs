@@ -311,9 +311,14 @@ impl Message {
     /// The value of the first header with this name in any case, for names that
     /// [`HeaderName`] does not list.
     pub fn header_named(&self, name: &str) -> Option<&[u8]> {
-        self.headers()
-            .find(|header| header.written_name.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|header| header.value)
+        let name = name.as_bytes();
+        let known = HeaderName::of(name);
+        let mut headers = self.fields.iter().filter(|field| field.name == known);
+        headers.find_map(|field| {
+            let header = field.header(&self.bytes);
+            let is_it = header.written_name.eq_ignore_ascii_case(name);
+            is_it.then_some(header.value)
+        })
     }
 
     /// The values of all headers of this name, one for each line.
@@ -385,14 +390,22 @@ impl Message {
     }
 
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
-        let mut counts = [0; LISTS.len()];
-        for field in &self.fields {
-            if let Some(list) = LISTS.iter().position(|name| *name == field.name) {
-                let value = field.header(&self.bytes).value;
-                counts[list] += 1 + memchr::memchr_iter(b',', value).count();
-                if counts[list] > limits.element_count {
-                    return Err(ParseError::TooManyElements);
-                }
+        for name in LISTS {
+            let lines = self.fields.iter().filter(|field| field.name == name);
+            // No value has more elements than bytes.
+            let bytes: usize = lines
+                .clone()
+                .map(|line| 1 + line.end() - line.start())
+                .sum();
+            if bytes <= limits.element_count {
+                continue;
+            }
+            let elements = lines.map(|line| {
+                let value = line.header(&self.bytes).value;
+                1 + memchr::memchr_iter(b',', value).count()
+            });
+            if elements.sum::<usize>() > limits.element_count {
+                return Err(ParseError::TooManyElements);
             }
         }
         Ok(())

@@ -59,7 +59,7 @@ impl<'a> NameAddr<'a> {
             return Self::parse_addr_spec(raw);
         };
         let display = lexer::trim(&raw[..open]);
-        let close = memchr::memchr(b'>', &raw[open..]).ok_or(NameAddrError::Unbalanced)? + open;
+        let close = lexer::find(b'>', &raw[open..]).ok_or(NameAddrError::Unbalanced)? + open;
         let tail = lexer::trim_start(&raw[close + 1..]);
         if !matches!(tail.first(), None | Some(b';')) {
             return Err(NameAddrError::Trailing);
@@ -128,7 +128,7 @@ impl<'a> NameAddr<'a> {
         if raw.first() == Some(&b'"') {
             return Err(NameAddrError::Unbalanced);
         }
-        let uri_len = memchr::memchr(b';', raw).unwrap_or(raw.len());
+        let uri_len = lexer::find(b';', raw).unwrap_or(raw.len());
         let (uri, params) = raw.split_at(uri_len);
         let uri = lexer::trim_end(uri);
         if uri.is_empty() {

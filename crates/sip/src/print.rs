@@ -1,6 +1,9 @@
 //! Writing values so that none of them can break out of its line.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    net::IpAddr,
+};
 
 use bytes::BytesMut;
 
@@ -32,6 +35,19 @@ pub(crate) fn put_fmt(buffer: &mut BytesMut, arguments: fmt::Arguments<'_>) {
 /// Writes a number in decimal digits.
 pub(crate) fn put_number(buffer: &mut BytesMut, number: u64) {
     buffer.extend_from_slice(Digits::decimal(number).as_bytes());
+}
+
+/// Writes an address as the standard library shows it.
+pub(crate) fn put_address(buffer: &mut BytesMut, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        return put_fmt(buffer, format_args!("{address}"));
+    };
+    for (index, octet) in address.octets().into_iter().enumerate() {
+        if index > 0 {
+            buffer.extend_from_slice(b".");
+        }
+        put_number(buffer, octet.into());
+    }
 }
 
 /// Writes a header's name: a byte that no name may hold (RFC 3261 §25.1) becomes `-`, so that a

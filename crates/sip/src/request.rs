@@ -9,8 +9,9 @@ use crate::{
     lexer::{self, Params},
     message::{Message, Span},
     name_addr::NameAddr,
+    pii::Pii,
     start_line::{StartLine, Version},
-    uri::{Uri, UriError},
+    uri::{SipScheme, SipUri, Uri, UriError},
     via::Via,
 };
 
@@ -20,6 +21,7 @@ use crate::{
 pub struct Request {
     message: Message,
     essentials: Essentials,
+    uri: UriSpans,
 }
 
 /// A response whose Via, From, To, Call-ID and CSeq have been read. Dereferences to its
@@ -137,6 +139,86 @@ enum HostSpan {
     Address(IpAddr),
 }
 
+impl HostSpan {
+    fn of(host: Host<'_>, message: &Message) -> Self {
+        match host {
+            Host::Name(name) => Self::Name(message.span_of(name)),
+            Host::V4(address) => Self::Address(address.into()),
+            Host::V6(address) => Self::Address(address.into()),
+        }
+    }
+
+    fn host<'a>(&self, message: &'a Message) -> Host<'a> {
+        match self {
+            Self::Name(name) => Host::Name(message.bytes_at(*name)),
+            Self::Address(address) => (*address).into(),
+        }
+    }
+}
+
+/// Where the parts of a Request-URI are: nearly all that is decided about a request begins with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UriSpans {
+    Sip {
+        scheme: SipScheme,
+        user: Option<Span>,
+        password: Option<Span>,
+        host: HostSpan,
+        port: Option<u16>,
+        params: Span,
+        headers: Span,
+    },
+    /// No address of SIP: rare, and read again.
+    Other,
+}
+
+impl UriSpans {
+    fn read(message: &Message) -> Result<Self, Invalid> {
+        let uri = message.request_uri_bytes().unwrap_or_default();
+        let uri = Uri::parse(uri).map_err(|_| Invalid::RequestUri)?;
+        let span = |part: &[u8]| match part {
+            [] => Span::default(),
+            part => message.span_of(part),
+        };
+        let exposed = |part: Pii<&[u8]>| span(part.into_exposed());
+        Ok(uri.as_sip().map_or(Self::Other, |uri| Self::Sip {
+            scheme: uri.scheme,
+            user: uri.user.map(exposed),
+            password: uri.password.map(exposed),
+            host: HostSpan::of(uri.host, message),
+            port: uri.port,
+            params: span(uri.params.as_bytes()),
+            headers: span(uri.headers),
+        }))
+    }
+
+    fn uri<'a>(&self, request: &'a Request) -> Uri<'a> {
+        let message = &request.message;
+        match *self {
+            Self::Sip {
+                scheme,
+                user,
+                password,
+                host,
+                port,
+                params,
+                headers,
+            } => Uri::Sip(SipUri {
+                scheme,
+                user: user.map(|user| Pii::new(message.bytes_at(user))),
+                password: password.map(|password| Pii::new(message.bytes_at(password))),
+                host: host.host(message),
+                port,
+                params: Params::new(message.bytes_at(params)),
+                headers: message.bytes_at(headers),
+            }),
+            Self::Other => {
+                Uri::parse(request.uri_bytes()).expect("Request::new has parsed the Request-URI")
+            }
+        }
+    }
+}
+
 impl ViaSpans {
     /// Of the topmost Via.
     fn read(message: &Message) -> Result<Self, Invalid> {
@@ -151,11 +233,7 @@ impl ViaSpans {
     fn of(via: &Via<'_>, message: &Message) -> Self {
         Self {
             transport: message.span_of(via.transport),
-            host: match via.host {
-                Host::Name(name) => HostSpan::Name(message.span_of(name)),
-                Host::V4(address) => HostSpan::Address(address.into()),
-                Host::V6(address) => HostSpan::Address(address.into()),
-            },
+            host: HostSpan::of(via.host, message),
             port: via.port,
             params: message.span_of(via.params.as_bytes()),
             branch: via.branch().map(|branch| message.span_of(branch)),
@@ -165,10 +243,7 @@ impl ViaSpans {
     fn via<'a>(&self, message: &'a Message) -> Via<'a> {
         Via {
             transport: message.bytes_at(self.transport),
-            host: match self.host {
-                HostSpan::Name(name) => Host::Name(message.bytes_at(name)),
-                HostSpan::Address(address) => address.into(),
-            },
+            host: self.host.host(message),
             port: self.port,
             params: Params::new(message.bytes_at(self.params)),
         }
@@ -275,8 +350,8 @@ impl Request {
     /// [`InvalidMessage`] holds the message and the answer to give. A response is refused as
     /// [`Invalid::RequestUri`].
     pub fn new(message: Message) -> Result<Self, InvalidMessage> {
-        let essentials = Self::check(&message);
-        Self::of(message, essentials)
+        let read = Self::check(&message);
+        Self::of(message, read)
     }
 
     /// This request after changes, when `changes` tells of which names there are other lines than before.
@@ -289,26 +364,21 @@ impl Request {
         if MOVED.into_iter().chain(read).any(changes) {
             return Self::new(message);
         }
-        let is_uri = || {
-            let uri = message.request_uri_bytes().unwrap_or_default();
-            uri == self.uri_bytes() || Uri::parse(uri).is_ok()
-        };
-        let essentials = match self.essentials.moved(&self.message, &message) {
-            Ok(_) if !is_uri() => Err(Invalid::RequestUri),
-            essentials => essentials,
-        };
-        debug_assert_eq!(essentials, Self::check(&message), "it is as it was written");
-        Self::of(message, essentials)
+        let moved = self.essentials.moved(&self.message, &message);
+        let read = moved.and_then(|essentials| Ok((essentials, UriSpans::read(&message)?)));
+        debug_assert_eq!(read, Self::check(&message), "it is as it was written");
+        Self::of(message, read)
     }
 
     fn of(
         message: Message,
-        essentials: Result<Essentials, Invalid>,
+        read: Result<(Essentials, UriSpans), Invalid>,
     ) -> Result<Self, InvalidMessage> {
-        match essentials {
-            Ok(essentials) => Ok(Self {
+        match read {
+            Ok((essentials, uri)) => Ok(Self {
                 message,
                 essentials,
+                uri,
             }),
             Err(reason) => Err(InvalidMessage {
                 message: Box::new(message),
@@ -317,12 +387,9 @@ impl Request {
         }
     }
 
-    fn check(message: &Message) -> Result<Essentials, Invalid> {
+    fn check(message: &Message) -> Result<(Essentials, UriSpans), Invalid> {
         let StartLine::Request {
-            method,
-            uri,
-            version,
-            ..
+            method, version, ..
         } = message.start()
         else {
             return Err(Invalid::RequestUri);
@@ -331,7 +398,7 @@ impl Request {
             return Err(Invalid::Version);
         }
         let essentials = Essentials::read(message)?;
-        Uri::parse(message.bytes_at(*uri)).map_err(|_| Invalid::RequestUri)?;
+        let uri = UriSpans::read(message)?;
         if message.bytes_at(essentials.cseq_method) != method.as_bytes() {
             return Err(Invalid::CSeqMethod);
         }
@@ -340,7 +407,7 @@ impl Request {
         if *method == Method::Invite && has_contact && contact_target(message).is_err() {
             return Err(Invalid::Contact);
         }
-        Ok(essentials)
+        Ok((essentials, uri))
     }
 
     /// The method.
@@ -360,7 +427,7 @@ impl Request {
 
     /// The Request-URI.
     pub fn uri(&self) -> Uri<'_> {
-        Uri::parse(self.uri_bytes()).expect("Request::new has parsed the Request-URI")
+        self.uri.uri(self)
     }
 
     /// The URI of the first Contact: the remote target of a dialog (RFC 3261 §12.1). An INVITE

@@ -51,7 +51,7 @@ impl StartLine {
         if is_sip(line) {
             return Self::parse_status_line(line, range.start);
         }
-        let method_len = memchr::memchr(b' ', line).ok_or(ParseError::StartLine)?;
+        let method_len = lexer::find(b' ', line).ok_or(ParseError::StartLine)?;
         let method = &line[..method_len];
         let written = lexer::trim_end(line);
         let version_start = memchr::memrchr(b' ', written).map_or(0, |at| at + 1);
@@ -73,7 +73,7 @@ impl StartLine {
     }
 
     fn parse_status_line(line: &[u8], offset: usize) -> Result<Self, ParseError> {
-        let version_len = memchr::memchr(b' ', line).ok_or(ParseError::StartLine)?;
+        let version_len = lexer::find(b' ', line).ok_or(ParseError::StartLine)?;
         let rest = lexer::trim_start(&line[version_len..]);
         let (code, reason) = lexer::split_once(rest, b' ');
         let status = lexer::number(code)

@@ -112,7 +112,7 @@ impl<'a> Uri<'a> {
         if !URI.has_all(raw) {
             return Err(UriError::Character);
         }
-        let colon = memchr::memchr(b':', raw).ok_or(UriError::Scheme)?;
+        let colon = lexer::find(b':', raw).ok_or(UriError::Scheme)?;
         let (scheme, rest) = (&raw[..colon], &raw[colon + 1..]);
         if scheme.eq_ignore_ascii_case(b"sip") {
             return SipUri::parse(SipScheme::Sip, rest).map(Self::Sip);
@@ -158,7 +158,7 @@ impl<'a> SipUri<'a> {
     fn parse(scheme: SipScheme, rest: &'a [u8]) -> Result<Self, UriError> {
         // The user part may hold `;` and `?` (RFC 3261 §25.1, user-unreserved), so the `@` is
         // looked for first. An `@` of the headers is escaped there.
-        let (user_info, rest) = match memchr::memchr(b'@', rest) {
+        let (user_info, rest) = match lexer::find(b'@', rest) {
             Some(at) => (Some(&rest[..at]), &rest[at + 1..]),
             None => (None, rest),
         };
@@ -229,7 +229,7 @@ pub struct UriHeader<'a> {
 
 impl<'a> TelUri<'a> {
     fn parse(rest: &'a [u8]) -> Result<Self, UriError> {
-        let number_len = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let number_len = lexer::find(b';', rest).unwrap_or(rest.len());
         let (number, params) = rest.split_at(number_len);
         let digits = number.strip_prefix(b"+").unwrap_or(number);
         let is_number = |byte: u8| {
@@ -331,7 +331,7 @@ impl fmt::Debug for UriBuf {
 /// The length of `host[:port]` at the start of `rest`.
 fn host_port_len(rest: &[u8]) -> Result<usize, UriError> {
     let host_len = if rest.first() == Some(&b'[') {
-        memchr::memchr(b']', rest).ok_or(UriError::Host)? + 1
+        lexer::find(b']', rest).ok_or(UriError::Host)? + 1
     } else {
         0
     };

@@ -85,8 +85,13 @@ impl<'a> Via<'a> {
     /// # Errors
     /// [`ViaError`].
     pub fn parse(raw: &'a [u8]) -> Result<Self, ViaError> {
-        let rest = protocol_part(raw, |name| name.eq_ignore_ascii_case(b"SIP"))?;
-        let rest = protocol_part(rest, |version| version == b"2.0")?;
+        let rest = match raw.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => rest,
+            None => {
+                let rest = protocol_part(raw, |name| name.eq_ignore_ascii_case(b"SIP"))?;
+                protocol_part(rest, |version| version == b"2.0")?
+            }
+        };
         let rest = lexer::trim_start(rest);
         let space = rest
             .iter()
@@ -98,7 +103,7 @@ impl<'a> Via<'a> {
             return Err(ViaError::Protocol);
         }
         let rest = lexer::trim_start(&rest[space..]);
-        let sent_by_len = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let sent_by_len = lexer::find(b';', rest).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(sent_by_len);
         let (host, port) = parse_host_port(lexer::trim_end(sent_by))?;
         Ok(Self {

@@ -1,7 +1,7 @@
 //! The copy of a request that goes to one target (RFC 3261 §16.6).
 
 use bytes::Bytes;
-use sip::{Digits, Edit, HeaderName, Method, NameAddr, Request, Transport};
+use sip::{Digits, Edit, HeaderName, Method, NameAddr, Request};
 use sip_transaction::{Flow, Target};
 
 use super::{
@@ -116,22 +116,9 @@ impl Proxy {
         }
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
-    //# The URI placed in the Record-Route header field value MUST be a
-    //# SIP or SIPS URI.  This URI MUST contain an lr parameter (see
-    //# Section 19.1.1).
     fn record_route(&self, token: RouteToken, flow: Flow, call_id: &[u8]) -> String {
         let user = token.seal(self.settings.key, call_id);
-        let address = self
-            .locals
-            .of(flow)
-            .map_or(flow.remote, |local| local.advertised);
-        let transport = match flow.transport {
-            Transport::Udp => "",
-            Transport::Tcp => ";transport=tcp",
-            Transport::Tls => ";transport=tls",
-        };
-        format!("<sip:{user}@{address}{transport};lr>")
+        self.locals.record_route(flow, &user)
     }
 }
 

@@ -217,16 +217,16 @@ impl Proxy {
 
     /// Whether one of the Vias is ours and says that the request was the same when we sent it.
     fn has_looped(&self, received: &Received) -> bool {
-        received
-            .request
-            .elements(HeaderName::Via)
-            .filter_map(|raw| sip::Via::parse(raw).ok())
-            .any(|via| {
-                self.locals.is_ours(&via.host, via.port)
-                    && via
-                        .branch()
-                        .is_some_and(|branch| received.hash.is_in(branch))
-            })
+        let request = &received.request;
+        let others = request.elements(HeaderName::Via).skip(1);
+        let others = others.filter_map(|raw| sip::Via::parse(raw).ok());
+        let mut vias = std::iter::once(request.top_via()).chain(others);
+        vias.any(|via| {
+            self.locals.is_ours(&via.host, via.port)
+                && via
+                    .branch()
+                    .is_some_and(|branch| received.hash.is_in(branch))
+        })
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3261#section-16.4
