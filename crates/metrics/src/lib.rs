@@ -6,19 +6,19 @@
 //! configuration, states, methods and status codes: nothing from a message becomes a label.
 
 mod connection;
+mod messages;
 mod names;
 
 use engine::{
     Direction, Event, GaugesView, JournalState, Outcome, Transferred,
     acd::{self, AgentStateKind, Directory, LineId, OfferOutcome, SiteId},
-    sip::StatusCode,
-    sip_transaction::{Attempt, MessageKind},
+    sip_transaction::Attempt,
 };
 use prometheus::{Encoder as _, Histogram, IntCounter, Registry, TextEncoder};
 
 pub use connection::ConnectionRefusal;
 
-use crate::names::Series;
+use crate::{messages::Messages, names::Series};
 
 /// All metrics of a node.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub struct Metrics {
     series: Series,
     sites: Vec<Site>,
     lines: Vec<Line>,
+    messages: Messages,
     retransmissions_in: IntCounter,
     retransmissions_out: IntCounter,
     directory: Directory,
@@ -75,6 +76,7 @@ impl Metrics {
         Self {
             retransmissions_in: retransmissions(Direction::In),
             retransmissions_out: retransmissions(Direction::Out),
+            messages: Messages::new(series.messages.clone()),
             registry,
             series,
             sites,
@@ -91,7 +93,7 @@ impl Metrics {
                 kind,
                 attempt,
             } => {
-                self.message(*direction, *kind);
+                self.messages.count(*direction, *kind);
                 if *attempt == Attempt::Retransmission {
                     self.retransmissions_out.inc();
                 }
@@ -158,23 +160,6 @@ impl Metrics {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn message(&self, direction: Direction, kind: MessageKind) {
-        let messages = &self.series.messages;
-        match kind {
-            MessageKind::Request(method) => {
-                messages
-                    .with_label_values(&[direction.label(), method])
-                    .inc();
-            }
-            MessageKind::Response(status) => {
-                let code = StatusText::of(status);
-                messages
-                    .with_label_values(&[direction.label(), code.as_str()])
-                    .inc();
-            }
         }
     }
 
@@ -318,21 +303,6 @@ impl Line {
             waits: series.waits.with_label_values(&labels),
             waits_abandoned: series.waits_abandoned.with_label_values(&labels),
         }
-    }
-}
-
-/// A status code as text, without an allocation.
-struct StatusText([u8; 3]);
-
-impl StatusText {
-    fn of(status: StatusCode) -> Self {
-        let code = status.value();
-        let digit = |value: u16| b'0' + u8::try_from(value % 10).expect("a digit is under ten");
-        Self([digit(code / 100), digit(code / 10), digit(code)])
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("digits are ASCII")
     }
 }
 
