@@ -1,6 +1,9 @@
 //! Printing a changed copy of a message, with everything else byte for byte: what a proxy does to
 //! each message, and a back-to-back user agent to some.
 
+mod copier;
+mod names;
+
 use std::fmt;
 
 use bytes::BytesMut;
@@ -13,6 +16,8 @@ use crate::{
     print::{put_line, put_line_fmt, put_name},
     start_line::StartLine,
 };
+
+use self::{copier::Copier, names::Names};
 
 /// The changes to make to a message, and then the printer of the changed copy.
 ///
@@ -236,8 +241,13 @@ impl<'a> Edit<'a> {
         for list in &mut lists {
             list.count_from_the_front(message);
         }
+        let touched = self.touched();
         for (index, field) in message.fields().iter().enumerate() {
-            self.print_field(&mut copy, index, &mut lists);
+            if touched.has(field.name()) {
+                self.print_field(&mut copy, index, &mut lists);
+            } else {
+                copy.note_copy(field);
+            }
             debug_assert!(copy.copied <= field.end_with_break(message.bytes()));
         }
         copy.up_to(message.head_end());
@@ -274,19 +284,19 @@ impl<'a> Edit<'a> {
             std::ptr::eq(self.message, &**request),
             "the changes are of this request"
         );
-        Ok(request.changed(self.finish(limits)?, |name| self.changes(name))?)
+        let touched = self.touched();
+        Ok(request.changed(self.finish(limits)?, |name| touched.has(name))?)
     }
 
-    /// Whether lines of this name are others than before.
-    fn changes(&self, name: HeaderName) -> bool {
-        let replaces_body = self.body.is_some() && name == HeaderName::ContentLength;
-        let is_of = |line: &LineChange<'_>| match line.name {
-            Name::Known(known) => known == name,
-            Name::Other(written) => HeaderName::of(written) == name,
-        };
-        replaces_body
-            || self.lines.iter().any(is_of)
-            || self.lists.iter().any(|list| list.name == name)
+    /// The names of which lines are others than before: few, and all other lines are only copied.
+    fn touched(&self) -> Names {
+        let of_lines = self.lines.iter().map(|line| match line.name {
+            Name::Known(known) => known,
+            Name::Other(written) => HeaderName::of(written),
+        });
+        let of_lists = self.lists.iter().map(|list| list.name);
+        let of_body = self.body.map(|_| HeaderName::ContentLength);
+        Names::of(of_lines.chain(of_lists).chain(of_body))
     }
 
     fn line(mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> Self {
@@ -497,63 +507,6 @@ impl ListChange<'_> {
             let value_start = at + value_start - field.start();
             copy.note(Field::new(field.name(), line, value_start));
         }
-    }
-}
-
-/// Copies the untouched stretches of a message.
-struct Copier<'a> {
-    bytes: &'a [u8],
-    copied: usize,
-    out: &'a mut BytesMut,
-    /// The header lines of what is written, where somebody wants to know.
-    fields: Option<&'a mut Vec<Field>>,
-}
-
-impl Copier<'_> {
-    /// Where what stands there in the message will be written, if nothing comes between.
-    fn place_of(&self, at: usize) -> usize {
-        self.out.len() + at.saturating_sub(self.copied)
-    }
-
-    /// Writes a line of its own.
-    fn add(&mut self, name: Name<'_>, value: Value<'_>) {
-        let at = self.out.len();
-        name.print(self.out);
-        let colon = self.out.len();
-        self.out.extend_from_slice(b": ");
-        value.print(self.out);
-        let end = self.out.len();
-        self.out.extend_from_slice(b"\r\n");
-        // A line without a name is no header, whoever reads it. Where the head is too long nobody asks.
-        if self.fields.is_some() && colon > at && end <= HEAD_MAX {
-            let name = HeaderName::of(&self.out[at..colon]);
-            self.note(Field::new(name, at..end, colon + 1));
-        }
-    }
-
-    /// Notes that a line is written as it is.
-    fn note_copy(&mut self, field: &Field) {
-        let at = self.place_of(field.start());
-        if at + field.end() - field.start() <= HEAD_MAX {
-            self.note(field.moved_to(at));
-        }
-    }
-
-    fn note(&mut self, field: Field) {
-        if let Some(fields) = &mut self.fields {
-            fields.push(field);
-        }
-    }
-
-    fn up_to(&mut self, at: usize) {
-        if at > self.copied {
-            self.out.extend_from_slice(&self.bytes[self.copied..at]);
-            self.copied = at;
-        }
-    }
-
-    fn skip_to(&mut self, at: usize) {
-        self.copied = self.copied.max(at);
     }
 }
 

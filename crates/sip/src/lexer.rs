@@ -170,7 +170,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
             // Most values have no comma at all, and then nothing hides one.
-            let comma = memchr(b',', self.rest)
+            let comma = find(b',', self.rest)
                 .and_then(|_| find_outside(self.rest, Angles::Opaque, |byte| byte == b','));
             let element = match comma {
                 Some(comma) => {

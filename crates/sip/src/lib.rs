@@ -47,6 +47,7 @@ mod cseq;
 mod digits;
 mod edit;
 pub mod escape;
+mod essentials;
 mod framing;
 mod header_name;
 pub mod headers;

@@ -390,25 +390,26 @@ impl Message {
     }
 
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
-        for name in LISTS {
-            let lines = self.fields.iter().filter(|field| field.name == name);
-            // No value has more elements than bytes.
-            let bytes: usize = lines
-                .clone()
-                .map(|line| 1 + line.end() - line.start())
-                .sum();
-            if bytes <= limits.element_count {
-                continue;
-            }
-            let elements = lines.map(|line| {
-                let value = line.header(&self.bytes).value;
-                1 + memchr::memchr_iter(b',', value).count()
-            });
-            if elements.sum::<usize>() > limits.element_count {
-                return Err(ParseError::TooManyElements);
+        // No list has more elements than bytes.
+        let mut bytes = [0; LISTS.len()];
+        for field in &self.fields {
+            if let Some(list) = list_of(field.name) {
+                bytes[list] += 1 + field.end() - field.start();
             }
         }
+        let mut long = (0..LISTS.len()).filter(|&list| bytes[list] > limits.element_count);
+        if long.any(|list| self.count_elements(LISTS[list]) > limits.element_count) {
+            return Err(ParseError::TooManyElements);
+        }
         Ok(())
+    }
+
+    /// Commas inside of quotes are counted, too: what is asked for is how long it may take to read.
+    fn count_elements(&self, list: HeaderName) -> usize {
+        let values = self.header_values(list);
+        values
+            .map(|value| 1 + memchr::memchr_iter(b',', value).count())
+            .sum()
     }
 
     fn cut_body_to_content_length(&mut self) {
@@ -443,6 +444,19 @@ const LISTS: [HeaderName; 6] = [
     HeaderName::Path,
     HeaderName::HistoryInfo,
 ];
+
+/// The place of a name in [`LISTS`].
+const fn list_of(name: HeaderName) -> Option<usize> {
+    match name {
+        HeaderName::Via => Some(0),
+        HeaderName::Route => Some(1),
+        HeaderName::RecordRoute => Some(2),
+        HeaderName::Contact => Some(3),
+        HeaderName::Path => Some(4),
+        HeaderName::HistoryInfo => Some(5),
+        _ => None,
+    }
+}
 
 impl fmt::Debug for Message {
     /// Start line and header names only: values can be personal data.

@@ -42,7 +42,7 @@ pub(super) fn under_proxy_load(folder: &Path) -> anyhow::Result<Found> {
     let mut peaks = Vec::new();
     for index in 0..2 {
         let system = match index {
-            0 => proxy::node(folder)?,
+            0 => proxy::node(Journal::On, folder)?,
             _ => System::kamailio(1, folder)?,
         };
         let peak = megabytes(most_memory(

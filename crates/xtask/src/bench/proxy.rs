@@ -28,45 +28,49 @@ pub(super) const OF_FLOOR: f64 = 2.0;
 /// Calls a second of the curves that have no target.
 const BETWEEN: [u32; 2] = [1_000, 3_000];
 
-/// A node that forwards to the phone of an agent, as the product is started: with its journal.
-pub(super) fn node(folder: &Path) -> anyhow::Result<System> {
-    let node = Node {
-        name: "Quinze",
-        number: 0,
-        journal: Journal::On,
-        agents: Agents::Called,
+/// A node that forwards to the phone of an agent. With its journal it keeps what Kamailio does not: an INVITE
+/// that was taken outlives the process. Without, both do the same.
+pub(super) fn node(journal: Journal, folder: &Path) -> anyhow::Result<System> {
+    let (name, number) = match journal {
+        Journal::Off => ("Quinze, journal off", 3),
+        Journal::On => ("Quinze, journal on", 0),
     };
-    node.start(folder)
+    let agents = Agents::Called;
+    Node {
+        name,
+        number,
+        journal,
+        agents,
+    }
+    .start(folder)
 }
 
 pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
-    let quinze = node(folder)?;
+    let nodes = [node(Journal::Off, folder)?, node(Journal::On, folder)?];
     let kamailio = System::kamailio(1, folder)?;
-    let floor = System::floor(2, folder, Shape::Proxied, &quinze)?;
+    let floor = System::floor(2, folder, Shape::Proxied, &nodes[0])?;
     let mut found = Found::default();
-    check_floor(&quinze, &floor, Shape::Proxied, &mut found)?;
+    check_floor(&nodes[0], &floor, Shape::Proxied, &mut found)?;
     for rate in RATES {
         let calls = Calls::new(Shape::Proxied, rate, load.run());
-        let series = processor(load, &[&quinze, &kamailio, &floor], &calls)?;
-        let [of_quinze, of_kamailio, of_floor] = &series[..] else {
-            unreachable!("three systems were measured");
+        let systems = [&nodes[0], &nodes[1], &kamailio, &floor];
+        let series = processor(load, &systems, &calls)?;
+        let [without, with, of_kamailio, of_floor] = &series[..] else {
+            unreachable!("four systems were measured");
         };
-        let what = format!("{rate} calls/s, of Kamailio's");
-        let part = ratio(of_quinze, of_kamailio);
-        found
-            .outcomes
-            .push(Outcome::at_most(Row::Proxy, what, part, (OF_KAMAILIO, "×")));
-        let what = format!("proxied, {rate} calls/s");
-        let times = ratio(of_quinze, of_floor);
-        found
-            .outcomes
-            .push(Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×")));
-        found
-            .points
-            .extend(points(&series, &[&quinze, &kamailio, &floor], rate));
+        for (journal, of_node) in [("off", without), ("on", with)] {
+            let what = format!("journal {journal}, {rate} calls/s, of Kamailio's");
+            let part = ratio(of_node, of_kamailio);
+            let part = Outcome::at_most(Row::Proxy, what, part, (OF_KAMAILIO, "×"));
+            let what = format!("proxied, journal {journal}, {rate} calls/s");
+            let times = ratio(of_node, of_floor);
+            let times = Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×"));
+            found.outcomes.extend([part, times]);
+        }
+        found.points.extend(points(&series, &systems, rate));
         found.series.extend(series);
     }
-    most(&quinze, &kamailio, &mut found)?;
+    most(&nodes, &kamailio, &mut found)?;
     Ok(found)
 }
 
@@ -98,13 +102,13 @@ pub(super) fn check_floor(
 }
 
 /// The most calls that SIPp can make.
-fn most(quinze: &System, kamailio: &System, found: &mut Found) -> anyhow::Result<()> {
+fn most(nodes: &[System; 2], kamailio: &System, found: &mut Found) -> anyhow::Result<()> {
     let (rate, count) = MOST;
     let calls = Calls {
         count,
         ..Calls::new(Shape::Proxied, rate, Duration::ZERO)
     };
-    for system in [kamailio, quinze] {
+    for system in [kamailio, &nodes[0], &nodes[1]] {
         let before = system.processor_time()?;
         let played = system.play(&calls)?;
         let used = system.processor_time()? - before;
@@ -130,9 +134,12 @@ fn most(quinze: &System, kamailio: &System, found: &mut Found) -> anyhow::Result
             rate,
             value: per_call,
         });
-        if std::ptr::eq(system, quinze) {
-            let failed = Outcome::none_failed(Row::Most, "failed calls", played.failed, count);
-            let share = Outcome::at_most(Row::Most, "share of its core", share, (35.0, "%"));
+        if !std::ptr::eq(system, kamailio) {
+            let what = |what: &str| format!("{name}, {what}");
+            let failed =
+                Outcome::none_failed(Row::Most, what("failed calls"), played.failed, count);
+            let of_core = what("share of its core");
+            let share = Outcome::at_most(Row::Most, of_core, share, (35.0, "%"));
             found.outcomes.extend([failed, share]);
         }
     }
@@ -151,10 +158,10 @@ fn points(series: &[Series], systems: &[&System], rate: u32) -> Vec<Point> {
 
 /// What the curves need besides: rates between, and the time through each system.
 pub(super) fn curves(load: Load, folder: &Path) -> anyhow::Result<Found> {
-    let quinze = node(folder)?;
+    let nodes = [node(Journal::Off, folder)?, node(Journal::On, folder)?];
     let kamailio = System::kamailio(1, folder)?;
-    let floor = System::floor(2, folder, Shape::Proxied, &quinze)?;
-    let systems = [&quinze, &kamailio, &floor];
+    let floor = System::floor(2, folder, Shape::Proxied, &nodes[0])?;
+    let systems = [&nodes[0], &nodes[1], &kamailio, &floor];
     let once = Load { runs: 1, ..load };
     let mut found = Found::default();
     for rate in BETWEEN {

@@ -22,6 +22,9 @@ const MANY: (u32, u32) = (2_000, 4_000);
 const WITHOUT_JOURNAL: f64 = 90.0;
 const WITH_JOURNAL: f64 = 150.0;
 
+/// How often the same call without the journal one with it may cost.
+const OF_WITHOUT_JOURNAL: f64 = 1.5;
+
 /// A node with agents of this kind of journal; both can run beside each other.
 pub(super) fn node(journal: Journal, agents: u32, folder: &Path) -> anyhow::Result<System> {
     let (name, number) = match journal {
@@ -89,9 +92,16 @@ fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
     };
     let times = ratio(without, of_floor);
     let what = format!("distributed, journal off, {rate} calls/s");
+    let of_without = Outcome::at_most(
+        Row::Queue,
+        format!("journal on, {rate} calls/s, of that without"),
+        ratio(with, without),
+        (OF_WITHOUT_JOURNAL, "×"),
+    );
     found.outcomes.extend([
         per_call("journal off", without, WITHOUT_JOURNAL),
         per_call("journal on", with, WITH_JOURNAL),
+        of_without,
         Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×")),
     ]);
     found.series.extend(series);
