@@ -4,7 +4,7 @@
 use std::hash::Hasher as _;
 
 use sip::{Digits, HeaderName, Request};
-use siphasher::sip::SipHasher24;
+use siphasher::sip::SipHasher13;
 
 /// What a request would have to keep to be in a loop and not in a spiral.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl LoopHash {
     /// with it (RFC 5393 §4.2.1), From, To, Call-ID and CSeq, since they say which one it is. Via and
     /// the method are left out: an ACK takes the way of its INVITE, and Via grows with each turn.
     pub(super) fn of(request: &Request, key: [u64; 2]) -> Self {
-        let mut hasher = SipHasher24::new_with_keys(key[0], key[1]);
+        let mut hasher = SipHasher13::new_with_keys(key[0], key[1]);
         let mut part = |bytes: &[u8]| {
             hasher.write_usize(bytes.len());
             hasher.write(bytes);
@@ -41,7 +41,7 @@ impl LoopHash {
 
     /// The branch of a request that we keep nothing of: the same whenever the request comes again.
     pub(super) fn stateless_branch(self, request: &Request) -> String {
-        let mut hasher = SipHasher24::new_with_keys(self.0, self.0);
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.0);
         hasher.write(request.branch().unwrap_or_default());
         let cookie = String::from_utf8_lossy(sip::MAGIC_COOKIE);
         let hash = Digits::hex_of_16(hasher.finish());

@@ -12,6 +12,10 @@ use super::{
     system::System,
 };
 
+/// How often a run is made again in which a call failed: a machine that others use too drops a datagram now
+/// and then.
+const AGAIN_MOST: usize = 2;
+
 /// What the calls of one run have cost a system.
 #[derive(Clone, Copy, Debug)]
 struct Charge {
@@ -30,7 +34,7 @@ pub(super) fn processor(
 ) -> anyhow::Result<Vec<Series>> {
     let warm_up = Calls::new(calls.shape, calls.rate, load.warm_up());
     for system in systems {
-        flawless(system, &warm_up)?;
+        flawless_at_last(system, &warm_up, &mut None)?;
     }
     let mut charges = vec![Vec::<Charge>::new(); systems.len()];
     let mut begun = vec![None; systems.len()];
@@ -38,7 +42,7 @@ pub(super) fn processor(
         for (index, system) in systems.iter().enumerate() {
             let now = system.processor_time()?;
             charge(&mut charges[index], begun[index].replace(now), now);
-            let played = flawless(system, calls)?;
+            let played = flawless_at_last(system, calls, &mut begun[index])?;
             charges[index].push(Charge {
                 calls: played.completed,
                 processor: Duration::ZERO,
@@ -58,6 +62,24 @@ pub(super) fn processor(
         )
     });
     Ok(series.collect())
+}
+
+/// Plays calls until none of them has failed, and says when the last time began.
+#[expect(clippy::print_stdout, reason = "whoever reads the figures is to know")]
+fn flawless_at_last(
+    system: &System,
+    calls: &Calls,
+    begun: &mut Option<Duration>,
+) -> anyhow::Result<Played> {
+    let mut played = flawless(system, calls);
+    for _ in 0..AGAIN_MOST {
+        let Err(error) = &played else { break };
+        println!("  once more: {error}");
+        // The time until now is on nobody's account.
+        *begun = Some(system.processor_time()?);
+        played = flawless(system, calls);
+    }
+    played
 }
 
 /// Puts what was used since a run began on that run.
