@@ -333,7 +333,7 @@ impl Proxy {
 
     fn breadth_of(&self, id: ContextId) -> u32 {
         let said = self.contexts.get(id).and_then(|context| {
-            let request = &context.received.request;
+            let request = context.received.as_ref()?.request();
             sip::number(request.header_named(MAX_BREADTH)?)
         });
         said.unwrap_or(self.settings.breadth_max)
@@ -352,7 +352,9 @@ impl Proxy {
             let Some(context) = self.contexts.get(id) else {
                 return result;
             };
-            let received = &context.received;
+            let Some(received) = &context.received else {
+                return result;
+            };
             let says_breadth = received.request.header_named(MAX_BREADTH).is_some();
             let share = breadth / u32::try_from(group.len()).unwrap_or(u32::MAX);
             let outgoing = Outgoing {
@@ -424,7 +426,7 @@ impl Proxy {
         self.disarm(id, tx);
         let at = now + self.settings.timer_c;
         if let Some(context) = self.contexts.get_mut(id)
-            && *context.received.request.method() == Method::Invite
+            && context.is_invite
             && let Some(branch) = context.branch_mut(tx)
         {
             branch.state = BranchState::Pending { timer_c: Some(at) };

@@ -218,6 +218,32 @@ impl<'a> Edit<'a> {
         self.write(out, None);
     }
 
+    /// How long the changed message is at most. What is sent is kept for half a minute after the last word of
+    /// a transaction, so no more is taken than it needs.
+    fn room(&self) -> usize {
+        let value = |value: &Value<'_>| match value {
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Fmt(_) => ROOM_FOR_FORMATTED,
+        };
+        let of_lines = self.lines.iter().map(|line| match (&line.kind, line.name) {
+            (LineChangeKind::Remove, _) => 0,
+            (
+                LineChangeKind::Set(it)
+                | LineChangeKind::PushFront(it)
+                | LineChangeKind::Append(it),
+                name,
+            ) => name.len() + ": \r\n".len() + value(it),
+        });
+        let of_lists = self
+            .lists
+            .iter()
+            .filter_map(|list| list.replace_first.as_ref());
+        let of_uri = self.request_uri.map_or(0, <[u8]>::len);
+        let of_body = self.body.map_or(0, |body| body.len() + ROOM_FOR_LENGTH);
+        let added = of_lines.sum::<usize>() + of_lists.map(value).sum::<usize>();
+        self.message.bytes().len() + added + of_uri + of_body
+    }
+
     /// Appends the changed message to `out`, and notes its lines if they are wanted; where the start line
     /// ends, and where the body begins.
     fn write(&self, out: &mut BytesMut, fields: Option<&mut Vec<Field>>) -> (usize, usize) {
@@ -264,7 +290,7 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// When it breaks one of the limits: it was changed beyond what anybody would read.
     pub fn finish(&self, limits: &Limits) -> Result<Message, ParseError> {
-        let mut out = BytesMut::with_capacity(self.message.bytes().len() + ROOM_FOR_CHANGES);
+        let mut out = BytesMut::with_capacity(self.room());
         let mut fields = Vec::with_capacity(self.message.fields().len() + self.lines.len() + 1);
         let (start_end, body_at) = self.write(&mut out, Some(&mut fields));
         let message = Message::written(out.freeze(), 0..start_end, fields, body_at)?;
@@ -435,6 +461,13 @@ impl Name<'_> {
         }
     }
 
+    const fn len(self) -> usize {
+        match self {
+            Self::Known(name) => name.as_str().len(),
+            Self::Other(name) => name.len(),
+        }
+    }
+
     fn print(self, out: &mut BytesMut) {
         match self {
             Self::Known(name) => out.extend_from_slice(name.as_str().as_bytes()),
@@ -510,5 +543,8 @@ impl ListChange<'_> {
     }
 }
 
-/// What a Via and a Record-Route take.
-const ROOM_FOR_CHANGES: usize = 256;
+/// What a formatted value takes, nearly always.
+const ROOM_FOR_FORMATTED: usize = 64;
+
+/// What Content-Length takes.
+const ROOM_FOR_LENGTH: usize = 32;

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, time::Instant};
 
 use bytes::Bytes;
-use sip::{HeaderName, Response, StatusCode};
+use sip::{HeaderName, Method, Response, StatusCode};
 use sip_transaction::{ClientTx, Flow, ServerTx, Target};
 use smallvec::SmallVec;
 
@@ -14,7 +14,10 @@ use super::{TargetSet, TryNext, received::Received};
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) server: ServerTx,
-    pub(super) received: Received,
+    /// The request, until it has a final answer: then none of it is needed, and a context outlives that by
+    /// half a minute.
+    pub(super) received: Option<Box<Received>>,
+    pub(super) is_invite: bool,
     pub(super) source: Flow,
     /// Groups of targets that have not been tried: one group after the other, those of a group at
     /// once.
@@ -22,7 +25,7 @@ pub(super) struct Context {
     /// When the next of them is tried.
     pub(super) next: TryNext,
     pub(super) branches: SmallVec<[Branch; 2]>,
-    pub(super) stage: Stage,
+    stage: Stage,
     /// Who sent it has taken it back.
     pub(super) is_cancelled: bool,
     best: Option<Answer>,
@@ -117,7 +120,8 @@ impl Context {
     ) -> Self {
         Self {
             server,
-            received,
+            is_invite: *received.request().method() == Method::Invite,
+            received: Some(Box::new(received)),
             source,
             groups: targets.groups.into(),
             next: targets.next,
@@ -127,6 +131,16 @@ impl Context {
             best: None,
             challenges: Vec::new(),
         }
+    }
+
+    pub(super) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The sender has a final answer.
+    pub(super) fn answered(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.received = None;
     }
 
     pub(super) fn branch_mut(&mut self, tx: ClientTx) -> Option<&mut Branch> {

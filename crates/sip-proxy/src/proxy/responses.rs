@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sip::{Edit, HeaderName, Message, Method, Response, StatusCode};
+use sip::{Edit, HeaderName, Message, Response, StatusCode};
 use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use super::{
@@ -33,7 +33,7 @@ impl Proxy {
             return;
         };
         let server = context.server;
-        let is_open = context.stage == Stage::Open;
+        let is_open = context.stage() == Stage::Open;
         let is_running = context.branch_mut(tx).is_some_and(|branch| {
             matches!(branch.state, BranchState::Pending { timer_c: Some(_) })
         });
@@ -58,10 +58,10 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
-        if context.stage == Stage::Failed {
+        if context.stage() == Stage::Failed {
             return;
         }
-        context.stage = Stage::Succeeded;
+        context.answered(Stage::Succeeded);
         let server = context.server;
         if let Some(response) = upstream(response, &[]) {
             layer.respond(now, server, response);
@@ -100,7 +100,7 @@ impl Proxy {
     /// When no branch is pending: the next targets, or the best answer.
     fn answer_if_done(&mut self, now: Instant, layer: &mut TransactionLayer, id: ContextId) {
         let is_done = self.contexts.get(id).is_some_and(|context| {
-            context.stage == Stage::Open && context.pending().next().is_none()
+            context.stage() == Stage::Open && context.pending().next().is_none()
         });
         if !is_done || self.try_next_group(now, layer, id).is_ok() {
             return;
@@ -108,9 +108,9 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
-        context.stage = Stage::Failed;
+        context.answered(Stage::Failed);
         let server = context.server;
-        let is_invite = *context.received.request.method() == Method::Invite;
+        let is_invite = context.is_invite;
         let (best, challenges) = context.take_best();
         match best {
             //= https://www.rfc-editor.org/rfc/rfc4320#section-4.2
