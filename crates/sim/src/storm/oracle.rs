@@ -140,6 +140,7 @@ impl Oracle {
             self.waited.clear();
             return Ok(());
         }
+        self.wire.look_at_phones()?;
         let now = world.now();
         let calls = host.engine.calls(now);
         self.returning.look(host, now, &calls)?;
@@ -171,7 +172,10 @@ impl Oracle {
         let connected = calls
             .iter()
             .filter(|call| call.stage == StageView::Connected);
-        let alone = connected.filter(|call| call.agent.is_none());
+        // Who is named first of a call with nobody may ring for it: that agent was sending it on.
+        let is_with_nobody =
+            |call: &&CallView| call.agent.is_none_or(|one| call.rung.contains(&one));
+        let alone = connected.filter(is_with_nobody);
         self.alone.extend(alone.map(|call| call.id.clone()));
         self.wire.let_go(LEAVES);
     }
