@@ -11,7 +11,8 @@ use sip::{HeaderName, Method, Response};
 use sip_transaction::{Flow, TransactionLayer};
 
 use crate::{
-    call::Stage,
+    attempts::Attempt,
+    call::{Call, Stage},
     calls::{Calls, ClientUse, SentAck, SentInvite},
     dialog::{Dialog, Peer},
     event::Event,
@@ -154,13 +155,27 @@ impl Calls {
                 // What we have forwarded has the Via of its sender, too.
                 let is_own = response.elements(HeaderName::Via).nth(1).is_none();
                 let can_be_told = response.remote_target().is_ok();
-                let is_of_before = is_own && can_be_told && named.value() < self.next_number;
+                let is_of_before = is_own
+                    && can_be_told
+                    && named.value() < self.next_number
+                    && !self.is_asked(named, response.call_id());
                 if is_of_before {
                     self.hang_up_unknown(now, layer, response, flow);
                 }
                 is_of_before
             }
         }
+    }
+
+    /// Whether somebody is rung by an INVITE of this Call-ID: what answers it, but for its branch, was damaged
+    /// on its way, and comes again.
+    fn is_asked(&self, call: CallNumber, call_id: &[u8]) -> bool {
+        let ringing = self.table.get(&call).and_then(Call::ringing);
+        let is_it = |attempt: &Attempt| match self.client_uses.get(attempt.tx) {
+            Some(ClientUse::Invite(sent)) => *sent.call_id == *call_id,
+            _ => false,
+        };
+        ringing.is_some_and(|ringing| ringing.iter().any(is_it))
     }
 
     /// Acknowledges and hangs up whoever is in a call that nobody has: back to where the answer came from,
