@@ -6,6 +6,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
+/// That of the product.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod architecture;
 mod chaos;
 mod hostile;

@@ -308,16 +308,12 @@ impl Acd {
         };
         let offer = self.close_offer(id, outcome)?;
         let LiveOffer { call, agent, .. } = offer;
-        let is_forgotten =
-            reason == WithdrawReason::AnsweredElsewhere && self.has_planted(Planted::OthersRingOn);
-        if !is_forgotten {
-            self.outputs.push_back(Output::Withdraw {
-                offer: id,
-                agent,
-                call,
-                reason,
-            });
-        }
+        self.outputs.push_back(Output::Withdraw {
+            offer: id,
+            agent,
+            call,
+            reason,
+        });
         self.release_agent(now, &offer, outcome);
         Some(call)
     }

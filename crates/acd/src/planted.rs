@@ -17,8 +17,6 @@ pub enum Planted {
     PlaceLost,
     /// A caller who calls again has the place of a new one.
     ResumedWithoutPlace,
-    /// Of several who are rung, those who were not the first are not told.
-    OthersRingOn,
     /// The end of an agent's state is not armed.
     StateWithoutEnd,
     /// An agent who declined stays as she was.

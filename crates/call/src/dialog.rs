@@ -125,6 +125,14 @@ impl Dialog {
         }
     }
 
+    /// The same of which nothing is known any more: requests of ours may have gone out in it, whose numbers
+    /// are left out.
+    pub(crate) fn of_before(response: &Response, flow: Flow) -> Self {
+        let mut dialog = Self::calling(response, &[], flow, Peer::BehindNat);
+        dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_LEAP);
+        dialog
+    }
+
     /// What of it outlives a process.
     pub(crate) fn keep(&self) -> KeptDialog {
         KeptDialog {
@@ -335,9 +343,12 @@ fn is_loose(route: &[u8]) -> bool {
         .unwrap_or(false)
 }
 
+/// The routes of a message. Nothing can be sent by one that is no URI: what is left leads further than that.
 fn record_route(message: &Message) -> impl Iterator<Item = Bytes> + '_ {
+    let is_usable = |route: &&[u8]| NameAddr::parse(route).is_ok_and(|route| route.uri().is_ok());
     message
         .elements(HeaderName::RecordRoute)
+        .filter(is_usable)
         .map(Bytes::copy_from_slice)
 }
 
@@ -398,6 +409,17 @@ mod tests {
             hangs_up_at(BY_A_PROXY, "sip:a@somewhere.example"),
             connection()
         );
+    }
+
+    /// Bits flip: whoever cannot be reached by the routes that are left is reached without them.
+    #[test]
+    fn a_route_that_is_none_is_not_followed() {
+        let contact = "sip:a@203.0.113.7:5066";
+        let expected = hangs_up_at(BY_A_PROXY, contact);
+        for route in ["<sip:198.51\u{15}1.9;lr>", "<sip:198.51.100.9;lr", "<lr>"] {
+            let damaged = format!("{BY_A_PROXY}Record-Route: {route}\r\n");
+            assert_eq!(hangs_up_at(&damaged, contact), expected, "{route:?}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use bytes::Bytes;
-use sip::{HeaderName, NameAddr, Request};
+use sip::{HeaderName, NameAddr, Request, Response};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 
 use crate::{
@@ -19,8 +19,14 @@ use crate::{
 pub(crate) struct Goodbyes {
     /// By the URI by which a phone was rung.
     open: BTreeMap<Bytes, ClientTx>,
+    /// Those in dialogs that nobody knows but who answered, by Call-ID and To tag. Anybody can say so:
+    /// nobody is rung later for it.
+    unknown: BTreeMap<ClientTx, (Bytes, Bytes)>,
     waiting: Vec<Waiting>,
 }
+
+/// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
+const UNKNOWN_MAX: usize = 1_000;
 
 /// An attempt whose phone is not free.
 #[derive(Debug)]
@@ -37,6 +43,26 @@ impl Goodbyes {
     /// When an attempt has waited for long enough.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.waiting.iter().map(|one| one.until).min()
+    }
+
+    /// Whether whoever answers so is being told that its call is over, or that another one is.
+    pub(crate) fn are_said_to(&self, response: &Response) -> bool {
+        let to = response.header(HeaderName::To).map(NameAddr::parse);
+        let is_open = |phone: NameAddr<'_>| self.open.contains_key(phone.uri_bytes());
+        let (call_id, tag) = dialog_of(response);
+        let mut unknown = self.unknown.values();
+        to.is_some_and(|to| to.is_ok_and(is_open))
+            || unknown.any(|(of, with)| *of == call_id && *with == tag)
+    }
+
+    /// Whether one more may be said in a dialog that nobody knows.
+    pub(crate) fn has_room_for_unknown(&self) -> bool {
+        self.unknown.len() < UNKNOWN_MAX
+    }
+
+    /// One has been said in the dialog of this answer, which nobody knows.
+    pub(crate) fn note_unknown(&mut self, tx: ClientTx, response: &Response) {
+        self.unknown.insert(tx, dialog_of(response));
     }
 }
 
@@ -83,6 +109,7 @@ impl Calls {
     /// A BYE is answered, or given up: its phone is free.
     pub(crate) fn bye_over(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
         self.goodbyes.open.retain(|_, open| *open != tx);
+        self.goodbyes.unknown.remove(&tx);
         self.ring_those(now, layer, |one| one.bye == tx);
     }
 
@@ -105,4 +132,11 @@ impl Calls {
             self.ring_somebody(now, layer, call, attempt, &one.target, &Whom::Agent);
         }
     }
+}
+
+/// The Call-ID and the To tag of an answer.
+fn dialog_of(response: &Response) -> (Bytes, Bytes) {
+    let tag = response.to_tag().unwrap_or_default();
+    let call_id = Bytes::copy_from_slice(response.call_id());
+    (call_id, Bytes::copy_from_slice(tag))
 }

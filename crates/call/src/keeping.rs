@@ -11,7 +11,7 @@ use crate::{
     calls::{Calls, ClientUse, SentAck, SentAsk},
     carry,
     dialog::Dialog,
-    event::EndCause,
+    event::{EndCause, Event},
     ids::CallNumber,
     leg::{Leg, Side},
     session::{AskBy, Due},
@@ -190,7 +190,13 @@ impl Calls {
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
-    /// A side is gone, and with it the call; but not with an agent whose call goes on to somebody else.
+    /// A side is gone, and with it the call; but not with an agent whose call goes on to somebody else. It is
+    /// hung up all the same: should it hear something after all, it is not to stay where nobody is.
+    //
+    //= https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
+    //# If the response for a request within a dialog is a 481
+    //# (Call/Transaction Does Not Exist) or a 408 (Request Timeout), the UAC
+    //# SHOULD terminate the dialog.
     pub(crate) fn lose(
         &mut self,
         now: Instant,
@@ -201,11 +207,15 @@ impl Calls {
         let goes_on = self
             .connected_mut(number)
             .is_some_and(|call| call.transfer().is_some());
-        if side == Side::Agent && goes_on {
-            self.agent_left(now, layer, number);
-        } else {
-            self.finish(now, layer, number, EndCause::PeerLost, None);
+        if side != Side::Agent || !goes_on {
+            return self.finish(now, layer, number, EndCause::PeerLost, None);
         }
+        if let Some(transferor) = self.take_transferor(now, layer, number) {
+            let mut dialog = transferor.leg.dialog;
+            self.bye(now, layer, &mut dialog, None);
+            self.emit(Event::AgentLeft { call: number });
+        }
+        self.rearm(number);
     }
 
     pub(crate) fn leg_mut(&mut self, number: CallNumber, side: Side) -> Option<&mut Leg> {

@@ -13,6 +13,8 @@ use crate::calls::Calls;
 pub enum Planted {
     /// A phone that answers too late is not hung up.
     LateAnswerKept,
+    /// Of several who are rung, those who were not the first are not told.
+    OthersRingOn,
     /// It is not armed when who waits is told so again.
     NobodyTold,
     /// A wait never ends by itself.

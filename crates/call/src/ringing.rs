@@ -426,10 +426,12 @@ impl Calls {
         let waiting = self.waiting_mut(number)?;
         let attempt = waiting.ringing.take_of(won)?;
         let others = std::mem::take(&mut waiting.ringing);
-        others.cancel(now, layer, StopRinging::AnsweredElsewhere.reason());
         // The caller has heard another phone, in an early dialog that is not this one.
         if waiting.early_media.is_some_and(|heard| heard != attempt.id) {
             waiting.local_tag = tag;
+        }
+        if !self.has_planted(Planted::OthersRingOn) {
+            others.cancel(now, layer, StopRinging::AnsweredElsewhere.reason());
         }
         Some(attempt)
     }

@@ -68,6 +68,9 @@ impl Calls {
         let gives_up_at = now + self.settings.ack_max();
         if let (Some(leg), Some(transfer)) = (leg, self.transfer_mut(number)) {
             transfer.joining = Some(Joining::without_offer(now, attempt, leg, gives_up_at));
+            // It may have come from a third call.
+            let moved = self.moved_legs.values_mut();
+            moved.filter(|to| **to == from).for_each(|to| *to = number);
             self.moved_legs.insert(from, number);
         }
         self.carry_on_joining(now, layer, number);

@@ -354,7 +354,7 @@ impl Calls {
     }
 
     /// Takes the agent out of the call, with all that the two sides had asked of each other.
-    fn take_transferor(
+    pub(crate) fn take_transferor(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,

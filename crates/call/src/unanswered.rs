@@ -7,17 +7,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip::{Method, Response};
+use sip::{HeaderName, Method, Response};
 use sip_transaction::{Flow, TransactionLayer};
 
 use crate::{
-    call::Stage,
-    calls::{Calls, SentAck, SentInvite},
+    attempts::Attempt,
+    call::{Call, Stage},
+    calls::{Calls, ClientUse, SentAck, SentInvite},
     dialog::{Dialog, Peer},
     event::Event,
     ids::CallNumber,
     kept::KeptUnanswered,
-    leg::Leg,
+    leg::Side,
     noted::Noted,
 };
 
@@ -82,7 +83,7 @@ impl Unanswered {
 
 impl Calls {
     /// Handles a response to nothing that is still asked. Whether it was the late answer of an
-    /// agent's phone: then the phone has been hung up.
+    /// agent's phone, which has been acknowledged then, and hung up unless it is in a call.
     pub fn handle_stray_response(
         &mut self,
         now: Instant,
@@ -97,7 +98,7 @@ impl Calls {
         }
         let call_id = Bytes::copy_from_slice(response.call_id());
         let Some(sent) = self.unanswered.invites.get_mut(&call_id) else {
-            return self.ack_answer_of_before(layer, response, flow);
+            return self.handle_answer_of_before(now, layer, response, flow);
         };
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
@@ -126,11 +127,11 @@ impl Calls {
     }
 
     /// A side repeats its 2xx to an INVITE of ours that was sent by a process before this one: our ACK of
-    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. One whose
-    /// call is over meanwhile has had its BYE, and is acknowledged all the same: one small message for each
-    /// that comes. Whether it was so.
-    fn ack_answer_of_before(
+    /// then is lost, or was never sent. An ACK without a body does where the INVITE had the offer. Whoever
+    /// is in no call that is there is hung up. Whether it was so.
+    fn handle_answer_of_before(
         &mut self,
+        now: Instant,
         layer: &mut TransactionLayer,
         response: &Response,
         flow: Flow,
@@ -138,29 +139,102 @@ impl Calls {
         let Some(named) = response.from_tag().and_then(CallNumber::of_tag) else {
             return false;
         };
-        let number = self.moved_legs.get(&named).copied().unwrap_or(named);
-        let cseq = response.cseq_number();
-        let (ack, flow) = match self.table.get(&number).map(|call| &call.stage) {
-            Some(Stage::Connected(connected)) => {
-                let mut legs = connected.legs();
-                let answers = |leg: &&Leg| leg.dialog.answers(response) && leg.owed_ack.is_none();
-                let Some(leg) = legs.find(answers) else {
-                    return false;
-                };
-                leg.dialog.ack(cseq, &mut self.ids, &self.locals)
+        // Its leg may have moved to another call.
+        let calls = [Some(&named), self.moved_legs.get(&named)];
+        let dialog = |call| self.table.get(call)?.stage.dialog_of(response);
+        let known = calls.into_iter().flatten().find_map(dialog);
+        match known {
+            Some((_, Owed::Yes)) => false,
+            Some((dialog, Owed::No)) => {
+                let cseq = response.cseq_number();
+                let (ack, flow) = dialog.ack(cseq, &mut self.ids, &self.locals);
+                layer.send(&ack.finish(), flow);
+                true
             }
-            Some(_) => return false,
-            None if named.value() >= self.next_number => return false,
-            // It says nowhere that it could be acknowledged at.
-            None if response.remote_target().is_err() => return false,
             None => {
-                // Back to where it came from: nobody can have it sent elsewhere.
-                let dialog = Dialog::calling(response, &[], flow, Peer::BehindNat);
-                let (ack, _) = dialog.ack(cseq, &mut self.ids, &self.locals);
-                (ack, flow)
+                // What we have forwarded has the Via of its sender, too.
+                let is_own = response.elements(HeaderName::Via).nth(1).is_none();
+                let can_be_told = response.remote_target().is_ok();
+                let is_of_before = is_own
+                    && can_be_told
+                    && named.value() < self.next_number
+                    && !self.is_asked(named, response.call_id());
+                if is_of_before {
+                    self.hang_up_unknown(now, layer, response, flow);
+                }
+                is_of_before
             }
+        }
+    }
+
+    /// Whether somebody is rung by an INVITE of this Call-ID: what answers it, but for its branch, was damaged
+    /// on its way, and comes again.
+    fn is_asked(&self, call: CallNumber, call_id: &[u8]) -> bool {
+        let ringing = self.table.get(&call).and_then(Call::ringing);
+        let is_it = |attempt: &Attempt| match self.client_uses.get(attempt.tx) {
+            Some(ClientUse::Invite(sent)) => *sent.call_id == *call_id,
+            _ => false,
         };
+        ringing.is_some_and(|ringing| ringing.iter().any(is_it))
+    }
+
+    /// Acknowledges and hangs up whoever is in a call that nobody has: back to where the answer came from,
+    /// so that nobody can have anything sent elsewhere. At the limit it is only acknowledged: one small
+    /// message for each that comes.
+    fn hang_up_unknown(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        response: &Response,
+        flow: Flow,
+    ) {
+        if self.goodbyes.are_said_to(response) {
+            // It will hear that, or else it answers again.
+            return;
+        }
+        let mut dialog = Dialog::of_before(response, flow);
+        let cseq = response.cseq_number();
+        let (ack, _) = dialog.ack(cseq, &mut self.ids, &self.locals);
         layer.send(&ack.finish(), flow);
-        true
+        if self.goodbyes.has_room_for_unknown() {
+            let (bye, _) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
+            let bye = bye.finish_request().ok();
+            if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
+                self.client_uses
+                    .insert(tx, ClientUse::Bye(dialog.invited()));
+                self.goodbyes.note_unknown(tx, response);
+            }
+        }
+    }
+}
+
+/// Whether the ACK of an answer waits for another side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Yes,
+    No,
+}
+
+impl Stage {
+    /// The dialog of a call that a 2xx belongs to.
+    fn dialog_of(&self, response: &Response) -> Option<(&Dialog, Owed)> {
+        match self {
+            Self::Waiting(_) => None,
+            Self::Connected(connected) => {
+                let sides = [Side::Caller, Side::Agent, Side::Target];
+                let mut legs = sides.into_iter().filter_map(|side| connected.leg(side));
+                let leg = legs.find(|leg| leg.dialog.answers(response))?;
+                let owed = match leg.owed_ack {
+                    Some(_) => Owed::Yes,
+                    None => Owed::No,
+                };
+                Some((&leg.dialog, owed))
+            }
+            Self::Ending(ending) => {
+                let mut dialogs = ending.legs.iter().map(|leg| &leg.dialog);
+                let dialog = dialogs.find(|dialog| dialog.answers(response))?;
+                Some((dialog, Owed::No))
+            }
+        }
     }
 }

@@ -118,6 +118,7 @@ impl Engine {
         let within = GAP_MAX * u32::try_from(waiting).unwrap_or(u32::MAX);
         let mut tell = Spread::over(now, TOLD_WITHIN.min(within), waiting);
         let mut ask = Spread::over(now, ASKED_WITHIN, kept.calls.len() - waiting);
+        let of_before: Vec<_> = kept.calls.iter().map(|entry| entry.legs.number).collect();
         let mut calls = Vec::new();
         for entry in kept.calls {
             let due_at = match waits(&entry) {
@@ -154,6 +155,9 @@ impl Engine {
             offers_from: from,
         };
         self.acd.restore(now, kept);
+        for number in of_before {
+            self.end_interrupted(now, number);
+        }
         self.pump(now);
     }
 
@@ -197,9 +201,7 @@ impl Engine {
             .collect();
         let mut distribution = entry.distribution;
         // Whoever has it is not known any more, and keeps it.
-        let is_with_nobody =
-            |call: &mut KeptCall| call.with.is_none() && call.seeking == KeptSeeking::Nobody;
-        if let Some(call) = distribution.take_if(is_with_nobody) {
+        if let Some(call) = distribution.take_if(|call| is_with_nobody(call)) {
             journey.place = KeptPlace::Left(Some((call.priority, call.arrival, call.caller)));
         }
         self.records
@@ -213,19 +215,36 @@ impl Engine {
     }
 }
 
-/// Takes out what rings for nobody: an agent that the configuration does not know any more.
+/// Whether whoever has a call, and keeps it, is an agent that the configuration does not know any more.
+fn is_with_nobody(call: &KeptCall) -> bool {
+    let is_kept = matches!(
+        call.seeking,
+        KeptSeeking::Nobody | KeptSeeking::Offered { stays: true, .. }
+    );
+    call.with.is_none() && is_kept
+}
+
+/// Takes out what rings for nobody that the distributor knows of: an agent that the configuration does not
+/// know any more, somebody outside, or a colleague of somebody who is not known.
 fn take_orphans(entry: &mut KeptEntry) -> Vec<KeptAttempt> {
-    let (KeptStage::Waiting(waiting), Some(journey)) = (&mut entry.legs.stage, &entry.journey)
-    else {
+    let ringing = match &mut entry.legs.stage {
+        KeptStage::Waiting(waiting) => &mut waiting.ringing,
+        KeptStage::Connected(connected) => match &mut connected.onward {
+            Some(onward) => &mut onward.ringing,
+            None => return Vec::new(),
+        },
+        KeptStage::Ending(_) => return Vec::new(),
+    };
+    let Some(journey) = &entry.journey else {
         return Vec::new();
     };
+    let is_kept = entry.distribution.as_ref().is_some_and(is_with_nobody);
     let is_asked = |one: &KeptAttempt| {
         let mut offers = journey.offers.iter();
-        one.rings_until.is_some() || offers.any(|&(.., attempt)| attempt == one.id)
+        !is_kept && offers.any(|&(.., attempt)| attempt == one.id)
     };
-    let ringing = std::mem::take(&mut waiting.ringing);
-    let (asked, orphans) = ringing.into_iter().partition(is_asked);
-    waiting.ringing = asked;
+    let (asked, orphans) = std::mem::take(ringing).into_iter().partition(is_asked);
+    *ringing = asked;
     orphans
 }
 

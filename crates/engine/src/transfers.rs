@@ -21,6 +21,7 @@ use crate::{
     routing::LineRoute,
 };
 
+mod interrupted;
 mod lines;
 mod outside;
 mod takeover;

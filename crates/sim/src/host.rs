@@ -376,18 +376,29 @@ impl Host {
         if self.has_failed() {
             return;
         }
-        let written = self
+        let unwritten = self
             .disk
-            .written(self.lazy.iter().map(|(_, changes)| changes));
+            .unwritten(self.lazy.iter().map(|(_, changes)| changes));
+        let durable = self.disk.durable();
         let rows = self.engine.rows(self.clock);
         let rows: Rows = rows
             .into_iter()
             .map(|row| ((row.kind, row.key.clone()), row))
             .collect();
         let missed = |(name, row): (&(u16, Vec<u8>), &Row)| {
-            (written.get(name) != Some(row)).then(|| format!("not as it is: {row:?}"))
+            let written = unwritten.get(&(name.0, &*name.1)).copied();
+            let written = written.unwrap_or_else(|| durable.get(name));
+            (written != Some(row)).then(|| format!("not as it is: {row:?}"))
         };
-        let gone = written.keys().filter(|name| !rows.contains_key(*name));
+        let known = |name: &(u16, &[u8])| rows.contains_key(&(name.0, name.1.to_vec()));
+        let put = unwritten
+            .iter()
+            .filter_map(|(name, row)| row.map(|_| *name));
+        let left = durable
+            .keys()
+            .map(|(kind, key)| (*kind, &**key))
+            .filter(|name| !unwritten.contains_key(name));
+        let gone = put.chain(left).filter(|name| !known(name));
         let gone = gone.map(|(kind, key)| format!("gone: {kind} {}", key.escape_ascii()));
         let wrong: Vec<_> = rows.iter().filter_map(missed).chain(gone).collect();
         assert!(wrong.is_empty(), "what is written down: {wrong:?}");

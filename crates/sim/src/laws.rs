@@ -20,10 +20,12 @@ pub(crate) struct Watcher {
     ended: BTreeMap<CallId, u32>,
     /// INVITEs whose 2xx a node received: it must acknowledge each.
     answers_received: BTreeSet<(String, u32)>,
-    /// Call-IDs of dialogs that a 2xx confirmed, received or sent by a node.
+    /// Call-IDs of dialogs that are confirmed: by a 2xx that a node sent, by one to what it had asked, or by
+    /// its ACK of whatever 2xx.
     confirmed: BTreeSet<String>,
     acked: BTreeSet<(String, u32)>,
-    /// Distinct BYE requests of each node, by Call-ID.
+    /// Distinct BYE requests of each node, by Call-ID and tags, since its peer said last that it has answered:
+    /// who says so after a BYE has not heard it.
     byes: BTreeMap<(SocketAddr, String), BTreeSet<String>>,
     /// Call-IDs in which a BYE was sent by anybody.
     hung_up: BTreeSet<String>,
@@ -106,19 +108,26 @@ impl Watcher {
                 }
                 let is_answer =
                     response.status().is_success() && response.cseq_method() == b"INVITE";
-                if is_answer {
-                    let call_id = text(response.call_id());
-                    let branch = text(response.top_via().branch().unwrap_or_default());
-                    let tag = text(response.from_tag().unwrap_or_default());
-                    let asked = (call_id.clone(), branch, tag);
-                    // To nothing that it asked it owes nothing.
-                    if sighting.to == node && self.asked.contains(&asked) {
-                        self.answers_received
-                            .insert((call_id.clone(), response.cseq_number()));
-                    }
-                    self.confirmed.insert(call_id);
+                if is_answer && sighting.to == node {
+                    self.see_answer(response, node);
+                } else if is_answer {
+                    self.confirmed.insert(text(response.call_id()));
                 }
             }
+        }
+    }
+
+    /// A 2xx to an INVITE. To one of nothing that it asked the node owes nothing.
+    fn see_answer(&mut self, response: &Response, node: SocketAddr) {
+        let call_id = text(response.call_id());
+        let branch = text(response.top_via().branch().unwrap_or_default());
+        let tag = text(response.from_tag().unwrap_or_default());
+        let to = text(response.header(HeaderName::To).unwrap_or_default());
+        self.byes.remove(&(node, format!("{call_id} {tag} {to}")));
+        if self.asked.contains(&(call_id.clone(), branch, tag)) {
+            let cseq = response.cseq_number();
+            self.answers_received.insert((call_id.clone(), cseq));
+            self.confirmed.insert(call_id);
         }
     }
 
@@ -156,6 +165,15 @@ impl Watcher {
                 self.invited.insert(call_id);
             }
             Method::Ack => {
+                let branch = text(request.top_via().branch().unwrap_or_default());
+                let tag = text(request.from_tag().unwrap_or_default());
+                // With the branch of what it asked it is that of a failure.
+                let accepts = from == node
+                    && !is_sent_on
+                    && !self.asked.contains(&(call_id.clone(), branch, tag));
+                if accepts {
+                    self.confirmed.insert(call_id.clone());
+                }
                 self.acked.insert((call_id, request.cseq_number()));
             }
             Method::Bye => {

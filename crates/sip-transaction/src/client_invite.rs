@@ -23,6 +23,20 @@
 //!                                   │ Terminated │
 //!                                   └────────────┘
 //! ```
+//!
+//! When its connection breaks, the RFC forgets an INVITE. It may have arrived all the same, and its phone
+//! ring for nobody. So it is remembered until a phone can no longer say so:
+//!
+//! ```text
+//!     Calling, Proceeding
+//!              │ no transport: tell the user; Proceeding: CANCEL by another connection
+//!        ┌─────▼────┐ 1xx: CANCEL       300-699: ACK, arm D
+//!     ┌──┤ Given up ├──────────────────────────────────────► Completed
+//!     │  └─▲──────┬─┘
+//!     └────┘      │ B, or the guard of the CANCEL
+//!                 ▼
+//!             Terminated
+//! ```
 
 use crate::timers::Timer;
 
@@ -33,6 +47,7 @@ pub(crate) enum State {
     Proceeding,
     Completed,
     Accepted,
+    GivenUp,
     Terminated,
 }
 
@@ -83,7 +98,7 @@ impl State {
         Some(match (self, event) {
             (Self::Calling, Fired(Timer::A)) => (Self::Calling, &[Resend]),
             (Self::Calling, Fired(Timer::B)) => (Self::Terminated, &[FailTimeout]),
-            (Self::Calling, TransportError) => (Self::Terminated, &[FailTransport]),
+            (Self::Calling | Self::Proceeding, TransportError) => (Self::GivenUp, &[FailTransport]),
             (Self::Calling, Provisional) => (Self::Proceeding, &[StopCalling, Tell]),
             (Self::Calling | Self::Proceeding, Success) => {
                 (Self::Accepted, &[StopCalling, Arm(Timer::M), Tell])
@@ -94,12 +109,16 @@ impl State {
             ),
             (Self::Proceeding, Provisional) => (Self::Proceeding, &[Tell]),
             (Self::Proceeding, Fired(Timer::CancelGuard)) => (Self::Terminated, &[FailTimeout]),
-            (Self::Proceeding, TransportError) => (Self::Terminated, &[FailTransport]),
             (Self::Completed, Failure) => (Self::Completed, &[AcknowledgeAgain]),
             (Self::Completed, Fired(Timer::D)) => (Self::Terminated, &[]),
             (Self::Completed, TransportError) => (Self::Terminated, &[]),
             (Self::Accepted, Success) => (Self::Accepted, &[Tell]),
             (Self::Accepted, Fired(Timer::M)) => (Self::Terminated, &[]),
+            (Self::GivenUp, Provisional) => (Self::GivenUp, &[StopCalling]),
+            (Self::GivenUp, Failure) => {
+                (Self::Completed, &[StopCalling, Acknowledge, Arm(Timer::D)])
+            }
+            (Self::GivenUp, Fired(Timer::B | Timer::CancelGuard)) => (Self::Terminated, &[]),
             _ => return None,
         })
     }
@@ -116,6 +135,7 @@ mod tests {
             State::Proceeding,
             State::Completed,
             State::Accepted,
+            State::GivenUp,
             State::Terminated,
         ];
         let events = [

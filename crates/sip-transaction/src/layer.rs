@@ -100,6 +100,8 @@ pub struct TransactionLayer {
     /// Open client transactions over reliable transports, by flow: who hears of a lost connection.
     /// A UDP flow is never lost; timers see to its peers.
     by_flow: BTreeSet<(Flow, ClientTx)>,
+    /// The same of INVITEs that we have refused, and whose senders have not acknowledged that.
+    refused_by_flow: BTreeSet<(Flow, ServerTx)>,
     /// Made at the first timer: the layer has no clock to take a base from.
     wheel: Option<TimerWheel<Due>>,
     /// What clients that offer overload control are told.
@@ -159,6 +161,7 @@ impl TransactionLayer {
             client_index: Index::new(),
             merged_index: Index::new(),
             by_flow: BTreeSet::new(),
+            refused_by_flow: BTreeSet::new(),
             wheel: None,
             overload: None,
             touched: None,
@@ -299,28 +302,30 @@ impl TransactionLayer {
 
     /// Takes a response.
     pub fn handle_response(&mut self, now: Instant, response: Response, flow: Flow) {
-        match self.client_index.get(self.matcher.client_of(&response)) {
+        let known = self.client_index.get(self.matcher.client_of(&response));
+        match known.filter(|&tx| !self.is_answered_late(tx, &response)) {
             Some(tx) => self.handle_client_response(now, tx, response),
             None => self.emit(Event::StrayResponse { response, flow }),
         }
     }
 
-    /// A connection is lost, or could not be made: what waits for an answer over it fails now.
+    /// Whether this is the 2xx to an INVITE whose user has been told that it has failed.
+    fn is_answered_late(&self, tx: ClientTx, response: &Response) -> bool {
+        let client = self.clients.get(tx);
+        response.status().is_success() && client.is_some_and(Client::is_given_up)
+    }
+
+    /// A connection is lost, or could not be made: what waits for an answer over it fails now, and what
+    /// waits for an ACK goes on by whatever connection can be had.
     pub fn handle_transport_error(&mut self, now: Instant, flow: Flow) {
-        while let Some(tx) = self.open_client_on(flow) {
+        while let Some(tx) = first_on(&self.by_flow, flow) {
             self.by_flow.remove(&(flow, tx));
             self.fail_client_transport(now, tx);
         }
-    }
-
-    fn open_client_on(&self, flow: Flow) -> Option<ClientTx> {
-        let lowest = ClientTx::from(KeyData::from_ffi(0));
-        let from = (flow, lowest);
-        self.by_flow
-            .range(from..)
-            .next()
-            .filter(|(of, _)| *of == flow)
-            .map(|&(_, tx)| tx)
+        while let Some(tx) = first_on(&self.refused_by_flow, flow) {
+            self.refused_by_flow.remove(&(flow, tx));
+            self.refuse_elsewhere(now, tx);
+        }
     }
 
     /// Does what is due.
@@ -486,4 +491,11 @@ impl TransactionLayer {
             wheel.cancel(id);
         }
     }
+}
+
+/// The first transaction of a flow.
+fn first_on<Tx: From<KeyData> + Copy + Ord>(open: &BTreeSet<(Flow, Tx)>, flow: Flow) -> Option<Tx> {
+    let lowest = Tx::from(KeyData::from_ffi(0));
+    let (of, tx) = open.range((flow, lowest)..).next()?;
+    (*of == flow).then_some(*tx)
 }

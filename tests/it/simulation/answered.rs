@@ -1,6 +1,10 @@
 //! Calls that reach an agent.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use engine::{
     Direction, Event,
@@ -99,6 +103,41 @@ fn a_registered_phone_is_rung_where_it_registered() {
     assert_eq!(bench.outcomes(), ["answered"]);
 }
 
+/// Bits flip in the branch of an answer: it answers nothing, and whoever gave it is not hung up for that.
+#[test]
+fn an_answer_with_another_branch_costs_nobody_the_call() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    let caught = Rc::new(RefCell::new(None));
+    let sink = caught.clone();
+    bench.world.set_filter(Box::new(move |datagram| {
+        let is_answer = datagram.from == address(PHONES)
+            && datagram.bytes.starts_with(b"SIP/2.0 200")
+            && datagram.bytes.windows(8).any(|part| part == b"1 INVITE");
+        match is_answer && sink.borrow().is_none() {
+            true => {
+                sink.replace(Some(datagram.bytes.clone()));
+                Fate::Lost
+            }
+            false => Fate::Passes,
+        }
+    }));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(10.0)));
+    bench.world.run_for(seconds(2.1));
+    let answer = caught.borrow_mut().take().expect("it has answered");
+    caught.replace(Some(answer.clone()));
+    let text = String::from_utf8(answer.to_vec()).unwrap();
+    let damaged = text.replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1);
+    let (phones, node) = (bench.phones, bench.node);
+    bench.world.send(phones, node, damaged.into_bytes());
+    bench.world.run_for(seconds(5.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    let events = bench.world.peer_events().iter();
+    let ended = events.filter(|(_, _, event)| matches!(event, PeerEvent::Ended { .. }));
+    assert_eq!(ended.count(), 0, "{}", bench.world.ladder());
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"]);
+}
+
 #[test]
 fn what_identifies_and_places_the_caller_reaches_the_agent() {
     let mut bench = Bench::one_site(&["arm-1"]);
@@ -115,7 +154,7 @@ fn what_identifies_and_places_the_caller_reaches_the_agent() {
         --b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\
         --b1\r\nContent-Type: application/pidf+xml\r\nContent-ID: <loc@op.example>\r\n\r\n\
         <presence/>\r\n--b1--\r\n";
-    let caught = std::rc::Rc::new(std::cell::RefCell::new(None));
+    let caught = Rc::new(RefCell::new(None));
     let sink = caught.clone();
     let phones = bench.phones;
     bench.world.set_filter(Box::new(move |datagram| {

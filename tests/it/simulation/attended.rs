@@ -1,15 +1,15 @@
 //! Attended transfers: an agent calls somebody about a call, and then brings the two together.
 
 use engine::{Event, TransferOutcome, acd::Want};
-use sim::{Answer, CallPlan, Manner, SessionId};
+use sim::{Answer, CallPlan, Manner, SessionId, Weather};
 
 use super::{
     Bench, DIALLED, seconds,
-    transfers::{ARM_2, PHYSICIANS, bench, journey, told, transfers},
+    transfers::{ARM_2, PHYSICIANS, bench, bench_in, journey, told, transfers},
 };
 
 /// A caller is with `arm-1`, who calls somebody about it.
-fn asks_about(bench: &mut Bench, whom: &str) -> (SessionId, SessionId) {
+pub(super) fn asks_about(bench: &mut Bench, whom: &str) -> (SessionId, SessionId) {
     let caller = bench.call(CallPlan::to(DIALLED));
     bench.manner("arm-1", Manner::answers_after(seconds(1.0)));
     bench.world.run_for(seconds(5.0));
@@ -20,7 +20,7 @@ fn asks_about(bench: &mut Bench, whom: &str) -> (SessionId, SessionId) {
     (caller, about)
 }
 
-fn bring_together(bench: &mut Bench, about: SessionId) {
+pub(super) fn bring_together(bench: &mut Bench, about: SessionId) {
     let phones = bench.phones;
     bench.world.transfer_attended(phones, "arm-1", about);
 }
@@ -69,6 +69,31 @@ fn the_physician_may_hang_up_what_she_has_taken_over() {
     bench.finish();
     assert_eq!(ends(&bench), ["taken-over", "agent-bye"]);
     assert_eq!(bench.outcomes(), ["answered", "answered"]);
+}
+
+/// The physician whom the agent asks asks another herself, and leaves the agent to her; then the agent does
+/// the same with the caller. The phone of the last has a dialog that was made for the first of three calls.
+#[test]
+fn who_was_handed_on_twice_can_still_hang_up() {
+    let second = "[[agent]]\nid = \"doctor-2\"\nsite = \"FR670\"\nskills = { physician = 5 }\n\
+                  contact = \"sip:doctor-2@203.0.113.1:5060\"\nstart = \"ready\"\n";
+    let mut bench = bench_in(1, Weather::CALM, second);
+    let (_, about) = asks_about(&mut bench, PHYSICIANS);
+    bench.world.run_for(seconds(20.0));
+    let (phones, node) = (bench.phones, bench.node);
+    let others = CallPlan::to(PHYSICIANS).identity("sip:doctor@samu.example");
+    let others = bench.world.call(phones, node, others);
+    bench.world.run_for(seconds(20.0));
+    assert_eq!(bench.state("doctor-2"), "talking");
+    bench.world.transfer_attended(phones, "doctor", others);
+    bench.world.run_for(seconds(1.0));
+    bring_together(&mut bench, about);
+    bench.world.run_for(seconds(1.0));
+    assert_eq!(ends(&bench), ["taken-over", "taken-over"]);
+    bench.world.hang_up_phone(phones, "doctor-2");
+    bench.world.run_for(seconds(1.0));
+    assert_eq!(ends(&bench), ["taken-over", "taken-over", "agent-bye"]);
+    bench.finish();
 }
 
 #[test]

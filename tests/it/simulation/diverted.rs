@@ -9,7 +9,7 @@ const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"
                        prefixes = [\"+33388\"]\nnext_hops = [\"sip:203.0.113.9\"]\n";
 
 /// One agent, who is there or not; after 10 s a private number is rung as well.
-fn bench(outside: Manner) -> Bench {
+pub(super) fn bench(outside: Manner) -> (Bench, String) {
     let site = Site {
         id: "FR670",
         neighbours: &[],
@@ -25,11 +25,11 @@ fn bench(outside: Manner) -> Bench {
         .add_peer("outside", address("203.0.113.9:5060"), outside);
     let agent = bench.agent("arm-1");
     bench.world.set_agent(bench.node, agent, Want::LoggedOut);
-    bench
+    (bench, text)
 }
 
 /// Lets all end on a node that would go on asking its trunks for a sign of life.
-fn finish(bench: &mut Bench) {
+pub(super) fn finish(bench: &mut Bench) {
     bench.world.run_for(seconds(100.0));
     bench.world.drain(bench.node, seconds(1.0));
     bench.finish();
@@ -42,7 +42,7 @@ fn comes(bench: &mut Bench) {
 
 #[test]
 fn somebody_outside_takes_a_call_that_nobody_here_can_take() {
-    let mut bench = bench(Manner::answers_after(seconds(3.0)));
+    let (mut bench, _) = bench(Manner::answers_after(seconds(3.0)));
     bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
     bench.world.run_for(seconds(12.0));
     let calls = bench.world.node(bench.node).calls(bench.world.now());
@@ -60,7 +60,7 @@ fn somebody_outside_takes_a_call_that_nobody_here_can_take() {
 
 #[test]
 fn an_agent_who_comes_back_first_has_the_call() {
-    let mut bench = bench(Manner::answers(Answer::Never));
+    let (mut bench, _) = bench(Manner::answers(Answer::Never));
     bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
     bench.world.run_for(seconds(15.0));
     comes(&mut bench);
@@ -74,7 +74,7 @@ fn an_agent_who_comes_back_first_has_the_call() {
 
 #[test]
 fn when_nobody_outside_takes_it_either_the_call_goes_on_waiting() {
-    let mut bench = bench(Manner::answers(Answer::Busy));
+    let (mut bench, _) = bench(Manner::answers(Answer::Busy));
     bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
     bench.world.run_for(seconds(15.0));
     let calls = bench.world.node(bench.node).calls(bench.world.now());
@@ -88,7 +88,7 @@ fn when_nobody_outside_takes_it_either_the_call_goes_on_waiting() {
 
 #[test]
 fn the_very_last_step_turns_the_caller_away() {
-    let mut bench = bench(Manner::answers(Answer::Busy));
+    let (mut bench, _) = bench(Manner::answers(Answer::Busy));
     bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
     bench.world.run_for(seconds(39.0));
     assert_eq!(bench.outcomes(), [""; 0]);

@@ -7,6 +7,7 @@ mod desks;
 mod diverted;
 mod faults;
 mod forwarded;
+mod interrupted;
 mod nodes;
 mod overflow;
 mod parallel;

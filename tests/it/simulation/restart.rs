@@ -17,7 +17,7 @@ use super::{
 
 impl Bench {
     /// Kills the node and starts another with other random numbers, `down` later.
-    fn restart(&mut self, text: &str, seed: u64, down: Duration) {
+    pub(super) fn restart(&mut self, text: &str, seed: u64, down: Duration) {
         let loaded = config::load(
             "test.toml".as_ref(),
             text,
@@ -35,7 +35,7 @@ impl Bench {
 
 const ONE_SITE: [&str; 1] = ["arm-1"];
 
-fn one_site() -> (Bench, String) {
+pub(super) fn one_site() -> (Bench, String) {
     let site = Site {
         id: "FR670",
         neighbours: &[],

@@ -35,7 +35,7 @@ pub(super) fn centre(more: &str) -> String {
         + more
 }
 
-fn bench_in(seed: u64, weather: Weather, more: &str) -> Bench {
+pub(super) fn bench_in(seed: u64, weather: Weather, more: &str) -> Bench {
     let mut bench = Bench::new(&centre(more), seed, weather);
     let reason = PauseReason::new("break").unwrap();
     for agent in ["arm-2", "away"] {
@@ -365,15 +365,15 @@ fn networks_that_lose_and_repeat_lose_no_call_that_is_sent_on() {
     }
 }
 
-const OUTSIDE: &str = "sip:0388112233@192.0.2.1";
+pub(super) const OUTSIDE: &str = "sip:0388112233@192.0.2.1";
 
 /// Nobody is at the first next hop.
-const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"]\n\
+pub(super) const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"]\n\
                        prefixes = [\"+33388\"]\n\
                        next_hops = [\"sip:203.0.113.8\", \"sip:203.0.113.9\"]\n";
 
 /// A bench with a carrier whose dead next hop is known to be dead.
-fn bench_after_probes() -> Bench {
+pub(super) fn bench_after_probes() -> Bench {
     let mut bench = bench_in(1, Weather::CALM, CARRIER);
     let rings = Manner::answers_after(seconds(3.0));
     let outside = super::address("203.0.113.9:5060");
@@ -383,7 +383,7 @@ fn bench_after_probes() -> Bench {
 }
 
 /// Lets all end on a node that would go on asking its trunks for a sign of life.
-fn finish(bench: &mut Bench) -> String {
+pub(super) fn finish(bench: &mut Bench) -> String {
     bench.world.run_for(seconds(100.0));
     bench.world.drain(bench.node, seconds(1.0));
     bench.finish()

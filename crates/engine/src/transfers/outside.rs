@@ -233,7 +233,7 @@ impl Engine {
 
     /// A call whose agent hung up while somebody outside was rung, in vain: it waits on its line again, at
     /// its place.
-    fn return_to_distributor(&mut self, now: Instant, call: CallNumber) {
+    pub(super) fn return_to_distributor(&mut self, now: Instant, call: CallNumber) {
         if let Some(record) = self.records.get_mut(call)
             && let Place::Left(standing) = record.place
         {

@@ -78,10 +78,14 @@ impl Engine {
 
     /// A call could not be taken over, or has ended meanwhile: the call about it is over all the same.
     pub(crate) fn take_over_failed(&mut self, now: Instant, over: TakeOver) {
-        let call = acd_id(over.by_agent_of);
+        self.end_consultation(now, over.by_agent_of);
+    }
+
+    /// Ends a call about another whose agent was to take that one over.
+    pub(super) fn end_consultation(&mut self, now: Instant, number: CallNumber) {
+        let call = acd_id(number);
         self.acd.handle_input(now, acd::Input::CallEnded { call });
-        self.calls
-            .end_taken_over(now, &mut self.layer, over.by_agent_of);
+        self.calls.end_taken_over(now, &mut self.layer, number);
     }
 
     /// A call whose agent has hung up while it was being sent on in vain waits on its line again.

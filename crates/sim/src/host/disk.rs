@@ -266,14 +266,18 @@ impl Disk {
         self.standing
     }
 
-    /// What is durable, and what will be with these groups.
-    pub(super) fn written<'a>(&'a self, more: impl Iterator<Item = &'a Vec<Change>>) -> Rows {
-        let mut written = self.durable().clone();
+    /// What of the durable will be otherwise with these groups: the row, or that it is gone.
+    pub(super) fn unwritten<'a>(
+        &'a self,
+        more: impl Iterator<Item = &'a Vec<Change>>,
+    ) -> BTreeMap<(u16, &'a [u8]), Option<&'a Row>> {
         let pending = self.pending.iter().map(|pending| &pending.group);
-        for group in pending.chain(more) {
-            apply(&mut written, group.clone());
-        }
-        written
+        let changes = pending.chain(more).flatten();
+        let otherwise = changes.map(|change| match change {
+            Change::Put(row) => ((row.kind, &*row.key), Some(row)),
+            Change::Remove { kind, key } => ((*kind, &**key), None),
+        });
+        otherwise.collect()
     }
 
     fn write(&mut self, mut group: Vec<Change>) {
@@ -281,18 +285,5 @@ impl Disk {
             group.retain(|change| !matches!(change, Change::Remove { .. }));
         }
         self.file.write(group);
-    }
-}
-
-fn apply(rows: &mut Rows, group: Vec<Change>) {
-    for change in group {
-        match change {
-            Change::Put(row) => {
-                rows.insert((row.kind, row.key.clone()), row);
-            }
-            Change::Remove { kind, key } => {
-                rows.remove(&(kind, key));
-            }
-        }
     }
 }

@@ -248,6 +248,7 @@ impl<'a> Bench<'a> {
     fn send(&mut self, flow: Flow, bytes: Bytes, is_plain: bool) {
         let message = Message::parse(bytes.clone(), &Limits::default()).ok();
         if let Some(message) = &message {
+            self.manners.see_peer(message);
             self.promises.see_peer(self.now, flow, message, is_plain);
         }
         self.memory.note_sent(flow, &bytes, message);

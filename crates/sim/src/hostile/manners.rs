@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::sip::{HeaderName, Method, Request, Response, StatusCode, Transport};
+use engine::sip::{HeaderName, Message, Method, Request, Response, StatusCode, Transport};
 
 /// How long a server transaction answers repetitions at least, over UDP. After that the same bytes
 /// are a new request: 64·T1 (timer J), and T4 where an INVITE's failure was acknowledged (timer I).
@@ -31,7 +31,26 @@ type DialogKey = [Vec<u8>; 3];
 struct Asked {
     cseq: u32,
     branch: Vec<u8>,
-    has_hung_up: bool,
+    end: End,
+}
+
+/// Whether the engine has hung up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    HungUp,
+    /// It has, and its peer says all the same that it has answered: it may be told once more, by somebody
+    /// who knows nothing of the dialog.
+    AnswersOn,
+}
+
+impl End {
+    const fn of(is_bye: bool) -> Self {
+        match is_bye {
+            true => Self::HungUp,
+            false => Self::NotYet,
+        }
+    }
 }
 
 impl Manners {
@@ -47,16 +66,9 @@ impl Manners {
         let key = [request.call_id(), ours, theirs].map(<[u8]>::to_vec);
         let branch = request.top_via().branch().unwrap_or_default().to_vec();
         let (cseq, is_bye) = (request.cseq_number(), *request.method() == Method::Bye);
+        let end = End::of(is_bye);
         let Some(before) = self.dialogs.get_mut(&key) else {
-            let has_hung_up = is_bye;
-            self.dialogs.insert(
-                key,
-                Asked {
-                    cseq,
-                    branch,
-                    has_hung_up,
-                },
-            );
+            self.dialogs.insert(key, Asked { cseq, branch, end });
             return;
         };
         // A repetition has the branch of its first, and that may be any of those before.
@@ -65,18 +77,38 @@ impl Manners {
         }
         // RFC 3261 §12.2.1.1: numbers rise. They leave out those of requests that full tables
         // refused, which no peer may take amiss (§12.2.2).
-        assert!(cseq > before.cseq, "CSeq {cseq} again in {}", told(&key));
+        let answers_on = before.end == End::AnswersOn;
         assert!(
-            !before.has_hung_up,
+            cseq > before.cseq || answers_on,
+            "CSeq {cseq} again in {}",
+            told(&key)
+        );
+        assert!(
+            before.end == End::NotYet || (answers_on && is_bye),
             "{} after the BYE in {}",
             request.method().label(),
             told(&key)
         );
-        *before = Asked {
-            cseq,
-            branch,
-            has_hung_up: is_bye,
+        *before = Asked { cseq, branch, end };
+    }
+
+    /// Sees a message of a peer.
+    pub(super) fn see_peer(&mut self, message: &Message) {
+        let Ok(answer) = Response::new(message.clone()) else {
+            return;
         };
+        let is_answer = answer.status().is_success() && answer.cseq_method() == b"INVITE";
+        let (Some(ours), Some(theirs)) = (answer.from_tag(), answer.to_tag()) else {
+            return;
+        };
+        let key = [answer.call_id(), ours, theirs].map(<[u8]>::to_vec);
+        let hung_up = self
+            .dialogs
+            .get_mut(&key)
+            .filter(|asked| is_answer && asked.end == End::HungUp);
+        if let Some(asked) = hung_up {
+            asked.end = End::AnswersOn;
+        }
     }
 
     /// Sees an answer of the engine to a request that it could read, but no repetition of one.

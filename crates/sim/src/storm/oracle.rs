@@ -48,8 +48,8 @@ pub(super) struct Oracle {
     /// How long the node has been there and could speak.
     uptime: Duration,
     looked_at: Duration,
-    /// Calls that waited when it was last looked, by line in their order.
-    waited: BTreeMap<LineId, Vec<Waiting>>,
+    /// Calls as they were when it was last looked.
+    before: Vec<CallView>,
     /// Calls that were offered since it was last looked: one whose offer failed at once waits again.
     offered: BTreeSet<CallId>,
     /// Since when a caller waits at a site for a skill while an agent there who has it is free.
@@ -57,23 +57,13 @@ pub(super) struct Oracle {
     /// Since when calls ring nobody.
     silent: BTreeMap<CallId, Duration>,
     looks: u64,
-    /// Calls that somebody has answered.
+    /// Calls that somebody has answered and that have not ended.
     talked: BTreeSet<CallId>,
     /// What agents did was lost with a part of the disk: whose calls are whose is not known.
     agents_lost: bool,
     returning: Returning,
     /// Calls whose agents the configuration does not know any more: they are with nobody.
     alone: BTreeSet<CallId>,
-}
-
-/// A call that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Waiting {
-    id: CallId,
-    priority: u8,
-    steps: Vec<u8>,
-    /// Whether it waits for one agent.
-    is_awaiting: bool,
 }
 
 /// After what it is looked.
@@ -99,7 +89,7 @@ impl Oracle {
             wire: Wire::new(node),
             uptime: Duration::ZERO,
             looked_at: Duration::ZERO,
-            waited: BTreeMap::new(),
+            before: Vec::new(),
             offered: BTreeSet::new(),
             unmatched: BTreeMap::new(),
             silent: BTreeMap::new(),
@@ -131,15 +121,16 @@ impl Oracle {
         self.wire
             .see(&sightings, writes.map(Host::durable), self.uptime)?;
         let Some(host) = host else {
-            self.waited.clear();
+            self.before.clear();
             self.unmatched.clear();
             return Ok(());
         };
         if host.is_behind() {
             // What is so is not told yet.
-            self.waited.clear();
+            self.before.clear();
             return Ok(());
         }
+        self.wire.look_at_phones()?;
         let now = world.now();
         let calls = host.engine.calls(now);
         self.returning.look(host, now, &calls)?;
@@ -151,6 +142,7 @@ impl Oracle {
             self.wire.look_who_talks(world.talking(), self.uptime)?;
             self.wire.look_who_calls(world.calling(), self.uptime)?;
         }
+        self.before = calls;
         self.wire.look(self.uptime)
     }
 
@@ -161,7 +153,7 @@ impl Oracle {
             self.returning.forget();
         }
         self.wire.begin(self.uptime);
-        self.waited.clear();
+        self.before.clear();
         self.unmatched.clear();
         self.silent.clear();
     }
@@ -171,7 +163,10 @@ impl Oracle {
         let connected = calls
             .iter()
             .filter(|call| call.stage == StageView::Connected);
-        let alone = connected.filter(|call| call.agent.is_none());
+        // Who is named first of a call with nobody may ring for it: that agent was sending it on.
+        let is_with_nobody =
+            |call: &&CallView| call.agent.is_none_or(|one| call.rung.contains(&one));
+        let alone = connected.filter(is_with_nobody);
         self.alone.extend(alone.map(|call| call.id.clone()));
         self.wire.let_go(LEAVES);
     }
@@ -233,7 +228,7 @@ impl Oracle {
                     }
                 }
                 Event::CallEnded { call, outcome, .. } => {
-                    let unanswered = !self.talked.contains(&call);
+                    let unanswered = !self.talked.remove(&call);
                     let how = unanswered.then_some(outcome);
                     self.returning.note_end(&call, how);
                     if self.forgiven.contains(call.as_str()) {

@@ -75,8 +75,6 @@ impl Planted {
         #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::ResumedWithoutPlace),
         #[cfg(feature = "planted")]
-        Self::Distributor(engine::acd::Planted::OthersRingOn),
-        #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::StateWithoutEnd),
         #[cfg(feature = "planted")]
         Self::Distributor(engine::acd::Planted::AgentNotReleased),
@@ -84,6 +82,8 @@ impl Planted {
         Self::Distributor(engine::acd::Planted::FreeUnnoticed),
         #[cfg(feature = "planted")]
         Self::Calls(engine::call::Planted::LateAnswerKept),
+        #[cfg(feature = "planted")]
+        Self::Calls(engine::call::Planted::OthersRingOn),
         #[cfg(feature = "planted")]
         Self::Calls(engine::call::Planted::NobodyTold),
         #[cfg(feature = "planted")]

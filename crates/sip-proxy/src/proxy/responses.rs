@@ -161,6 +161,10 @@ impl Proxy {
 fn upstream(response: &Response, challenges: &[(HeaderName, bytes::Bytes)]) -> Option<Message> {
     response.elements(HeaderName::Via).nth(1)?;
     let mut edit = Edit::new(response).drop_first(HeaderName::Via, 1);
+    // It may have come in a datagram, and go on over a stream (RFC 3261 §20.14).
+    if response.header(HeaderName::ContentLength).is_none() {
+        edit = edit.with_content_length();
+    }
     let asks = matches!(
         response.status(),
         StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED

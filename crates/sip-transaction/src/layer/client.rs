@@ -109,6 +109,14 @@ impl Client {
         })
     }
 
+    /// Whether this is an INVITE whose user has been told that its connection broke.
+    pub(super) const fn is_given_up(&self) -> bool {
+        let Machine::Invite { state, .. } = &self.machine else {
+            return false;
+        };
+        matches!(state, invite::State::GivenUp)
+    }
+
     /// A BYE that is not answered, and where it goes.
     pub(super) fn open_bye(&self) -> Option<(Bytes, Flow)> {
         let Machine::NonInvite { state, sent, .. } = &self.machine else {
@@ -365,26 +373,12 @@ impl TransactionLayer {
         true
     }
 
-    /// The connection of an INVITE that a phone rings by is gone: it is told to stop by another.
-    fn stop_ringing_elsewhere(&mut self, now: Instant, tx: ClientTx) {
-        let Some(Client {
-            machine: Machine::Invite { asked, .. },
-            flow,
-            ..
-        }) = self.clients.get(tx)
-        else {
-            return;
-        };
-        let Asked::Open {
-            request,
-            cancel: Cancel::No | Cancel::Wanted(_),
-        } = asked
-        else {
-            return;
-        };
-        let (flow, cancel) = (*flow, follow_up(request, &Method::Cancel, request));
-        if let Ok(cancel) = cancel.finish_request() {
-            self.open_client(now, cancel, flow, User::Nobody);
+    /// The connection of an INVITE is gone: whoever rings by it is told to stop by another, at once or as
+    /// soon as they say that they do.
+    fn stop_ringing_elsewhere(&mut self, now: Instant, tx: ClientTx, before: invite::State) {
+        self.cancel(now, tx, None);
+        if before == invite::State::Proceeding {
+            self.send_wanted_cancel(now, tx);
         }
     }
 

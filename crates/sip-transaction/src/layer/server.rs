@@ -78,6 +78,17 @@ impl Route {
             fallback: None,
         }
     }
+
+    /// The connections by which a response leaves, or leaves instead.
+    fn connections(self) -> impl Iterator<Item = Flow> {
+        let instead = self.fallback.map(|remote| Flow {
+            remote,
+            ..self.flow
+        });
+        instead
+            .into_iter()
+            .flat_map(move |instead| [self.flow, instead])
+    }
 }
 
 /// The `maddr` of a Via, where it is an address.
@@ -375,7 +386,25 @@ impl TransactionLayer {
         if let Some(server) = self.servers.get_mut(tx) {
             server.refused = None;
             let armed = std::mem::take(&mut server.armed);
+            let route = server.route;
             self.disarm(armed);
+            self.forget_refusal(route, tx);
+        }
+    }
+
+    /// A refusal whose connection breaks before it is acknowledged is repeated as over UDP, by whatever
+    /// connection can be had: a caller who waits goes on doing so until told.
+    pub(super) fn refuse_elsewhere(&mut self, now: Instant, tx: ServerTx) {
+        let t1 = self.settings.timers.t1;
+        if let Some(server) = self.servers.get_mut(tx) {
+            server.interval = t1;
+            self.arm(now, t1, Due::Server(tx, Timer::G));
+        }
+    }
+
+    fn forget_refusal(&mut self, route: Route, tx: ServerTx) {
+        for flow in route.connections() {
+            self.refused_by_flow.remove(&(flow, tx));
         }
     }
 
@@ -386,8 +415,11 @@ impl TransactionLayer {
         };
         let reliable = server.source.transport.is_reliable();
         let after = match timer {
-            // RFC 3261 §17.2.1: timer G is not for reliable transports.
-            Timer::G if reliable => return,
+            // RFC 3261 §17.2.1: timer G is not for reliable transports. It is for those that break.
+            Timer::G if reliable => {
+                let flows = server.route.connections();
+                return self.refused_by_flow.extend(flows.map(|flow| (flow, tx)));
+            }
             Timer::G => {
                 server.interval = timers.t1;
                 timers.t1
@@ -420,12 +452,13 @@ impl TransactionLayer {
             return;
         };
         let armed = std::mem::take(&mut server.armed);
-        let (fingerprint, merged) = (server.fingerprint, server.merged);
+        let (fingerprint, merged, route) = (server.fingerprint, server.merged, server.route);
         self.server_index.remove(fingerprint, tx);
         if let Some(merged) = merged {
             self.merged_index.remove(merged, tx);
         }
         self.disarm(armed);
+        self.forget_refusal(route, tx);
         self.emit(Event::ServerEnded { tx });
     }
 }

@@ -1,15 +1,11 @@
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use sip::{Builder, Method, StatusCode, Transport};
-use sip_transaction::{Attempt, Event, Failure, Merged, MessageKind, Transmit};
+use sip::{Method, StatusCode, Transport};
+use sip_transaction::{Attempt, Event, Failure, Merged, MessageKind};
 
-use crate::support::{self, Bench, ack, large_request, request, request_with, response};
+use crate::support::{self, Bench, ack, large_request, request, request_with, response, seconds};
 
 const HALF: Duration = Duration::from_millis(500);
-
-fn seconds(times: &[Duration]) -> Vec<f64> {
-    times.iter().map(Duration::as_secs_f64).collect()
-}
 
 #[test]
 fn an_invite_without_answer_is_repeated_by_timer_a_and_fails_by_timer_b() {
@@ -386,103 +382,6 @@ fn responses_go_where_the_via_and_the_source_say() {
         bench.respond(tx, StatusCode::OK);
         let sent = bench.sent(MessageKind::Response(StatusCode::OK));
         assert_eq!(sent[0].flow.remote.to_string(), goes_to, "{via}");
-    }
-}
-
-#[test]
-fn a_lost_connection_fails_what_waits_on_it() {
-    let mut bench = Bench::over_tcp();
-    bench.request(request(Method::Invite));
-    bench.lose_connection();
-    let failed = |event: &Event| {
-        matches!(
-            event,
-            Event::ClientFailed {
-                cause: Failure::Transport,
-                ..
-            }
-        )
-    };
-    assert_eq!(bench.count(failed), 1);
-    assert_eq!(bench.layer.live().client, 0);
-}
-
-/// Nobody else tells the peer that its call is over.
-#[test]
-fn a_bye_whose_connection_breaks_is_repeated_until_it_is_answered() {
-    let mut bench = Bench::over_tcp();
-    let bye = request(Method::Bye);
-    bench.request(bye.clone());
-    bench.lose_connection();
-    // Nor does it help that there is none for a while.
-    bench.run_for(Duration::from_millis(600));
-    bench.lose_connection();
-    bench.run_for(Duration::from_secs(2));
-    let sent = bench.sent(MessageKind::Request("BYE"));
-    assert_eq!(seconds(&bench.sent_at()), [0.0, 0.5, 1.5]);
-    let same = |one: &Transmit| one.bytes == *bye.bytes() && one.fallback == sent[0].fallback;
-    assert!(sent[0].fallback.is_some() && sent.iter().all(same));
-    bench.receive_response(response(&bye, StatusCode::OK, Some("ours")));
-    bench.run_for(Duration::from_secs(40));
-    assert_eq!(bench.sent_at().len(), 3);
-    assert_eq!(
-        bench.count(|event| matches!(event, Event::ClientFailed { .. })),
-        0
-    );
-    assert_eq!(bench.layer.live().client, 0);
-}
-
-/// Its dialog's connection was gone before: it left by another.
-#[test]
-fn a_bye_that_left_by_another_connection_is_repeated_when_that_one_breaks() {
-    let mut bench = Bench::over_tcp();
-    bench.request(request(Method::Bye));
-    let fallback = bench.sent(MessageKind::Request("BYE"))[0].fallback;
-    bench.lose_connection_to(fallback.unwrap());
-    bench.run_for(Duration::from_millis(600));
-    assert_eq!(seconds(&bench.sent_at()), [0.0, 0.5]);
-}
-
-/// The phone is to be free, and its owner not to run for a call that has gone elsewhere.
-#[test]
-fn a_phone_whose_connection_breaks_while_it_rings_is_told_to_stop_by_another() {
-    let mut bench = Bench::over_tcp();
-    let invite = request(Method::Invite);
-    bench.request(invite.clone());
-    bench.receive_response(response(&invite, StatusCode::RINGING, Some("ours")));
-    bench.lose_connection();
-    assert_eq!(
-        bench.count(|event| matches!(event, Event::ClientFailed { .. })),
-        1
-    );
-    let cancels = bench.sent(MessageKind::Request("CANCEL"));
-    assert_eq!(cancels.len(), 1);
-    assert!(cancels[0].fallback.is_some());
-    bench.run_for(Duration::from_secs(40));
-    assert_eq!(bench.layer.live().client, 0);
-}
-
-/// A process that took an answer up has no transaction for it; the connection is gone with the process before.
-#[test]
-fn an_answer_outside_its_transaction_says_where_a_connection_may_be_opened() {
-    let mut bench = Bench::over_tcp();
-    for (via, port) in [("198.51.100.7:5099", 5099), ("198.51.100.7", 5060)] {
-        let invite = support::with_via(request(Method::Invite), via);
-        let ok = Builder::response_to(
-            &invite,
-            StatusCode::OK,
-            "OK",
-            Some(b"ours"),
-            "192.0.2.9:40001".parse().unwrap(),
-        );
-        bench.send(&ok.finish());
-        let sent = bench.sent(MessageKind::Response(StatusCode::OK));
-        let fallback = sent.last().unwrap().fallback;
-        assert_eq!(
-            fallback,
-            Some(SocketAddr::from(([192, 0, 2, 9], port))),
-            "{via}"
-        );
     }
 }
 

@@ -7,5 +7,6 @@
 )]
 
 mod allocations;
+mod connections;
 mod layer;
 mod support;

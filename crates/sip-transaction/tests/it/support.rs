@@ -236,6 +236,10 @@ impl Bench {
     }
 }
 
+pub(crate) fn seconds(times: &[Duration]) -> Vec<f64> {
+    times.iter().map(Duration::as_secs_f64).collect()
+}
+
 const VIA: &str = "SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKone;rport";
 
 pub(crate) fn request(method: Method) -> Request {

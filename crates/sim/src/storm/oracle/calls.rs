@@ -6,12 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{
-    CallView, Engine,
-    call::{CallId, StageView},
-};
+use engine::{CallView, Engine, call::StageView};
 
-use super::{After, Oracle, SLACK, Verdict, Waiting, queues};
+use super::{After, Oracle, SLACK, Verdict, queues};
 use crate::storm::centre::{CALLS_MAX, WAIT_MAX};
 
 /// How long a call may ring nobody that the distributor knows of: two sides are being brought together.
@@ -29,41 +26,37 @@ impl Oracle {
         after: After,
     ) -> Verdict {
         self.look_for_each_call(calls)?;
-        let connected = calls
-            .iter()
-            .filter(|call| call.stage == StageView::Connected);
-        self.talked.extend(connected.map(|call| call.id.clone()));
+        for call in calls {
+            if call.stage == StageView::Connected && !self.talked.contains(&call.id) {
+                self.talked.insert(call.id.clone());
+            }
+        }
         self.look_at_limits(node, now, calls, after)?;
-        let queues = queues(calls);
-        for queue in queues.values() {
+        for queue in queues(calls).values() {
             look_at_order(queue)?;
         }
         if after != After::Order {
             self.look_who_was_first(calls)?;
         }
-        let waiting = |call: &&CallView| Waiting {
-            id: call.id.clone(),
-            is_awaiting: call.awaited.is_some(),
-            priority: call.priority,
-            steps: call.steps.clone(),
-        };
-        let queues = queues.into_iter();
-        self.waited = queues
-            .map(|(line, queue)| (line, queue.iter().map(waiting).collect()))
-            .collect();
         self.look_for_silence(calls)
     }
 
     /// The calls that are there are those that began and have not ended.
     fn look_for_each_call(&self, calls: &[CallView]) -> Verdict {
-        let there: BTreeSet<_> = calls.iter().map(|call| &call.id).collect();
-        if let Some(call) = self.open.keys().find(|call| !there.contains(call)) {
-            return Err(format!("call {call} began, has not ended and is not there"));
+        let is_open = |call: &&CallView| self.open.contains_key(&call.id);
+        let (open, others): (Vec<_>, Vec<_>) = calls.iter().partition(is_open);
+        if open.len() < self.open.len() {
+            let there: BTreeSet<_> = open.iter().map(|call| &call.id).collect();
+            let missing = self.open.keys().find(|call| !there.contains(call));
+            if let Some(call) = missing {
+                return Err(format!("call {call} began, has not ended and is not there"));
+            }
         }
-        let is_known =
-            |call: &CallId| self.open.contains_key(call) || self.forgiven.contains(call.as_str());
-        match there.iter().find(|call| !is_known(call)) {
-            Some(call) => Err(format!("call {call} is there, and is over or never began")),
+        let is_known = |call: &&&CallView| self.forgiven.contains(call.id.as_str());
+        match others.iter().find(|call| !is_known(call)) {
+            Some(CallView { id, .. }) => {
+                Err(format!("call {id} is there, and is over or never began"))
+            }
             None => Ok(()),
         }
     }
@@ -110,30 +103,37 @@ impl Oracle {
 
     /// Of two calls of a line that wait alike, the one that came first is offered first.
     fn look_who_was_first(&self, calls: &[CallView]) -> Verdict {
-        let now: BTreeMap<_, _> = calls.iter().map(|call| (&call.id, call)).collect();
-        let as_before = |before: &Waiting| {
-            let call = now.get(&before.id).copied();
-            call.filter(|call| call.steps == before.steps && call.priority == before.priority)
+        let before = |call: &CallView| self.before.iter().find(|before| before.id == call.id);
+        let as_before = |now: &CallView, before: &CallView| {
+            now.steps == before.steps && now.priority == before.priority
         };
-        for queue in self.waited.values() {
-            for (index, first) in queue.iter().enumerate() {
-                let still = as_before(first).filter(|call| call.place.is_some());
-                let Some(still) = still.filter(|call| !self.offered.contains(&call.id)) else {
-                    continue;
-                };
-                if first.is_awaiting || still.awaited.is_some() {
-                    continue;
-                }
-                let later = queue[index + 1..].iter();
-                let alike = later.filter(|later| later.steps == first.steps);
-                for rings in alike.filter_map(as_before) {
-                    if !rings.rung.is_empty() && rings.line == still.line {
-                        return Err(format!(
-                            "call {} is offered before {}, which came first",
-                            rings.id, still.id
-                        ));
-                    }
-                }
+        // Mostly nobody rings who waited when it was last looked.
+        let rings = calls.iter().filter(|call| !call.rung.is_empty());
+        for (rings, later) in rings.filter_map(|call| Some((call, before(call)?))) {
+            let Some(place) = later.place.filter(|_| as_before(rings, later)) else {
+                continue;
+            };
+            let waits_still = |first: &CallView| {
+                let is_it = |call: &&CallView| call.id == first.id && as_before(call, first);
+                let still = calls.iter().find(is_it);
+                still.filter(|call| {
+                    let is_at_place = call.place.is_some() && call.awaited.is_none();
+                    is_at_place && call.line == rings.line
+                })
+            };
+            let mut first = self.before.iter().filter(|first| {
+                let was_before =
+                    first.line == later.line && first.place.is_some_and(|at| at < place);
+                was_before && first.awaited.is_none() && first.steps == later.steps
+            });
+            let passed = first.find_map(|first| {
+                waits_still(first).filter(|call| !self.offered.contains(&call.id))
+            });
+            if let Some(still) = passed {
+                return Err(format!(
+                    "call {} is offered before {}, which came first",
+                    rings.id, still.id
+                ));
             }
         }
         Ok(())

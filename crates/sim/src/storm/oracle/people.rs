@@ -89,6 +89,12 @@ impl Oracle {
         agents: &[AgentView],
         calls: &Calls<'_>,
     ) -> Verdict {
+        let is_ready = |agent: &AgentView| matches!(agent.state, AgentState::Ready { .. });
+        let waits = |call: &&CallView| call.place.is_some() && call.awaited.is_none();
+        if !agents.iter().any(is_ready) || !calls.values().copied().any(|call| waits(&call)) {
+            self.unmatched.clear();
+            return Ok(());
+        }
         let directory = node.directory();
         let served = SITES
             .iter()
@@ -100,13 +106,13 @@ impl Oracle {
             let free = agents.iter().find(|agent| {
                 let profile = directory.agent_profile(agent.id);
                 let is_here = profile.site == id && skill_of(&profile.id) == skill;
-                is_here && matches!(agent.state, AgentState::Ready { .. })
+                is_here && is_ready(agent)
             });
             // One that waits for one agent does so for no longer than that agent is awaited.
             let waits = calls.values().find(|call| {
                 let profile = directory.line_profile(call.line);
                 let is_here = profile.site == id && skill_for(&profile.id) == skill;
-                is_here && call.place.is_some() && call.awaited.is_none()
+                is_here && waits(call)
             });
             let (Some(free), Some(waits)) = (free, waits) else {
                 self.unmatched.remove(&(site, skill));

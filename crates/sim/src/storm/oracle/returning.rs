@@ -29,6 +29,8 @@ struct Known {
     number: String,
     site: SiteId,
     arrival: i64,
+    /// Whether it was connected when it was last looked.
+    is_connected: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +48,7 @@ impl Returning {
     /// The first look is at the very moment at which something came, or shortly after.
     pub(super) fn look(&mut self, host: &Host, now: Instant, calls: &[CallView]) -> Verdict {
         let nanos = host.clock().nanos(now);
+        let has_news = !self.ended.is_empty();
         for (call, outcome) in std::mem::take(&mut self.ended) {
             self.end(&call, outcome, nanos);
         }
@@ -53,10 +56,13 @@ impl Returning {
             if !self.known.contains_key(&call.id) {
                 self.begin(host, nanos, call)?;
             }
-            if call.stage == StageView::Connected
-                && let Some(Known { number, .. }) = self.known.get(&call.id)
-            {
-                self.gave_up.retain(|(of, _), _| of != number);
+            let is_connected = call.stage == StageView::Connected;
+            if let Some(known) = self.known.get_mut(&call.id) {
+                let was_connected = std::mem::replace(&mut known.is_connected, is_connected);
+                if is_connected && (has_news || !was_connected) {
+                    let number = &known.number;
+                    self.gave_up.retain(|(of, _), _| of != number);
+                }
             }
         }
         Ok(())
@@ -108,6 +114,7 @@ impl Returning {
             number,
             site,
             arrival,
+            is_connected: false,
         };
         self.known.insert(call.id.clone(), known);
         Ok(())
@@ -123,6 +130,7 @@ impl Returning {
             number,
             site,
             arrival,
+            ..
         } = known;
         match outcome {
             // The last call of a number counts, wherever it was.

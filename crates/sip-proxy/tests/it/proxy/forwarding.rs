@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sip::HeaderName;
+use sip::{HeaderName, Transport};
+
+use crate::support::flow;
 
 use super::{ANNE, BRUNO, Bench, CALLER, US, find, invite, lines, phone, request};
 
@@ -76,6 +78,19 @@ fn answers_go_back_without_our_via() {
         "each 2xx goes on: its sender repeats it until the ACK"
     );
     bench.assert_drains();
+}
+
+/// A datagram says how long it is, a stream does not.
+#[test]
+fn an_answer_that_does_not_say_how_long_it_is_says_so_over_a_stream() {
+    let mut bench = bench();
+    let over_tcp = flow(Transport::Tcp, CALLER);
+    let sent = bench.receive_over(over_tcp, &invite(URI));
+    let ok = find(&sent, "INVITE").answer(200, "Content-Type: application/sdp\r\n");
+    assert!(!ok.contains("Content-Length"));
+    let answered = bench.receive(ANNE, &(ok + "v=0\r\n"));
+    assert_eq!(answered[0].values(HeaderName::ContentLength), ["5"]);
+    assert!(answered[0].text().ends_with("\r\n\r\nv=0\r\n"));
 }
 
 #[test]

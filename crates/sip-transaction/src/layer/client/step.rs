@@ -60,9 +60,7 @@ impl TransactionLayer {
                     });
                 }
                 Action::FailTransport => {
-                    if before == invite::State::Proceeding {
-                        self.stop_ringing_elsewhere(now, tx);
-                    }
+                    self.stop_ringing_elsewhere(now, tx, before);
                     self.emit(Event::ClientFailed {
                         tx,
                         cause: Failure::Transport,
@@ -204,7 +202,7 @@ impl TransactionLayer {
         // The guard of a CANCEL goes on until the final response.
         let guard = match &client.machine {
             Machine::Invite {
-                state: invite::State::Proceeding,
+                state: invite::State::Proceeding | invite::State::GivenUp,
                 ..
             } => client.armed.guard.take(),
             _ => None,
