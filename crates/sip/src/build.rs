@@ -50,6 +50,10 @@ pub struct Builder {
 
 impl Builder {
     /// Starts a request.
+    ///
+    /// # Panics
+    /// When it is finished, if its first line is longer than 65,000 bytes: no URI is that can be received or
+    /// asked for by the API.
     pub fn request(method: &Method, uri: &[u8]) -> Self {
         let mut buffer = BytesMut::with_capacity(CAPACITY);
         buffer.extend_from_slice(method.as_bytes());

@@ -393,7 +393,7 @@ impl Message {
         // No list has more elements than bytes.
         let mut bytes = [0; LISTS.len()];
         for field in &self.fields {
-            if let Some(list) = list_of(field.name) {
+            if let Some(list) = LISTS.iter().position(|name| *name == field.name) {
                 bytes[list] += 1 + field.end() - field.start();
             }
         }
@@ -444,19 +444,6 @@ const LISTS: [HeaderName; 6] = [
     HeaderName::Path,
     HeaderName::HistoryInfo,
 ];
-
-/// The place of a name in [`LISTS`].
-const fn list_of(name: HeaderName) -> Option<usize> {
-    match name {
-        HeaderName::Via => Some(0),
-        HeaderName::Route => Some(1),
-        HeaderName::RecordRoute => Some(2),
-        HeaderName::Contact => Some(3),
-        HeaderName::Path => Some(4),
-        HeaderName::HistoryInfo => Some(5),
-        _ => None,
-    }
-}
 
 impl fmt::Debug for Message {
     /// Start line and header names only: values can be personal data.

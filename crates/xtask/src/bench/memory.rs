@@ -11,7 +11,6 @@ use super::{
     Load,
     child::{Core, Part, rest},
     outcome::{Found, Outcome, Row},
-    proxy,
     series::Series,
     sipp::{Calls, Shape},
     system::{Agents, Journal, Node, System},
@@ -42,7 +41,7 @@ pub(super) fn under_proxy_load(folder: &Path) -> anyhow::Result<Found> {
     let mut peaks = Vec::new();
     for index in 0..2 {
         let system = match index {
-            0 => proxy::node(Journal::On, folder)?,
+            0 => System::quinze(Journal::On, Agents::Called, folder)?,
             _ => System::kamailio(1, folder)?,
         };
         let peak = megabytes(most_memory(

@@ -10,7 +10,7 @@ use super::{
     series::Series,
     side_by_side::{processor, ratio},
     sipp::{Calls, Shape},
-    system::{Agents, Journal, Node, System, datagrams_per_call},
+    system::{Agents, Journal, System, datagrams_per_call},
 };
 
 /// Calls a second at which the cost of a call has a target.
@@ -28,25 +28,17 @@ pub(super) const OF_FLOOR: f64 = 2.0;
 /// Calls a second of the curves that have no target.
 const BETWEEN: [u32; 2] = [1_000, 3_000];
 
-/// A node that forwards to the phone of an agent. With its journal it keeps what Kamailio does not: an INVITE
+/// Nodes that forward to the phone of an agent. With its journal one keeps what Kamailio does not: an INVITE
 /// that was taken outlives the process. Without, both do the same.
-pub(super) fn node(journal: Journal, folder: &Path) -> anyhow::Result<System> {
-    let (name, number) = match journal {
-        Journal::Off => ("Quinze, journal off", 3),
-        Journal::On => ("Quinze, journal on", 0),
-    };
-    let agents = Agents::Called;
-    Node {
-        name,
-        number,
-        journal,
-        agents,
-    }
-    .start(folder)
+fn nodes(folder: &Path) -> anyhow::Result<[System; 2]> {
+    Ok([
+        System::quinze(Journal::Off, Agents::Called, folder)?,
+        System::quinze(Journal::On, Agents::Called, folder)?,
+    ])
 }
 
 pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
-    let nodes = [node(Journal::Off, folder)?, node(Journal::On, folder)?];
+    let nodes = nodes(folder)?;
     let kamailio = System::kamailio(1, folder)?;
     let floor = System::floor(2, folder, Shape::Proxied, &nodes[0])?;
     let mut found = Found::default();
@@ -158,7 +150,7 @@ fn points(series: &[Series], systems: &[&System], rate: u32) -> Vec<Point> {
 
 /// What the curves need besides: rates between, and the time through each system.
 pub(super) fn curves(load: Load, folder: &Path) -> anyhow::Result<Found> {
-    let nodes = [node(Journal::Off, folder)?, node(Journal::On, folder)?];
+    let nodes = nodes(folder)?;
     let kamailio = System::kamailio(1, folder)?;
     let floor = System::floor(2, folder, Shape::Proxied, &nodes[0])?;
     let systems = [&nodes[0], &nodes[1], &kamailio, &floor];

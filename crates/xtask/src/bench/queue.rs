@@ -9,7 +9,7 @@ use super::{
     series::Series,
     side_by_side::{processor, ratio},
     sipp::{Calls, Shape},
-    system::{Agents, Journal, Node, System},
+    system::{Agents, Journal, System},
 };
 
 /// Calls a second at which the cost of a call has a target, and the agents who take them.
@@ -25,20 +25,9 @@ const WITH_JOURNAL: f64 = 150.0;
 /// How often the same call without the journal one with it may cost.
 const OF_WITHOUT_JOURNAL: f64 = 1.5;
 
-/// A node with agents of this kind of journal; both can run beside each other.
+/// A node with so many free agents.
 pub(super) fn node(journal: Journal, agents: u32, folder: &Path) -> anyhow::Result<System> {
-    let (name, number) = match journal {
-        Journal::Off => ("Quinze, journal off", 3),
-        Journal::On => ("Quinze, journal on", 4),
-    };
-    let agents = Agents::Free(agents);
-    Node {
-        name,
-        number,
-        journal,
-        agents,
-    }
-    .start(folder)
+    System::quinze(journal, Agents::Free(agents), folder)
 }
 
 pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {

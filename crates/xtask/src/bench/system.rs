@@ -167,6 +167,22 @@ impl System {
         }
     }
 
+    /// A node with its journal or without: one of each can run beside the other, and beside other systems of
+    /// numbers below 3 and above 4.
+    pub(super) fn quinze(journal: Journal, agents: Agents, folder: &Path) -> anyhow::Result<Self> {
+        let (name, number) = match journal {
+            Journal::Off => ("Quinze, journal off", 3),
+            Journal::On => ("Quinze, journal on", 4),
+        };
+        Node {
+            name,
+            number,
+            journal,
+            agents,
+        }
+        .start(folder)
+    }
+
     /// Kamailio with four workers and the allocator that is meant for production: its default is one
     /// that looks for faults, and costs several times as much.
     pub(super) fn kamailio(number: u16, folder: &Path) -> anyhow::Result<Self> {

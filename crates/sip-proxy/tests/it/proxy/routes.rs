@@ -155,3 +155,37 @@ fn a_strict_router_before_us_and_one_after_us_are_understood() {
     assert_eq!(invite.values(HeaderName::Route), ["<sip:anne@far.example>"]);
     assert_eq!(invite.flow.remote, BRUNO.parse().unwrap());
 }
+
+/// RFC 3327 §5.3: the proxies that a phone registered through stand before it, and the Route that led to us
+/// goes, whether the first of them is a loose router or a strict one.
+#[test]
+fn a_phone_is_reached_through_the_proxies_that_it_registered_through() {
+    let through = |first: &str| {
+        let mut target = phone("anne", ANNE);
+        target.routes = vec![
+            format!("<sip:{BRUNO}{first}>").into(),
+            "<sip:inner.example;lr>".into(),
+        ];
+        let contact = String::from_utf8(target.uri.to_vec()).unwrap();
+        let mut bench = Bench::new().with_targets(URI, vec![vec![target]]);
+        let text = invite(URI).replace("Contact:", &format!("Route: <sip:{US};lr>\r\nContact:"));
+        let sent = find(&bench.receive(CALLER, &text), "INVITE").clone();
+        let uri = String::from_utf8_lossy(sent.message.request_uri_bytes().unwrap()).into_owned();
+        (contact, uri, sent.values(HeaderName::Route))
+    };
+    let (contact, uri, routes) = through(";lr");
+    assert_eq!(uri, contact);
+    assert_eq!(
+        routes,
+        [
+            format!("<sip:{BRUNO};lr>"),
+            "<sip:inner.example;lr>".to_owned()
+        ]
+    );
+    let (contact, uri, routes) = through("");
+    assert_eq!(uri, format!("sip:{BRUNO}"));
+    assert_eq!(
+        routes,
+        ["<sip:inner.example;lr>".to_owned(), format!("<{contact}>")]
+    );
+}
