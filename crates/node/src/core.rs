@@ -18,11 +18,11 @@ use metrics::Metrics;
 use tokio::{
     runtime::Handle,
     sync::{broadcast, mpsc},
-    time::sleep_until,
 };
 use tracing::{info, warn};
 
 use crate::{
+    alarm::Alarm,
     dns::Dns,
     keeping::{Keeping, Opened},
     log,
@@ -54,6 +54,7 @@ pub(crate) enum Control {
 pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) udp: Vec<(ListenerId, UdpListener)>,
+    pub(crate) alarm: Alarm,
     pub(crate) connections: Connections,
     pub(crate) dns: Dns,
     /// The runtime of everything that is not the core.
@@ -136,10 +137,7 @@ impl Core {
     ///
     /// # Errors
     /// The system has no thread for the journal.
-    pub(crate) async fn take_up(&mut self, journal: Opened) -> io::Result<()> {
-        for (_, socket) in &self.udp {
-            socket.can_send().await;
-        }
+    pub(crate) fn take_up(&mut self, journal: Opened) -> io::Result<()> {
         self.keeping = Some(journal.take_up(&mut self.engine)?);
         self.engine.set_journal_state(JournalState::Kept);
         self.drain_outputs();
@@ -194,17 +192,12 @@ impl Core {
         let Self {
             keeping,
             udp,
+            alarm,
             streams,
             requests,
             control,
             ..
         } = self;
-        let timer = async {
-            match deadline {
-                Some(at) => sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         let readable = poll_fn(|cx| {
             let mut ready =
                 |(_, socket): &(ListenerId, UdpListener)| socket.poll_readable(cx).is_ready();
@@ -226,7 +219,7 @@ impl Core {
             () = readable => Woken::Readable,
             Some(input) = streams.recv() => Woken::Stream(input),
             Some(request) = requests.recv() => Woken::Request(request),
-            () = timer => Woken::Timer,
+            () = alarm.ring(deadline) => Woken::Timer,
         }
     }
 

@@ -8,6 +8,7 @@
 //! [`Node::drain`] ends it in peace; [`Signals::run`] runs a process with its signals, and tells the
 //! supervisor how it is.
 
+mod alarm;
 mod core;
 mod dns;
 mod inherited;

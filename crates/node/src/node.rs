@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use crate::{
+    alarm::Alarm,
     core::{Control, Core, udp_listeners},
     dns::Dns,
     inherited::Inherited,
@@ -401,6 +402,7 @@ fn launch(
     let core = move |udp| Core {
         engine: Engine::new(Instant::now(), loaded.engine),
         udp,
+        alarm: Alarm::new(),
         connections,
         dns,
         shell,
@@ -437,7 +439,7 @@ fn run_core(
     let orderly = local.block_on(async move {
         let mut core = core(udp_listeners(udp).ok()?);
         if let Some(journal) = journal {
-            core.take_up(journal).await.ok()?;
+            core.take_up(journal).ok()?;
         }
         core.run().await;
         Some(())

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// Datagrams that one system call moves at most.
 const BATCH: usize = 32;
@@ -23,7 +23,9 @@ const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 /// One bound UDP socket with its batches. Owned by the core's thread alone.
 pub(crate) struct UdpListener {
-    socket: UdpSocket,
+    /// The event loop tells only when there is something to receive: that there is room to send, after each
+    /// datagram again, would wake the core for nothing.
+    socket: AsyncFd<std::net::UdpSocket>,
     headers: MultiHeaders<SockaddrStorage>,
     outgoing_headers: MultiHeaders<SockaddrStorage>,
     buffers: [Vec<u8>; BATCH],
@@ -52,9 +54,13 @@ impl UdpListener {
     }
 
     /// Takes a bound socket. Must be called on the runtime that will drive it.
+    #[expect(
+        deprecated,
+        reason = "its replacement is unsafe for what may not own its descriptor; a socket of std does"
+    )]
     pub(crate) fn new(socket: std::net::UdpSocket) -> io::Result<Self> {
         Ok(Self {
-            socket: UdpSocket::from_std(socket)?,
+            socket: AsyncFd::with_interest(socket, Interest::READABLE)?,
             headers: MultiHeaders::preallocate(BATCH, None),
             outgoing_headers: MultiHeaders::preallocate(BATCH, None),
             buffers: std::array::from_fn(|_| vec![0; DATAGRAM_MAX]),
@@ -62,14 +68,8 @@ impl UdpListener {
         })
     }
 
-    /// Waits until the event loop knows that datagrams can be sent: before its first turn it knows of
-    /// none.
-    pub(crate) async fn can_send(&self) {
-        let _an_error_shows_when_sending = self.socket.writable().await;
-    }
-
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket.poll_recv_ready(cx)
+        self.socket.poll_read_ready(cx).map_ok(drop)
     }
 
     /// Receives one batch and gives each datagram to `take`. How many there were; fewer than a
@@ -85,7 +85,7 @@ impl UdpListener {
         let mut count = 0;
         // An error here is a wake-up for nothing, or an ICMP message about an earlier datagram:
         // timers see to what was lost.
-        let _nothing_for_now = socket.try_io(Interest::READABLE, || {
+        let _nothing_for_now = socket.try_io(Interest::READABLE, |_| {
             let mut slices: [_; BATCH] = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
             let received = recvmmsg(fd, headers, slices.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
             for one in received {
@@ -140,7 +140,7 @@ impl UdpListener {
 
     fn send_batch(&mut self, batch: &[(SocketAddr, Bytes)]) -> io::Result<usize> {
         if let [(to, bytes)] = batch {
-            return self.socket.try_send_to(bytes, *to).map(|_| 1);
+            return self.socket.get_ref().send_to(bytes, *to).map(|_| 1);
         }
         let slices: Vec<_> = batch
             .iter()
@@ -149,10 +149,8 @@ impl UdpListener {
         let addresses: Vec<_> = batch.iter().map(|(to, _)| Some(to_nix(*to))).collect();
         let headers = &mut self.outgoing_headers;
         let fd = self.socket.as_raw_fd();
-        self.socket.try_io(Interest::WRITABLE, || {
-            let sent = sendmmsg(fd, headers, &slices, addresses, [], MsgFlags::MSG_DONTWAIT)?;
-            Ok(sent.count())
-        })
+        let sent = sendmmsg(fd, headers, &slices, addresses, [], MsgFlags::MSG_DONTWAIT)?;
+        Ok(sent.count())
     }
 }
 
