@@ -426,8 +426,9 @@ fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
     }
 }
 
-/// How many blocks are in use at most before rows are written beside every group: 4 MiB.
-const BLOCKS_MAX: usize = 1024;
+/// How many blocks are in use at most before rows are written beside every group: 16 MiB. What is changed again
+/// or removed before so much was written costs no row; all of it is read at the next opening.
+const BLOCKS_MAX: usize = 4096;
 
 /// Blocks that are kept for the next groups when nobody is in a hurry: 1 MiB.
 const BLOCKS_KEPT: u32 = 256;
@@ -444,8 +445,7 @@ const ROW_COST: usize = 64;
 /// From how many pages on the write-ahead log is moved into the file in a quiet moment.
 const WAL_PAGES_QUIET: i32 = 256;
 
-/// From how many pages on it does not wait for a quiet moment: 16 MiB. Most are older versions of others
-/// and are not moved.
+/// From how many pages on it does not wait for a quiet moment: 16 MiB.
 const WAL_PAGES_MAX: i32 = 4096;
 
 /// After how many pages it is looked how long the write-ahead log is.
