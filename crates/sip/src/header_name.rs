@@ -19,11 +19,14 @@ macro_rules! header_names {
             /// Every name in this list.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant,)*];
 
+            /// How each of them is printed.
+            const WRITTEN: &'static [&'static str] = &[$($name,)*];
+
             /// The name as it is printed, or an empty string for [`HeaderName::Other`].
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(Self::$variant => $name,)*
                     Self::Other => "",
+                    known => Self::WRITTEN[known as usize],
                 }
             }
 
@@ -156,10 +159,11 @@ impl HeaderName {
         if name.is_empty() {
             return Self::Other;
         }
-        let Some(known) = Self::KNOWN.get(usize::from(SLOTS[slot(name)])) else {
+        let place = usize::from(SLOTS[slot(name)]);
+        let Some(known) = Self::KNOWN.get(place) else {
             return Self::Other;
         };
-        let usual = known.as_str().as_bytes();
+        let usual = Self::WRITTEN[place].as_bytes();
         // Nearly all write it as the RFCs do, and that is seen at once.
         if usual == name || usual.eq_ignore_ascii_case(name) {
             *known

@@ -9,7 +9,10 @@ use std::{borrow::Cow, fmt};
 
 use memchr::{memchr, memchr2};
 
-use crate::byte_set::{ByteSet, byte_set};
+use crate::{
+    byte_set::{ByteSet, byte_set},
+    words,
+};
 
 /// Linear white space, folds included.
 pub(crate) const fn is_lws(byte: u8) -> bool {
@@ -66,11 +69,12 @@ pub(crate) fn trim_end(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// Where a byte is. Most parts of a header are shorter than what a search by vectors needs to pay off.
+/// Where a byte is.
 pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
-    const SHORT: usize = 24;
-    if value.len() <= SHORT {
-        value.iter().position(|&byte| byte == wanted)
+    /// From here on a search by vectors pays off.
+    const LONG: usize = 64;
+    if value.len() < LONG {
+        words::find(wanted, value)
     } else {
         memchr(wanted, value)
     }

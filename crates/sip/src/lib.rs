@@ -68,6 +68,7 @@ mod status;
 mod uri;
 mod uri_equality;
 mod via;
+mod words;
 
 pub use build::Builder;
 pub use bytes::Bytes;

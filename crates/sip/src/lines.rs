@@ -4,10 +4,9 @@
 use std::ops::Range;
 
 use crate::{
-    HeaderName, Limits, ParseError,
-    byte_set::{ByteSet, byte_set},
-    lexer,
+    HeaderName, Limits, ParseError, lexer,
     message::{HEAD_MAX, Header},
+    words,
 };
 
 /// A cursor over lines that end in CRLF or, liberally, in a bare LF.
@@ -84,21 +83,34 @@ impl<'a> Lines<'a> {
 /// before or in the name. (Only the first line after a start line can start with white space.
 /// Taken for a header it would, once copied behind another, become that one's continuation.)
 pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
-    let end = NAME_END.find_in(line).filter(|end| *end > 0)?;
+    let end = name_end(line)?;
     let name = &line[..end];
+    if name.is_empty() {
+        return None;
+    }
     // White space may stand between the name and the colon.
-    let colon = end + line[end..].iter().position(|&byte| !lexer::is_lws(byte))?;
+    let between = match line[end..] {
+        [b':', ..] => 0,
+        ref rest => rest.iter().position(|&byte| !lexer::is_lws(byte))?,
+    };
+    let colon = end + between;
     if line[colon] != b':' {
         return None;
     }
     Some((HeaderName::of(name), colon + 1))
 }
 
-/// What ends a name.
-static NAME_END: ByteSet = byte_set!(ends_name);
-
-const fn ends_name(byte: u8) -> bool {
-    byte == b':' || lexer::is_lws(byte)
+/// Where a name ends: at a colon, or at white space.
+fn name_end(line: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + words::find_or_below(b':', b' ' + 1, &line[from..])?;
+        if line[at] == b':' || lexer::is_lws(line[at]) {
+            return Some(at);
+        }
+        // Another control character: the name is none that anybody knows.
+        from = at + 1;
+    }
 }
 
 /// The header on a line for which [`name_of`] gave `name` and `value_start`.

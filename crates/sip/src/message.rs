@@ -391,14 +391,14 @@ impl Message {
 
     fn check_element_count(&self, limits: &Limits) -> Result<(), ParseError> {
         // No list has more elements than bytes.
-        let mut bytes = [0; LISTS.len()];
+        let mut bytes = [0; HeaderName::KNOWN.len() + 1];
         for field in &self.fields {
-            if let Some(list) = LISTS.iter().position(|name| *name == field.name) {
-                bytes[list] += 1 + field.end() - field.start();
-            }
+            bytes[field.name as usize] += 1 + field.end() - field.start();
         }
-        let mut long = (0..LISTS.len()).filter(|&list| bytes[list] > limits.element_count);
-        if long.any(|list| self.count_elements(LISTS[list]) > limits.element_count) {
+        let mut long = LISTS
+            .into_iter()
+            .filter(|list| bytes[*list as usize] > limits.element_count);
+        if long.any(|list| self.count_elements(list) > limits.element_count) {
             return Err(ParseError::TooManyElements);
         }
         Ok(())
