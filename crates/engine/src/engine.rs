@@ -305,6 +305,14 @@ impl Engine {
         self.pump(now);
     }
 
+    /// Makes room for so many SIP transactions of each kind at a time, before there are any: then no table has to
+    /// be moved while calls come in.
+    pub fn reserve(&mut self, transactions: usize) {
+        let transactions = transactions.min(self.config.settings.transactions_max);
+        self.layer.reserve(transactions);
+        self.proxy.reserve(transactions);
+    }
+
     /// Takes no new calls from now on. Those that are there may go on until `until`; what is left
     /// then is ended: 503 with Retry-After for who waits, BYE for who talks.
     pub fn drain(&mut self, now: Instant, until: Instant) {

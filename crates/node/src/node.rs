@@ -32,6 +32,9 @@ use crate::{
 /// Messages from streams that may wait for the core.
 const STREAMS_MAX: usize = 4096;
 
+/// Transactions of each kind that the engine has room for before its tables grow: two thousand calls a second.
+const TRANSACTIONS_RESERVED: usize = 1 << 17;
+
 /// Requests from HTTP that may wait for the core.
 const REQUESTS_MAX: usize = 256;
 
@@ -438,6 +441,7 @@ fn run_core(
     let Ok(local) = local else { return };
     let orderly = local.block_on(async move {
         let mut core = core(udp_listeners(udp).ok()?);
+        core.engine.reserve(TRANSACTIONS_RESERVED);
         if let Some(journal) = journal {
             core.take_up(journal).ok()?;
         }

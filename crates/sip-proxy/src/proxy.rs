@@ -120,6 +120,13 @@ impl Proxy {
         }
     }
 
+    /// Makes room for so many requests at a time, as [`TransactionLayer::reserve`] does.
+    pub fn reserve(&mut self, requests: usize) {
+        self.contexts.reserve(requests);
+        self.by_server.set_capacity(requests);
+        self.by_client.set_capacity(requests);
+    }
+
     /// Forwards a request to the first group of targets, those of the group at once, and to the next
     /// group as [`TargetSet::next`] says. An INVITE is answered 100.
     ///

@@ -169,6 +169,17 @@ impl TransactionLayer {
         }
     }
 
+    /// Makes room for so many transactions of each kind, so that no table has to be moved while they come in: with
+    /// a hundred thousand in it that takes longer than a hundred messages do. Memory that is not used is only
+    /// promised.
+    pub fn reserve(&mut self, transactions: usize) {
+        self.servers.reserve(transactions);
+        self.clients.reserve(transactions);
+        self.server_index.reserve(transactions);
+        self.client_index.reserve(transactions);
+        self.merged_index.reserve(transactions);
+    }
+
     /// Takes a request: matches it, absorbs it if it is a repetition, or opens a transaction.
     pub fn handle_request(&mut self, now: Instant, request: Request, flow: Flow) {
         let fingerprint = self.matcher.server(&request, Wanted::Own);
@@ -472,7 +483,10 @@ impl TransactionLayer {
     }
 
     fn arm(&mut self, now: Instant, after: Duration, due: Due) {
-        let wheel = self.wheel.get_or_insert_with(|| TimerWheel::new(now));
+        let room = self.servers.capacity() + self.clients.capacity();
+        let wheel = self
+            .wheel
+            .get_or_insert_with(|| TimerWheel::with_capacity(now, room));
         let armed = match due {
             Due::Client(tx, timer) => self.clients.get_mut(tx).map(|one| one.armed().slot(timer)),
             Due::Server(tx, timer) => self.servers.get_mut(tx).map(|one| one.armed().slot(timer)),

@@ -195,6 +195,10 @@ impl<T: Copy + PartialEq> Index<T> {
         }
     }
 
+    pub(crate) fn reserve(&mut self, transactions: usize) {
+        self.table.reserve(transactions, |(one, _)| one.bucket());
+    }
+
     pub(crate) fn get(&self, fingerprint: Fingerprint) -> Option<T> {
         self.table
             .find(fingerprint.bucket(), |(one, _)| *one == fingerprint)

@@ -66,12 +66,17 @@ struct Entry<K> {
 impl<K> TimerWheel<K> {
     /// An empty wheel whose time begins at `base`.
     pub fn new(base: Instant) -> Self {
+        Self::with_capacity(base, 0)
+    }
+
+    /// An empty wheel with room for so many timers at a time, before it takes more memory.
+    pub fn with_capacity(base: Instant, timers: usize) -> Self {
         Self {
             base,
             current: 0,
             occupied: [0; LEVELS],
             lists: vec![EMPTY; DUE + 1],
-            entries: Vec::new(),
+            entries: Vec::with_capacity(timers),
             free: NONE,
             armed: 0,
         }

@@ -141,6 +141,7 @@ impl Context {
     pub(super) fn answered(&mut self, stage: Stage) {
         self.stage = stage;
         self.received = None;
+        self.groups = VecDeque::new();
     }
 
     pub(super) fn branch_mut(&mut self, tx: ClientTx) -> Option<&mut Branch> {

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use sip::{HeaderName, Host, Limits, Message, Method, NameAddr, Request, Rport, StatusCode, Via};
 
 use super::{Armed, Due, Refused, ServerTx, TransactionLayer};
@@ -31,9 +30,20 @@ pub(super) struct Server {
     /// An INVITE that has been refused, until that is acknowledged: whoever takes this up later knows it
     /// by that.
     refused: Option<Box<Request>>,
-    last: Option<Kept>,
+    last: Last,
     interval: Duration,
     armed: Armed,
+}
+
+/// What was answered last.
+#[derive(Debug)]
+enum Last {
+    Nothing,
+    /// This, which is sent again when the request is.
+    Kept(Kept),
+    /// A 2xx to an INVITE. Its user repeats it by itself, and for half a minute nothing is needed of it but the
+    /// tag in its To.
+    Accepted(Option<Box<[u8]>>),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +56,8 @@ enum Machine {
 #[derive(Clone, Copy, Debug)]
 struct Route {
     flow: Flow,
-    fallback: Option<SocketAddr>,
+    /// Over a connection: the port to connect to when it is gone.
+    fallback_port: Option<u16>,
 }
 
 impl Route {
@@ -60,10 +71,9 @@ impl Route {
             //# parameter, if present, using the port in the "sent-by" value,
             //# or the default port for that transport, if no port is
             //# specified.
-            let fallback = SocketAddr::new(source.remote.ip(), sent_by_port);
             return Self {
                 flow: source,
-                fallback: Some(fallback),
+                fallback_port: Some(sent_by_port),
             };
         }
         let remote = match maddr(&via) {
@@ -75,13 +85,18 @@ impl Route {
         };
         Self {
             flow: Flow { remote, ..source },
-            fallback: None,
+            fallback_port: None,
         }
+    }
+
+    fn fallback(self) -> Option<SocketAddr> {
+        let port = self.fallback_port?;
+        Some(SocketAddr::new(self.flow.remote.ip(), port))
     }
 
     /// The connections by which a response leaves, or leaves instead.
     fn connections(self) -> impl Iterator<Item = Flow> {
-        let instead = self.fallback.map(|remote| Flow {
+        let instead = self.fallback().map(|remote| Flow {
             remote,
             ..self.flow
         });
@@ -116,7 +131,7 @@ impl Server {
             machine,
             request: Some(Box::new(request)),
             refused: None,
-            last: None,
+            last: Last::Nothing,
             interval: Duration::ZERO,
             armed: Armed::default(),
         }
@@ -136,20 +151,42 @@ impl Server {
 
     /// The INVITE that has been refused, where from, and the answer, until it is acknowledged.
     pub(super) fn refused(&self) -> Option<Refused> {
+        let Last::Kept(answer) = &self.last else {
+            return None;
+        };
         Some(Refused {
             invite: self.refused.as_ref()?.bytes().clone(),
             flow: self.source,
-            answer: self.last.as_ref()?.bytes.clone(),
+            answer: answer.bytes.clone(),
         })
     }
 
     /// The tag that our answers so far have in To.
-    fn to_tag(&self) -> Option<Bytes> {
-        let last = self.last.as_ref()?.bytes.clone();
-        let last = Message::parse(last, &Limits::default()).ok()?;
-        let to = NameAddr::parse(last.header(HeaderName::To)?).ok()?;
-        to.tag().map(Bytes::copy_from_slice)
+    fn to_tag(&self) -> Option<Box<[u8]>> {
+        match &self.last {
+            Last::Nothing => None,
+            Last::Kept(last) => {
+                let last = Message::parse(last.bytes.clone(), &Limits::default()).ok()?;
+                to_tag_of(&last)
+            }
+            Last::Accepted(tag) => tag.clone(),
+        }
     }
+
+    /// Whether this is the answer that was given last.
+    fn has_answered(&self, response: &Message) -> bool {
+        match &self.last {
+            Last::Nothing => false,
+            Last::Kept(last) => last.bytes == response.bytes(),
+            // RFC 3261 §13.2.2.4: the 2xx of two forks differ in their tags.
+            Last::Accepted(tag) => *tag == to_tag_of(response),
+        }
+    }
+}
+
+fn to_tag_of(response: &Message) -> Option<Box<[u8]>> {
+    let to = NameAddr::parse(response.header(HeaderName::To)?).ok()?;
+    to.tag().map(Box::from)
 }
 
 impl TransactionLayer {
@@ -338,28 +375,29 @@ impl TransactionLayer {
         };
         let Some(response) = response else { return };
         // A 2xx that the user repeats is the same message.
-        let again = server
-            .last
-            .as_ref()
-            .is_some_and(|last| last.bytes == response.bytes());
-        server.last = Some(Kept::new(&response));
-        self.send_last(
-            tx,
-            if again {
-                Attempt::Retransmission
-            } else {
-                Attempt::First
-            },
-        );
+        let attempt = if server.has_answered(&response) {
+            Attempt::Retransmission
+        } else {
+            Attempt::First
+        };
+        server.last = Last::Kept(Kept::new(&response));
+        self.send_last(tx, attempt);
+        if let Some(server) = self.servers.get_mut(tx)
+            && let Machine::Invite(invite::State::Accepted) = server.machine
+        {
+            server.last = Last::Accepted(to_tag_of(&response));
+        }
     }
 
     fn send_last(&mut self, tx: ServerTx, attempt: Attempt) {
         let Some(server) = self.servers.get(tx) else {
             return;
         };
-        let Some(last) = &server.last else { return };
-        let (Route { flow, fallback }, last) = (server.route, last.clone());
-        self.transmit(flow, fallback, last, attempt);
+        let Last::Kept(last) = &server.last else {
+            return;
+        };
+        let (route, last) = (server.route, last.clone());
+        self.transmit(route.flow, route.fallback(), last, attempt);
     }
 
     fn resend_response(&mut self, now: Instant, tx: ServerTx) {

@@ -263,6 +263,34 @@ fn a_2xx_is_not_repeated_by_the_layer_and_its_ack_is_told() {
     assert_eq!(bench.layer.live().server, 0, "timer L");
 }
 
+/// Nothing else of it is kept than by what it is known again.
+#[test]
+fn a_2xx_that_its_user_repeats_is_known_and_that_of_another_fork_is_new() {
+    let mut bench = Bench::new();
+    let invite = request(Method::Invite);
+    let tx = bench.receive(invite.clone());
+    bench.respond_with(tx, &response(&invite, StatusCode::RINGING, Some("one")));
+    for tag in ["one", "one", "two"] {
+        bench.respond_with(tx, &response(&invite, StatusCode::OK, Some(tag)));
+    }
+    let attempts: Vec<_> = bench
+        .sent(MessageKind::Response(StatusCode::OK))
+        .iter()
+        .map(|sent| sent.attempt)
+        .collect();
+    assert_eq!(
+        attempts,
+        [Attempt::First, Attempt::Retransmission, Attempt::First]
+    );
+    bench.receive_again(request(Method::Cancel));
+    let oks = bench.sent(MessageKind::Response(StatusCode::OK));
+    let text = String::from_utf8(oks[3].bytes.to_vec()).unwrap();
+    assert!(
+        text.contains("CSeq: 7 CANCEL") && text.contains(";tag=two"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_repeated_request_gets_its_final_response_until_timer_j() {
     let mut bench = Bench::new();

@@ -162,6 +162,11 @@ impl Bench {
         self.drain();
     }
 
+    pub(crate) fn respond_with(&mut self, tx: ServerTx, response: &Response) {
+        self.layer.respond(self.now, tx, Message::clone(response));
+        self.drain();
+    }
+
     /// The connection that a large request went over is lost.
     pub(crate) fn refuse_tcp(&mut self) {
         let flow = Flow {

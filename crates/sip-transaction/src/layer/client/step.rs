@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sip::{Method, Response};
 
 use super::{Asked, Client, Machine, User, follow_up};
@@ -92,6 +93,10 @@ impl TransactionLayer {
             return;
         };
         *state = next;
+        if next == non_invite::State::Completed {
+            // It is not sent again, and is not kept while late answers are absorbed.
+            sent.bytes = Bytes::new();
+        }
         let user = *user;
         if sent.kind == MessageKind::Request(Method::Bye.label()) {
             self.touch_client(tx);
