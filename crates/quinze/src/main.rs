@@ -14,10 +14,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// What the core makes is freed by the journal's thread and the other way round; the allocator of glibc then
-/// asks the kernel for memory and gives it back all day.
+/// What the core makes is freed by the journal's thread and the other way round: chosen by measurement, see
+/// ARCHITECTURE.md.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Quinze decides which human answers an emergency call.
 #[derive(Debug, Parser)]
