@@ -1,9 +1,6 @@
 //! How far a call has come in its plans: which steps are in effect, and whose steps count now.
 
-use crate::{
-    directory::STEPS_MAX,
-    ids::{CrisisId, PlanId, StepIndex, StepRef},
-};
+use crate::ids::{CrisisId, PlanId, StepIndex, StepRef};
 
 /// The steps of a plan that are in effect for a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,9 +22,12 @@ impl StepSet {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = StepIndex> {
-        (0..STEPS_MAX)
-            .map(StepIndex::new)
-            .filter(move |&step| self.contains(step))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let step = (left != 0).then(|| StepIndex::new(left.trailing_zeros() as usize))?;
+            left &= left - 1;
+            Some(step)
+        })
     }
 }
 

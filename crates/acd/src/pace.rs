@@ -73,8 +73,8 @@ impl Acd {
     /// What a waiting call can expect still to wait, by the pace at which its line's queue has moved
     /// of late. `None` for a call that does not wait, and where nobody on duty could take it.
     pub fn expected_wait(&self, now: Instant, call: CallId) -> Option<Duration> {
-        let place = self.place(call)?;
         let known = self.calls.get(&call)?;
+        let place = self.place_of(known)?;
         let class = self.classes.get(known.class);
         let on_duty = class
             .reach()

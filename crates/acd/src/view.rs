@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{
     acd::Acd,
     agent::{AgentState, AgentStateKind, Want},
-    call::{Diverting, Seeking},
+    call::{Call, Diverting, Seeking},
     directory::Directory,
     ids::{AgentId, CallId, CallerKey, LineId, OfferId, Priority, SiteId, StepRef},
 };
@@ -24,6 +24,8 @@ pub struct CallView {
     pub caller: Option<CallerKey>,
     /// When it arrived, as its place in the queue counts it.
     pub arrival: Instant,
+    /// Its place in its line's queue, 1 being next; `None` when it does not wait.
+    pub place: Option<usize>,
     /// Where it stands.
     pub phase: CallPhase,
     /// The one agent for whom it waits a moment.
@@ -89,11 +91,12 @@ impl Acd {
 
     /// The place of a waiting call in its line's queue, 1 being next.
     pub fn place(&self, call: CallId) -> Option<usize> {
-        let call = self.calls.get(&call)?;
-        self.queues[call.line.index()]
-            .order
-            .rank(&call.key)
-            .map(|before| before + 1)
+        self.place_of(self.calls.get(&call)?)
+    }
+
+    pub(crate) fn place_of(&self, call: &Call) -> Option<usize> {
+        let before = self.queues[call.line.index()].order.rank(&call.key)?;
+        Some(before + 1)
     }
 
     /// Calls that wait on a line.
@@ -167,6 +170,7 @@ impl Acd {
             priority_unraised: call.priority,
             caller: call.caller,
             arrival: call.key.arrival,
+            place: self.place_of(call),
             phase,
             awaited: call.awaited.map(|(agent, _)| agent),
             steps: self.classes.get(call.class).course.steps().collect(),

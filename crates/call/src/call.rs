@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     attempts::Attempts,
+    calls::StageView,
     dialog::Dialog,
     ids::{AttemptId, CallId},
     leg::{Leg, Side, Unacked},
@@ -107,6 +108,21 @@ pub(crate) enum Company {
     Agent(Leg),
     /// The call is on its way to somebody else.
     Transfer(Box<Transfer>),
+}
+
+impl Stage {
+    /// The same for an API.
+    pub(crate) fn view(&self) -> StageView {
+        match self {
+            Self::Waiting(waiting) if waiting.ringing.is_empty() => StageView::Waiting,
+            Self::Waiting(_) => StageView::Ringing,
+            Self::Connected(connected) => match connected.transfer() {
+                Some(transfer) if transfer.transferor.is_none() => transfer.view(),
+                _ => StageView::Connected,
+            },
+            Self::Ending(_) => StageView::Ending,
+        }
+    }
 }
 
 impl Call {

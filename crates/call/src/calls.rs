@@ -437,16 +437,13 @@ impl Calls {
     pub fn view(&self, call: CallNumber) -> Option<CallView> {
         self.table.get(&call).map(|call| CallView {
             id: call.id.clone(),
-            stage: match &call.stage {
-                Stage::Waiting(waiting) if waiting.ringing.is_empty() => StageView::Waiting,
-                Stage::Waiting(_) => StageView::Ringing,
-                Stage::Connected(connected) => match connected.transfer() {
-                    Some(transfer) if transfer.transferor.is_none() => transfer.view(),
-                    _ => StageView::Connected,
-                },
-                Stage::Ending(_) => StageView::Ending,
-            },
+            stage: call.stage.view(),
         })
+    }
+
+    /// The stage of a call alone.
+    pub fn stage(&self, call: CallNumber) -> Option<StageView> {
+        self.table.get(&call).map(|call| call.stage.view())
     }
 
     /// The caller's INVITE, while the call is there.

@@ -147,24 +147,29 @@ impl Engine {
     }
 
     fn keys(&self) -> BTreeSet<Key> {
-        let mut keys = BTreeSet::from([Key::Process, Key::Sites]);
-        keys.extend(self.calls.numbers().map(Key::Call));
-        keys.extend(self.calls.unanswered().cloned().map(Key::Unanswered));
-        for tx in self.layer.client_transactions() {
+        let clients = self.layer.client_transactions();
+        let clients = clients.flat_map(|tx| {
             let number = tx.data().as_ffi();
-            keys.extend([Key::Withdrawn(number), Key::Bye(number)]);
-        }
+            [Key::Withdrawn(number), Key::Bye(number)]
+        });
         let servers = self.layer.server_transactions();
-        keys.extend(servers.map(|tx| Key::Refused(tx.data().as_ffi())));
+        let servers = servers.map(|tx| Key::Refused(tx.data().as_ffi()));
         let agents = || self.directory().agents();
-        keys.extend(agents().map(Key::Agent));
         let has_phone =
             |agent: &acd::AgentId| self.registrar.bindings(aor_of(*agent)).next().is_some();
-        keys.extend(agents().filter(has_phone).map(Key::Phones));
-        let abandoned = self.acd.abandoned();
-        keys.extend(abandoned.map(|(id, _)| Key::Abandoned(id)));
-        keys.extend(self.acd.callers().into_iter().map(Key::Caller));
-        keys
+        let abandoned = self.acd.abandoned().map(|(id, _)| Key::Abandoned(id));
+        let callers = self.acd.callers().into_iter().map(Key::Caller);
+        [Key::Process, Key::Sites]
+            .into_iter()
+            .chain(self.calls.numbers().map(Key::Call))
+            .chain(self.calls.unanswered().cloned().map(Key::Unanswered))
+            .chain(clients)
+            .chain(servers)
+            .chain(agents().map(Key::Agent))
+            .chain(agents().filter(has_phone).map(Key::Phones))
+            .chain(abandoned)
+            .chain(callers)
+            .collect()
     }
 }
 

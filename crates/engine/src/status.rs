@@ -6,7 +6,7 @@ use acd::{
     Abandoned, AbandonedId, ActiveCrisis, AgentId, AgentState, AgentStateKind, CallPhase, LineId,
     NotReadyReason, SiteId,
 };
-use call::{CallNumber, StageView};
+use call::{CallId, CallNumber, StageView};
 use sip_proxy::Health;
 
 use crate::{
@@ -25,7 +25,7 @@ impl Engine {
         let live = self.layer.live();
         let mut stages = [0; 3];
         for number in self.calls.numbers() {
-            match self.calls.view(number).map(|view| view.stage) {
+            match self.calls.stage(number) {
                 Some(StageView::Waiting) => stages[0] += 1,
                 Some(StageView::Ringing) => stages[1] += 1,
                 Some(StageView::Connected) => stages[2] += 1,
@@ -119,12 +119,8 @@ impl Engine {
 
     /// One agent.
     pub fn agent(&self, now: Instant, id: AgentId) -> AgentView {
-        let state = self.acd.agent_state(id).clone();
+        let state = self.agent_state(id).clone();
         let (since, until) = span_of(&state);
-        let call = match &state {
-            AgentState::Offered { call, .. } | AgentState::Talking { call, .. } => Some(*call),
-            _ => None,
-        };
         AgentView {
             id,
             wants: self.acd.agent_wants(id).clone(),
@@ -132,12 +128,24 @@ impl Engine {
             until: until.map(|until| until.saturating_duration_since(now)),
             has_phone: self.fixed_phones.contains_key(&id)
                 || self.registrar.bindings(aor_of(id)).next().is_some(),
-            call: call.and_then(|call| {
-                let number = self.records.by_acd(call)?;
-                self.records.get(number).map(|record| record.id.clone())
-            }),
+            call: self.call_of(id).cloned(),
             state,
         }
+    }
+
+    /// What the system does with an agent now.
+    pub fn agent_state(&self, id: AgentId) -> &AgentState {
+        self.acd.agent_state(id)
+    }
+
+    /// The call that an agent is offered or talks in.
+    pub fn call_of(&self, id: AgentId) -> Option<&CallId> {
+        let call = match self.agent_state(id) {
+            AgentState::Offered { call, .. } | AgentState::Talking { call, .. } => *call,
+            _ => return None,
+        };
+        let number = self.records.by_acd(call)?;
+        self.records.get(number).map(|record| &record.id)
     }
 
     /// All calls in the order of their arrival.
@@ -157,7 +165,9 @@ impl Engine {
     }
 
     fn call_view(&self, now: Instant, number: CallNumber, record: &Record) -> CallView {
-        let acd_call = self.acd.call(acd_id(number));
+        let known = acd_id(number);
+        let acd_call = self.acd.call(known);
+        let place = acd_call.as_ref().and_then(|call| call.place);
         let agent = acd_call.as_ref().and_then(|call| match &call.phase {
             CallPhase::Waiting { held_by } => *held_by,
             CallPhase::Offered { offers, held_by } => {
@@ -175,14 +185,12 @@ impl Engine {
         CallView {
             id: record.id.clone(),
             line: acd_call.as_ref().map_or(record.line, |call| call.line),
-            stage: self
-                .calls
-                .view(number)
-                .map_or(StageView::Ending, |view| view.stage),
+            stage: self.calls.stage(number).unwrap_or(StageView::Ending),
             age: now - record.offered_at,
             waited: answered_at - record.offered_at,
-            place: self.acd.place(acd_id(number)),
-            wait_expected: self.acd.expected_wait(now, acd_id(number)),
+            place,
+            // Who has no place waits for nothing.
+            wait_expected: place.and_then(|_| self.acd.expected_wait(now, known)),
             rung,
             priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
             place_since: now

@@ -22,6 +22,8 @@ pub(crate) use disk::{Flipped, LostGroups, Opened, Rows, Undone};
 /// A node and its disk.
 pub(crate) struct Host {
     pub(crate) engine: Engine,
+    /// When the engine has something to do, as it said when all outputs of a step were taken.
+    due: Option<Instant>,
     disk: Disk,
     /// What is to be sent when this many groups are durable.
     held: VecDeque<(u64, Output)>,
@@ -125,6 +127,7 @@ impl Host {
         engine.keep_journal(clock, opened.rows.values());
         engine.restore(now, read.node);
         Self {
+            due: engine.poll_timeout(),
             engine,
             disk,
             held: VecDeque::new(),
@@ -324,12 +327,13 @@ impl Host {
 
     /// When the engine has something to do.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let next = self.engine.poll_timeout();
-        next.filter(|_| !self.is_dead())
+        debug_assert_eq!(self.due, self.engine.poll_timeout(), "it is drained");
+        self.due.filter(|_| !self.is_dead())
     }
 
     /// Called when all outputs of a step are taken.
     pub(crate) fn note_drained(&mut self) {
+        self.due = self.engine.poll_timeout();
         self.drained += 1;
         if !self.is_dead() && self.drained.is_multiple_of(self.checked_every) {
             self.assert_written();
@@ -376,33 +380,40 @@ impl Host {
         if self.has_failed() {
             return;
         }
-        let unwritten = self
-            .disk
-            .unwritten(self.lazy.iter().map(|(_, changes)| changes));
-        let durable = self.disk.durable();
+        let lazy = self.lazy.iter().map(|(_, changes)| changes);
+        let unwritten = self.disk.unwritten(lazy);
+        let durable = self.disk.durable().values();
+        let stays = durable.filter(|row| !unwritten.contains_key(&name_of(row)));
+        let written = in_order(stays.chain(unwritten.values().copied().flatten()));
         let rows = self.engine.rows(self.clock);
-        let rows: Rows = rows
-            .into_iter()
-            .map(|row| ((row.kind, row.key.clone()), row))
-            .collect();
-        let missed = |(name, row): (&(u16, Vec<u8>), &Row)| {
-            let written = unwritten.get(&(name.0, &*name.1)).copied();
-            let written = written.unwrap_or_else(|| durable.get(name));
-            (written != Some(row)).then(|| format!("not as it is: {row:?}"))
-        };
-        let known = |name: &(u16, &[u8])| rows.contains_key(&(name.0, name.1.to_vec()));
-        let put = unwritten
-            .iter()
-            .filter_map(|(name, row)| row.map(|_| *name));
-        let left = durable
-            .keys()
-            .map(|(kind, key)| (*kind, &**key))
-            .filter(|name| !unwritten.contains_key(name));
-        let gone = put.chain(left).filter(|name| !known(name));
-        let gone = gone.map(|(kind, key)| format!("gone: {kind} {}", key.escape_ascii()));
-        let wrong: Vec<_> = rows.iter().filter_map(missed).chain(gone).collect();
-        assert!(wrong.is_empty(), "what is written down: {wrong:?}");
+        let rows = in_order(&rows);
+        assert!(
+            rows == written,
+            "what is written down: {:?}",
+            differences(&rows, &written)
+        );
     }
+}
+
+/// What a row is found by.
+fn name_of(row: &Row) -> (u16, &[u8]) {
+    (row.kind, &row.key)
+}
+
+fn in_order<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<&'a Row> {
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_unstable_by(|one, other| name_of(one).cmp(&name_of(other)));
+    rows
+}
+
+/// What is not written as it is, and what is written and is not.
+fn differences(rows: &[&Row], written: &[&Row]) -> Vec<String> {
+    let missed = rows.iter().filter(|row| !written.contains(row));
+    let missed = missed.map(|row| format!("not as it is: {row:?}"));
+    let is_there = |name| rows.iter().any(|row| name_of(row) == name);
+    let gone = written.iter().filter(|row| !is_there(name_of(row)));
+    let gone = gone.map(|row| format!("gone: {} {}", row.kind, row.key.escape_ascii()));
+    missed.chain(gone).collect()
 }
 
 impl Dead {

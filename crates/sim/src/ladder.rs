@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use engine::sip::{HeaderName, Limits, Message};
 
-use crate::network::{Datagram, Fate};
+use crate::{
+    laws::text,
+    network::{Datagram, Fate},
+};
 
 /// What was sent, in order.
 #[derive(Clone, Debug, Default)]
@@ -149,8 +152,4 @@ fn body_summary(message: &Message) -> &'static str {
     } else {
         " [sdp]"
     }
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
 }

@@ -3,8 +3,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    rc::Rc,
 };
 
+use bytes::Bytes;
 use engine::{
     Event,
     call::CallId,
@@ -49,26 +51,32 @@ pub(crate) struct Sighting {
     pub(crate) what: Said,
 }
 
-/// What was said.
+/// What was said: read once, for everybody who hears it.
 #[derive(Clone, Debug)]
 pub(crate) enum Said {
-    Request(Box<Request>),
-    Response(Box<Response>),
+    Request(Rc<Request>),
+    Response(Rc<Response>),
+}
+
+impl Said {
+    /// `None` for what is no SIP.
+    pub(crate) fn read(bytes: Bytes) -> Option<Self> {
+        let message = Message::parse(bytes, &Limits::default()).ok()?;
+        Some(if message.is_request() {
+            Self::Request(Rc::new(Request::new(message).ok()?))
+        } else {
+            Self::Response(Rc::new(Response::new(message).ok()?))
+        })
+    }
 }
 
 impl Sighting {
     /// `None` for what is no SIP.
     pub(crate) fn of(datagram: &Datagram) -> Option<Self> {
-        let message = Message::parse(datagram.bytes.clone(), &Limits::default()).ok()?;
-        let what = if message.is_request() {
-            Said::Request(Box::new(Request::new(message).ok()?))
-        } else {
-            Said::Response(Box::new(Response::new(message).ok()?))
-        };
         Some(Self {
             from: datagram.from,
             to: datagram.to,
-            what,
+            what: Said::read(datagram.bytes.clone())?,
         })
     }
 }
@@ -248,6 +256,10 @@ impl Watcher {
     }
 }
 
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
+/// A part of a message as text. Nearly all of them are.
+pub(crate) fn text(value: &[u8]) -> String {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value).into_owned(),
+    }
 }

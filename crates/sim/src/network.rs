@@ -11,6 +11,8 @@ use bytes::Bytes;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
+use crate::laws::Said;
+
 /// How a network treats a datagram.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weather {
@@ -114,8 +116,25 @@ pub(crate) struct Network {
 struct Arrival {
     at: Instant,
     sequence: u64,
-    datagram: Datagram,
+    packet: Packet,
     shape: Shape,
+}
+
+/// A datagram on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) datagram: Datagram,
+    /// What it says, where somebody has read it. Whoever gets it as it was sent need not read it again.
+    pub(crate) said: Option<Said>,
+}
+
+impl From<Datagram> for Packet {
+    fn from(datagram: Datagram) -> Self {
+        Self {
+            datagram,
+            said: None,
+        }
+    }
 }
 
 impl Network {
@@ -149,39 +168,39 @@ impl Network {
     }
 
     /// Sends a datagram; what will become of it.
-    pub(crate) fn send(&mut self, now: Instant, datagram: Datagram) -> Fate {
+    pub(crate) fn send(&mut self, now: Instant, packet: Packet) -> Fate {
         let filtered = self
             .filter
             .as_mut()
-            .map_or(Fate::Passes, |filter| filter(&datagram));
+            .map_or(Fate::Passes, |filter| filter(&packet.datagram));
         if filtered == Fate::Lost || self.happens(self.weather.loss) {
             self.mishaps.lost += 1;
             return Fate::Lost;
         }
         if self.happens(self.weather.duplication) {
             self.mishaps.duplicated += 1;
-            self.put(now, datagram.clone());
+            self.put(now, packet.clone());
         }
-        Fate::of(self.put(now, datagram))
+        Fate::of(self.put(now, packet))
     }
 
     pub(crate) fn next_arrival(&self) -> Option<Instant> {
         self.under_way.peek().map(|arrival| arrival.at)
     }
 
-    pub(crate) fn arrive(&mut self, now: Instant) -> Option<(Datagram, Shape)> {
+    pub(crate) fn arrive(&mut self, now: Instant) -> Option<(Packet, Shape)> {
         if self.next_arrival()? > now {
             return None;
         }
         let arrival = self.under_way.pop()?;
-        Some((arrival.datagram, arrival.shape))
+        Some((arrival.packet, arrival.shape))
     }
 
     fn happens(&mut self, share: f64) -> bool {
         share > 0.0 && self.rng.random_bool(share)
     }
 
-    fn put(&mut self, now: Instant, mut datagram: Datagram) -> Shape {
+    fn put(&mut self, now: Instant, mut packet: Packet) -> Shape {
         let jitter = if self.weather.jitter.is_zero() {
             Duration::ZERO
         } else {
@@ -196,12 +215,15 @@ impl Network {
             self.mishaps.overtaken += 1;
         }
         self.last_arrival = self.last_arrival.max(Some(at));
-        let shape = self.damage(&mut datagram);
+        let shape = self.damage(&mut packet.datagram);
+        if shape == Shape::Damaged {
+            packet.said = None;
+        }
         self.sequence += 1;
         self.under_way.push(Arrival {
             at,
             sequence: self.sequence,
-            datagram,
+            packet,
             shape,
         });
         shape

@@ -4,22 +4,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use engine::{
-    sip::{
-        Builder, HeaderName, Limits, Message, Method, NameAddr, Request, Response, StatusCode,
-        Transport,
-    },
+    sip::{Builder, HeaderName, Message, Method, NameAddr, Request, StatusCode, Transport},
     sip_transaction::{
         ClientTx, Event as TxEvent, Flow, IdSource, Output as TxOutput, ServerTx, Settings, Timers,
         TransactionLayer, Transmit,
     },
 };
 
-use crate::script::{Answer, CallPlan, Manner, Quirk};
+use crate::{
+    laws::{Said, text},
+    script::{Answer, CallPlan, Manner, Quirk},
+};
 
 /// One side of one call at a peer, unique within the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +96,8 @@ pub enum PeerOutput {
 #[derive(Debug)]
 pub struct Peer {
     address: SocketAddr,
+    /// The same, as it writes it in every message.
+    address_text: String,
     transport: Transport,
     patience: Patience,
     layer: TransactionLayer,
@@ -189,6 +192,7 @@ impl Peer {
         });
         Self {
             address,
+            address_text: address.to_string(),
             transport: Transport::Udp,
             patience: Patience::None,
             layer,
@@ -276,7 +280,7 @@ impl Peer {
         let dialog = Dialog {
             call_id: self.ids.token(),
             local: {
-                let number = || format!("sip:{}@{}", plan.number, self.address);
+                let number = || format!("sip:{}@{}", plan.number, self.address_text);
                 let uri = plan.identity.clone().unwrap_or_else(number);
                 format!("<{uri}>;tag={}", self.ids.token())
             },
@@ -328,18 +332,24 @@ impl Peer {
 
     /// Takes a message: a datagram, or one that came over the connection with this address.
     pub fn handle_message(&mut self, now: Instant, from: SocketAddr, bytes: Bytes) {
+        if let Some(said) = Said::read(bytes) {
+            self.hear(now, from, said);
+        }
+    }
+
+    /// The same of one that has been read.
+    pub(crate) fn hear(&mut self, now: Instant, from: SocketAddr, said: Said) {
         let flow = self.flow(from);
-        let Ok(message) = Message::parse(bytes, &Limits::default()) else {
-            return;
-        };
-        if message.is_request() {
-            if let Ok(request) = Request::new(message)
-                && !self.is_dead(&request)
-            {
+        match said {
+            Said::Request(request) if self.is_dead(&request) => {}
+            Said::Request(request) => {
+                let request = Rc::unwrap_or_clone(request);
                 self.layer.handle_request(now, request, flow);
             }
-        } else if let Ok(response) = Response::new(message) {
-            self.layer.handle_response(now, response, flow);
+            Said::Response(response) => {
+                let response = Rc::unwrap_or_clone(response);
+                self.layer.handle_response(now, response, flow);
+            }
         }
         self.drain_layer(now);
     }
@@ -482,8 +492,4 @@ fn route_set(message: &Message, role: RouteSetOf) -> String {
 enum RouteSetOf {
     Caller,
     Callee,
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
 }

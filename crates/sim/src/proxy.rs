@@ -7,10 +7,10 @@ mod rewriting;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
+    rc::Rc,
     time::Instant,
 };
 
-use bytes::Bytes;
 use engine::{
     sip::{
         Edit, HeaderName, Limits, Message, Method, NameAddr, Request, Response, SipUri, StatusCode,
@@ -25,7 +25,7 @@ use rand::SeedableRng as _;
 use rand_pcg::Pcg64Mcg;
 
 pub(crate) use self::manner::{GivesUp, ProxyManner, Style};
-use crate::peer::Patience;
+use crate::{laws::Said, peer::Patience};
 
 /// A proxy.
 pub(crate) struct Proxy {
@@ -80,24 +80,24 @@ impl Proxy {
         }
     }
 
-    /// Takes a message.
-    pub(crate) fn handle_message(
+    /// Takes a message that has been read.
+    pub(crate) fn hear(
         &mut self,
         now: Instant,
         transport: Transport,
         from: SocketAddr,
-        bytes: Bytes,
+        said: Said,
     ) {
         let flow = flow(transport, from);
-        let Ok(message) = Message::parse(bytes, &Limits::default()) else {
-            return;
-        };
-        if message.is_request() {
-            if let Ok(request) = Request::new(message) {
+        match said {
+            Said::Request(request) => {
+                let request = Rc::unwrap_or_clone(request);
                 self.layer.handle_request(now, request, flow);
             }
-        } else if let Ok(response) = Response::new(message) {
-            self.layer.handle_response(now, response, flow);
+            Said::Response(response) => {
+                let response = Rc::unwrap_or_clone(response);
+                self.layer.handle_response(now, response, flow);
+            }
         }
         self.drain_layer(now);
     }

@@ -17,14 +17,17 @@ use crate::{
     connections::Connections,
     host::{Dead, Host},
     ladder::Ladder,
-    laws::{Sighting, Watcher},
-    network::{Datagram, Filter, Network, Shape, Weather},
+    laws::{Said, Sighting, Watcher},
+    network::{Datagram, Filter, Network, Packet, Shape, Weather},
     peer::{Peer, PeerEvent, PeerOutput, SessionId},
     proxy::Proxy,
     script::{CallPlan, Manner},
     tape::Tape,
 };
 
+use self::alarms::Alarms;
+
+mod alarms;
 mod nodes;
 mod proxies;
 mod streams;
@@ -55,6 +58,8 @@ pub struct World {
     dead: BTreeMap<SocketAddr, Dead>,
     peers: BTreeMap<SocketAddr, Peer>,
     proxies: BTreeMap<SocketAddr, Proxy>,
+    peer_alarms: Alarms,
+    proxy_alarms: Alarms,
     network: Network,
     connections: Connections,
     tape: Tape,
@@ -81,6 +86,8 @@ impl World {
             dead: BTreeMap::new(),
             peers: BTreeMap::new(),
             proxies: BTreeMap::new(),
+            peer_alarms: Alarms::default(),
+            proxy_alarms: Alarms::default(),
             network: Network::new(weather, seed),
             connections: Connections::new(weather, !seed),
             tape: Tape::default(),
@@ -207,11 +214,12 @@ impl World {
 
     /// Gives raw bytes to the network.
     pub fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: impl Into<bytes::Bytes>) {
-        self.put(Datagram {
+        let datagram = Datagram {
             from,
             to,
             bytes: bytes.into(),
-        });
+        };
+        self.put(datagram.into());
     }
 
     /// Changes the network from now on.
@@ -341,19 +349,28 @@ impl World {
                 .into_iter()
                 .flatten()
         });
-        let peers = self.peers.values().filter_map(Peer::poll_timeout);
-        let proxies = self.proxies.values().filter_map(Proxy::poll_timeout);
-        let arrivals = [self.network.next_arrival(), self.connections.next_arrival()];
-        nodes
-            .chain(peers)
-            .chain(proxies)
-            .chain(arrivals.into_iter().flatten())
-            .min()
+        debug_assert!(self.alarms_are_set(), "who has done something is drained");
+        let others = [
+            self.peer_alarms.next(),
+            self.proxy_alarms.next(),
+            self.network.next_arrival(),
+            self.connections.next_arrival(),
+        ];
+        nodes.chain(others.into_iter().flatten()).min()
+    }
+
+    /// Whether the alarms of peers and proxies are what these say themselves.
+    fn alarms_are_set(&self) -> bool {
+        let peers = self.peers.iter();
+        let peers = peers.map(|(address, peer)| (*address, peer.poll_timeout()));
+        let proxies = self.proxies.iter();
+        let proxies = proxies.map(|(address, proxy)| (*address, proxy.poll_timeout()));
+        self.peer_alarms == peers.collect() && self.proxy_alarms == proxies.collect()
     }
 
     fn step(&mut self) {
-        while let Some((datagram, shape)) = self.network.arrive(self.now) {
-            self.deliver(&datagram, shape);
+        while let Some((packet, shape)) = self.network.arrive(self.now) {
+            self.deliver(packet, shape);
         }
         while let Some(heard) = self.connections.arrive(self.now) {
             self.hear(heard);
@@ -379,10 +396,7 @@ impl World {
                 self.drain_node(address);
             }
         }
-        let peers = self.peers.iter();
-        let peers = peers.filter(|(_, peer)| due(peer.poll_timeout(), self.now));
-        let peers: Vec<_> = peers.map(|(address, _)| *address).collect();
-        for address in peers {
+        for address in self.peer_alarms.due(self.now) {
             if let Some(peer) = self.peers.get_mut(&address) {
                 peer.handle_timeout(self.now);
                 self.drain_peer(address);
@@ -391,29 +405,35 @@ impl World {
         self.step_proxies();
     }
 
-    fn deliver(&mut self, datagram: &Datagram, shape: Shape) {
-        let Datagram { from, to, bytes } = datagram.clone();
+    fn deliver(&mut self, packet: Packet, shape: Shape) {
+        let Packet { datagram, said } = packet;
+        let (from, to) = (datagram.from, datagram.to);
         if let Some(host) = self.nodes.get(&to) {
             if host.is_dead() {
                 return;
             }
             // Who said what cannot be told from what was damaged on its way.
             if shape == Shape::AsSent {
-                self.see(datagram, to);
+                self.see(&datagram, to);
             }
         }
+        let bytes = datagram.bytes;
         if let Some(host) = self.nodes.get_mut(&to) {
             let node = &mut host.engine;
             let flow = nodes::flow(node, Transport::Udp, to, from);
             node.handle_input(self.now, Input::Datagram { flow, bytes });
-            self.drain_node(to);
-        } else if let Some(peer) = self.peers.get_mut(&to)
+            return self.drain_node(to);
+        }
+        let Some(said) = said.or_else(|| Said::read(bytes)) else {
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(&to)
             && peer.transport() == Transport::Udp
         {
-            peer.handle_message(self.now, from, bytes);
+            peer.hear(self.now, from, said);
             self.drain_peer(to);
         } else {
-            self.pass_to_proxy(to, Transport::Udp, from, bytes);
+            self.pass_to_proxy(to, Transport::Udp, from, said);
         }
     }
 
@@ -436,44 +456,36 @@ impl World {
                 // Nobody in a simulated network pretends to be somebody else.
                 Some(Output::PeerName { .. }) => {}
                 Some(Output::Transmit(transmit)) => {
-                    let sent = self.transmit(address, transmit);
-                    self.see(&sent, address);
+                    let said = Said::read(transmit.bytes.clone());
+                    let Datagram { from, to, .. } = self.transmit(address, transmit, said.clone());
+                    if let Some(what) = said {
+                        self.note(Sighting { from, to, what }, address);
+                    }
                 }
             }
         }
     }
 
     fn drain_peer(&mut self, address: SocketAddr) {
-        loop {
-            let output = self.peers.get_mut(&address).and_then(Peer::poll_output);
+        while let Some(output) = self.peers.get_mut(&address).and_then(Peer::poll_output) {
             match output {
-                None => return,
-                Some(PeerOutput::Event(event)) => {
+                PeerOutput::Event(event) => {
                     self.peer_events.push((self.elapsed(), address, event));
                 }
-                Some(PeerOutput::Transmit(transmit)) => {
-                    self.transmit(address, transmit);
+                PeerOutput::Transmit(transmit) => {
+                    self.transmit(address, transmit, None);
                 }
             }
         }
+        let at = self.peers.get(&address).and_then(Peer::poll_timeout);
+        self.peer_alarms.set(address, at);
     }
 
-    fn put(&mut self, datagram: Datagram) {
+    fn put(&mut self, packet: Packet) {
         let at = self.now - self.began;
-        self.tape.add(at, &datagram);
-        let fate = self.network.send(self.now, datagram);
+        self.tape.add(at, &packet.datagram);
+        let fate = self.network.send(self.now, packet);
         self.tape.note_fate(fate);
-    }
-
-    /// A message that a node sends, or that arrives at it as it was sent.
-    fn see(&mut self, datagram: &Datagram, node: SocketAddr) {
-        let Some(sighting) = Sighting::of(datagram) else {
-            return;
-        };
-        self.watcher.see(&sighting, node);
-        if let Some(sightings) = &mut self.sightings {
-            sightings.push(sighting);
-        }
     }
 }
 

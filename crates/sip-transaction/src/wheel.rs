@@ -45,11 +45,14 @@ pub struct TimerId {
 struct List {
     head: u32,
     tail: u32,
+    /// The first tick at which one of its timers is due, or was before it was cancelled.
+    earliest: u64,
 }
 
 const EMPTY: List = List {
     head: NONE,
     tail: NONE,
+    earliest: u64::MAX,
 };
 
 #[derive(Debug)]
@@ -115,14 +118,15 @@ impl<K> TimerWheel<K> {
         Some(self.release(index))
     }
 
-    /// When [`TimerWheel::pop_expired`] should be called next: never later than the next deadline,
-    /// possibly earlier, when timers have to move to a finer level.
+    /// When [`TimerWheel::pop_expired`] should be called next: at the next deadline, or at one before it
+    /// whose timer has been cancelled. Timers that only have to move to a finer level wait until then.
     pub fn next_deadline(&self) -> Option<Instant> {
         if self.lists[DUE].head != NONE {
             return Some(self.base + Duration::from_millis(self.current));
         }
         self.next_slot()
-            .map(|slot| self.base + Duration::from_millis(slot.tick))
+            .map(|slot| self.lists[slot.list()].earliest)
+            .map(|earliest| self.base + Duration::from_millis(earliest))
     }
 
     /// Timers that are armed.
@@ -153,7 +157,7 @@ impl<K> TimerWheel<K> {
         let now = self.tick_at(now);
         while let Some(slot) = self.next_slot().filter(|slot| slot.tick <= now) {
             self.current = slot.tick;
-            let mut index = self.take_list(slot.level, slot.index);
+            let mut index = self.take_list(&slot);
             while index != NONE {
                 let next = self.entries[index as usize].next;
                 self.link(index);
@@ -185,6 +189,7 @@ impl<K> TimerWheel<K> {
             self.occupied[list / SLOTS] |= 1 << (list % SLOTS);
         }
         let tail = self.lists[list].tail;
+        self.lists[list].earliest = self.lists[list].earliest.min(at);
         let entry = &mut self.entries[index as usize];
         entry.list = u32::try_from(list).expect("lists are few");
         entry.previous = tail;
@@ -224,14 +229,15 @@ impl<K> TimerWheel<K> {
             next => self.entries[next as usize].previous = previous,
         }
         if list != DUE && self.lists[list].head == NONE {
+            self.lists[list] = EMPTY;
             self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
         }
     }
 
     /// Empties a slot; its first entry.
-    fn take_list(&mut self, level: usize, slot: usize) -> u32 {
-        self.occupied[level] &= !(1 << slot);
-        std::mem::replace(&mut self.lists[level * SLOTS + slot], EMPTY).head
+    fn take_list(&mut self, slot: &Slot) -> u32 {
+        self.occupied[slot.level] &= !(1 << slot.index);
+        std::mem::replace(&mut self.lists[slot.list()], EMPTY).head
     }
 
     fn allocate(&mut self, at: u64, key: K) -> u32 {
@@ -269,7 +275,14 @@ impl<K> TimerWheel<K> {
 struct Slot {
     level: usize,
     index: usize,
+    /// When it begins.
     tick: u64,
+}
+
+impl Slot {
+    const fn list(&self) -> usize {
+        self.level * SLOTS + self.index
+    }
 }
 
 #[cfg(test)]
@@ -350,7 +363,7 @@ mod tests {
             let mut now = base;
             let mut wheel = TimerWheel::new(base);
             let mut model = BTreeMap::new();
-            let mut ids = Vec::new();
+            let (mut ids, mut none_cancelled) = (Vec::new(), true);
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
                     Step::Schedule(millis) => {
@@ -361,6 +374,7 @@ mod tests {
                     Step::Cancel(which) if !ids.is_empty() => {
                         let (id, key) = ids[which % ids.len()];
                         let expected = model.remove(&key).map(|()| key.1);
+                        none_cancelled &= expected.is_none();
                         prop_assert_eq!(wheel.cancel(id), expected);
                     }
                     Step::Cancel(_) => {}
@@ -382,6 +396,8 @@ mod tests {
                 let next = model.keys().next().map(|&(at, _)| at);
                 prop_assert!(wheel.next_deadline() <= next || next.is_none());
                 prop_assert_eq!(wheel.next_deadline().is_some(), next.is_some());
+                // Nobody is woken for nothing.
+                prop_assert!(wheel.next_deadline() == next || !none_cancelled);
             }
         }
     }

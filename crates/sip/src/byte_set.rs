@@ -20,11 +20,6 @@ impl ByteSet {
         let has_word = |word: &[u8; 8]| word.iter().fold(true, |all, &byte| all & self.has(byte));
         words.iter().all(has_word) && rest.iter().all(|&byte| self.has(byte))
     }
-
-    /// Where the first byte is that the set has.
-    pub(crate) fn find_in(&self, bytes: &[u8]) -> Option<usize> {
-        bytes.iter().position(|&byte| self.has(byte))
-    }
 }
 
 /// The set of the bytes for which a `const fn` holds.
@@ -59,7 +54,5 @@ mod tests {
             assert_eq!(DIGITS.has(byte), byte.is_ascii_digit());
         }
         assert!(DIGITS.has_all(b"15") && !DIGITS.has_all(b"1a") && DIGITS.has_all(b""));
-        assert_eq!(DIGITS.find_in(b"ab9"), Some(2));
-        assert_eq!(DIGITS.find_in(b"ab"), None);
     }
 }

@@ -34,13 +34,6 @@ const fn is_token_char(byte: u8) -> bool {
         )
 }
 
-/// What ends a parameter, or hides its end.
-static PARAM_END: ByteSet = byte_set!(may_end_param);
-
-const fn may_end_param(byte: u8) -> bool {
-    matches!(byte, b';' | b'"')
-}
-
 /// Whether all of a non-empty value is one `token`.
 pub(crate) fn is_token_str(value: &[u8]) -> bool {
     !value.is_empty() && TOKEN.has_all(value)
@@ -69,14 +62,24 @@ pub(crate) fn trim_end(mut value: &[u8]) -> &[u8] {
     value
 }
 
+/// From here on a search by vectors pays off.
+const LONG: usize = 64;
+
 /// Where a byte is.
 pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
-    /// From here on a search by vectors pays off.
-    const LONG: usize = 64;
     if value.len() < LONG {
         words::find(wanted, value)
     } else {
         memchr(wanted, value)
+    }
+}
+
+/// Where the first of two bytes is.
+fn find_either(wanted: [u8; 2], value: &[u8]) -> Option<usize> {
+    if value.len() < LONG {
+        words::find_either(wanted, value)
+    } else {
+        memchr2(wanted[0], wanted[1], value)
     }
 }
 
@@ -245,7 +248,12 @@ impl<'a> Params<'a> {
 
     /// All parameters in their order.
     pub const fn iter(&self) -> ParamIter<'a> {
-        ParamIter { rest: self.raw }
+        // Nothing is before the first semicolon.
+        let rest = match self.raw {
+            [b';', rest @ ..] => rest,
+            raw => raw,
+        };
+        ParamIter { rest }
     }
 }
 
@@ -285,7 +293,7 @@ impl<'a> Iterator for ParamIter<'a> {
     fn next(&mut self) -> Option<Param<'a>> {
         while !self.rest.is_empty() {
             // A semicolon before the first quote is in none.
-            let end = match PARAM_END.find_in(self.rest) {
+            let end = match find_either([b';', b'"'], self.rest) {
                 Some(at) if self.rest[at] == b'"' => {
                     find_outside(self.rest, Angles::Plain, |byte| byte == b';')
                 }

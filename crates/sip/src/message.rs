@@ -305,7 +305,7 @@ impl Message {
         self.fields
             .iter()
             .find(|field| field.name == name)
-            .map(|field| field.header(&self.bytes).value)
+            .map(|field| field.value(&self.bytes))
     }
 
     /// The value of the first header with this name in any case, for names that
@@ -326,7 +326,7 @@ impl Message {
         self.fields
             .iter()
             .filter(move |field| field.name == name)
-            .map(|field| field.header(&self.bytes).value)
+            .map(|field| field.value(&self.bytes))
     }
 
     /// The elements of all headers of this name: lines in their order, each split at its commas
@@ -503,6 +503,11 @@ impl Field {
     /// Where the next line begins.
     pub(crate) fn end_with_break(&self, bytes: &[u8]) -> usize {
         self.end() + if bytes[self.end()] == b'\r' { 2 } else { 1 }
+    }
+
+    /// The value as [`Header::value`] has it.
+    fn value<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        lexer::trim(&bytes[self.value_start()..self.end()])
     }
 
     pub(crate) fn header<'a>(&self, bytes: &'a Bytes) -> Header<'a> {

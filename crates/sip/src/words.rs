@@ -6,6 +6,14 @@ pub(crate) fn find(wanted: u8, bytes: &[u8]) -> Option<usize> {
     find_marked(bytes, |word| zeros(word ^ (ONES * u64::from(wanted))))
 }
 
+/// Where the first of two bytes is.
+pub(crate) fn find_either(wanted: [u8; 2], bytes: &[u8]) -> Option<usize> {
+    let wanted = wanted.map(|byte| ONES * u64::from(byte));
+    find_marked(bytes, |word| {
+        zeros(word ^ wanted[0]) | zeros(word ^ wanted[1])
+    })
+}
+
 /// Where the first byte is that is `wanted` or lower than `below`, which is 128 at most.
 pub(crate) fn find_or_below(wanted: u8, below: u8, bytes: &[u8]) -> Option<usize> {
     find_marked(bytes, |word| {
@@ -65,6 +73,21 @@ mod tests {
                         bytes[at] = wanted;
                         assert_eq!(find(wanted, &bytes), Some(at), "{wanted} in {bytes:?}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_bytes_is_found() {
+        for len in 0..40 {
+            for (one, other) in [(b';', b'"'), (b'"', b';'), (0, 0xff), (0xff, 0)] {
+                for at in 0..len {
+                    let mut bytes = vec![b'a'; len];
+                    assert_eq!(find_either([one, other], &bytes), None, "{bytes:?}");
+                    bytes[len - 1] = other;
+                    bytes[at] = one;
+                    assert_eq!(find_either([one, other], &bytes), Some(at), "{bytes:?}");
                 }
             }
         }

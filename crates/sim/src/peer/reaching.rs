@@ -56,18 +56,18 @@ impl Peer {
             Transport::Udp => "UDP",
             _ => "TCP",
         };
-        let (address, branch) = (self.address, self.ids.branch());
+        let (address, branch) = (&self.address_text, self.ids.branch());
         format!("SIP/2.0/{transport} {address};branch={branch};rport")
     }
 
     /// Where requests of others reach this peer, or one of its users.
     pub(super) fn contact(&self, user: Option<&str>) -> String {
-        let at = user.map(|user| format!("{user}@")).unwrap_or_default();
-        let address = self.address;
-        match self.transport {
-            Transport::Udp => format!("<sip:{at}{address}>"),
-            _ => format!("<sip:{at}{address};transport=tcp>"),
-        }
+        let (user, at) = user.map_or(("", ""), |user| (user, "@"));
+        let transport = match self.transport {
+            Transport::Udp => "",
+            _ => ";transport=tcp",
+        };
+        ["<sip:", user, at, &self.address_text, transport, ">"].concat()
     }
 
     /// Where a request inside a dialog goes: over the dialog's connection; else to the first route or the

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use engine::sip::{HeaderName, Message};
+use engine::sip::{Header, HeaderName, Message};
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -34,7 +34,7 @@ pub(super) fn rewritten(message: &Message, style: Style, rng: &mut Pcg64Mcg) -> 
     let start = bytes.iter().position(|byte| *byte == b'\r').unwrap_or(0);
     let mut lines: Vec<(HeaderName, Vec<u8>)> = message
         .headers()
-        .map(|header| (header.name, written(header.line, style, rng)))
+        .map(|header| (header.name, written(&header, style, rng)))
         .collect();
     if style == Style::Odd {
         let unknown = UNKNOWN[rng.random_range(0..UNKNOWN.len())];
@@ -62,13 +62,12 @@ fn shuffle(lines: &mut [(HeaderName, Vec<u8>)], rng: &mut Pcg64Mcg) {
     lines.sort_by_key(|(name, _)| places[name]);
 }
 
-fn written(line: &[u8], style: Style, rng: &mut Pcg64Mcg) -> Vec<u8> {
+fn written(header: &Header<'_>, style: Style, rng: &mut Pcg64Mcg) -> Vec<u8> {
+    let line = header.line;
     let colon = line.iter().position(|byte| *byte == b':').unwrap_or(0);
     let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii_start());
-    let text = String::from_utf8_lossy(name.trim_ascii()).into_owned();
-    let known = HeaderName::KNOWN.iter();
-    let mut known = known.filter(|known| known.as_str().eq_ignore_ascii_case(&text));
-    let compact = known.next().and_then(|known| known.compact());
+    let is_long = header.written_name.len() > 1;
+    let compact = header.name.compact().filter(|_| is_long);
     let mut out = Vec::with_capacity(line.len() + 4);
     match (style, compact) {
         (Style::Compact, Some(compact)) => out.extend_from_slice(compact.as_bytes()),

@@ -15,10 +15,11 @@ use std::{
 };
 
 use engine::{
-    CallView, Event, Outcome,
-    acd::{self, LineId},
+    CallView, Event, Outcome, acd,
     call::{CallId, StageView},
 };
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
 
 pub(super) use self::lost::Lost;
 use self::{returning::Returning, wire::Wire};
@@ -27,6 +28,9 @@ use crate::{World, host::Host};
 
 /// What an oracle says: that all is well, or what is not.
 pub(super) type Verdict = Result<(), String>;
+
+/// Calls that are looked up after every step, each of them. Nobody asks for their order.
+type ByCall<V> = HashMap<CallId, V, FixedState>;
 
 /// What is due at a moment is done in the step of that moment.
 const SLACK: Duration = Duration::from_millis(20);
@@ -39,7 +43,7 @@ pub(super) struct Oracle {
     /// What the node told of that is to happen in storms.
     pub(super) seen: FaultCounts,
     /// Calls that began and have not ended, and when.
-    open: BTreeMap<CallId, Duration>,
+    open: ByCall<Duration>,
     /// Calls of which the disk has lost something: they may be there or not.
     forgiven: BTreeSet<String>,
     /// Calls that have ended.
@@ -58,7 +62,7 @@ pub(super) struct Oracle {
     silent: BTreeMap<CallId, Duration>,
     looks: u64,
     /// Calls that somebody has answered and that have not ended.
-    talked: BTreeSet<CallId>,
+    talked: HashSet<CallId, FixedState>,
     /// What agents did was lost with a part of the disk: whose calls are whose is not known.
     agents_lost: bool,
     returning: Returning,
@@ -83,7 +87,7 @@ impl Oracle {
             node,
             tally: Tally::default(),
             seen: FaultCounts::default(),
-            open: BTreeMap::new(),
+            open: ByCall::default(),
             forgiven: BTreeSet::new(),
             ended: BTreeMap::new(),
             wire: Wire::new(node),
@@ -94,7 +98,7 @@ impl Oracle {
             unmatched: BTreeMap::new(),
             silent: BTreeMap::new(),
             looks: 0,
-            talked: BTreeSet::new(),
+            talked: HashSet::default(),
             agents_lost: false,
             returning: Returning::default(),
             alone: BTreeSet::new(),
@@ -282,7 +286,7 @@ impl Oracle {
 
     /// What is left when a storm is over.
     pub(super) fn look_at_the_end(&self, world: &World) -> Verdict {
-        if let Some(call) = self.open.keys().next() {
+        if let Some(call) = self.open.keys().min() {
             return Err(format!("call {call} never ended"));
         }
         self.wire.look_at_the_end()?;
@@ -294,14 +298,10 @@ impl Oracle {
     }
 }
 
-/// The calls of each line that wait, in their order.
-fn queues(calls: &[CallView]) -> BTreeMap<LineId, Vec<&CallView>> {
-    let mut queues: BTreeMap<LineId, Vec<&CallView>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| call.place.is_some()) {
-        queues.entry(call.line).or_default().push(call);
-    }
-    for queue in queues.values_mut() {
-        queue.sort_by_key(|call| call.place);
-    }
-    queues
+/// The calls that wait, those of each line together and in their order.
+fn waiting(calls: &[CallView]) -> Vec<&CallView> {
+    let waiting = calls.iter().filter(|call| call.place.is_some());
+    let mut waiting: Vec<_> = waiting.collect();
+    waiting.sort_unstable_by_key(|call| (call.line, call.place));
+    waiting
 }

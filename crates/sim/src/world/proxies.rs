@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 
-use bytes::Bytes;
 use engine::sip::Transport;
 
 use super::World;
-use crate::proxy::{Proxy, ProxyManner};
+use crate::{
+    laws::Said,
+    proxy::{Proxy, ProxyManner},
+};
 
 impl World {
     /// Adds a proxy before a node.
@@ -35,19 +37,16 @@ impl World {
         address: SocketAddr,
         transport: Transport,
         from: SocketAddr,
-        bytes: Bytes,
+        said: Said,
     ) {
         if let Some(proxy) = self.proxies.get_mut(&address) {
-            proxy.handle_message(self.now, transport, from, bytes);
+            proxy.hear(self.now, transport, from, said);
             self.drain_proxy(address);
         }
     }
 
     pub(super) fn step_proxies(&mut self) {
-        let is_due = |proxy: &&Proxy| proxy.poll_timeout().is_some_and(|at| at <= self.now);
-        let due = self.proxies.iter().filter(|(_, proxy)| is_due(proxy));
-        let due: Vec<_> = due.map(|(address, _)| *address).collect();
-        for address in due {
+        for address in self.proxy_alarms.due(self.now) {
             if let Some(proxy) = self.proxies.get_mut(&address) {
                 proxy.handle_timeout(self.now);
                 self.drain_proxy(address);
@@ -57,8 +56,10 @@ impl World {
 
     pub(super) fn drain_proxy(&mut self, address: SocketAddr) {
         while let Some(transmit) = self.proxies.get_mut(&address).and_then(Proxy::poll_output) {
-            self.transmit(address, transmit);
+            self.transmit(address, transmit, None);
         }
+        let at = self.proxies.get(&address).and_then(Proxy::poll_timeout);
+        self.proxy_alarms.set(address, at);
     }
 
     /// What proxies have not ended in a world that has drained.

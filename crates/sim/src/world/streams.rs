@@ -7,7 +7,8 @@ use engine::{Input, sip::Transport, sip_transaction::Transmit};
 use super::{World, nodes::flow};
 use crate::{
     connections::{Cut, Door, End, Heard, StreamMishaps, Way},
-    network::{Datagram, Fate},
+    laws::Said,
+    network::{Datagram, Fate, Packet},
     peer::{Patience, Peer},
     script::Manner,
 };
@@ -41,8 +42,13 @@ impl World {
         self.connections.mishaps()
     }
 
-    /// Sends what a machine says; the message, and between whom it is.
-    pub(super) fn transmit(&mut self, from: SocketAddr, transmit: Transmit) -> Datagram {
+    /// Sends what a machine says, with what somebody has read in it; the message, and between whom it is.
+    pub(super) fn transmit(
+        &mut self,
+        from: SocketAddr,
+        transmit: Transmit,
+        said: Option<Said>,
+    ) -> Datagram {
         let Transmit {
             flow,
             fallback,
@@ -55,7 +61,10 @@ impl World {
             bytes,
         };
         if flow.transport == Transport::Udp {
-            self.put(datagram.clone());
+            self.put(Packet {
+                datagram: datagram.clone(),
+                said,
+            });
             return datagram;
         }
         let way = Way {
@@ -123,8 +132,8 @@ impl World {
         } else if let Some(peer) = self.peers.get_mut(&at.host) {
             peer.handle_message(self.now, at.remote, bytes);
             self.drain_peer(at.host);
-        } else {
-            self.pass_to_proxy(at.host, Transport::Tcp, at.remote, bytes);
+        } else if let Some(said) = Said::read(bytes) {
+            self.pass_to_proxy(at.host, Transport::Tcp, at.remote, said);
         }
     }
 

@@ -7,7 +7,7 @@ use engine::Event;
 use super::World;
 use crate::{
     laws::Sighting,
-    network::{Damage, Mishaps},
+    network::{Damage, Datagram, Mishaps},
     peer::{Peer, PeerEvent},
 };
 use std::time::Duration;
@@ -56,6 +56,21 @@ impl World {
     /// Whether a node has done anything since this was last asked.
     pub(crate) const fn take_touched(&mut self) -> bool {
         std::mem::replace(&mut self.is_touched, false)
+    }
+
+    /// A message that arrives at a node as it was sent.
+    pub(super) fn see(&mut self, datagram: &Datagram, node: SocketAddr) {
+        if let Some(sighting) = Sighting::of(datagram) {
+            self.note(sighting, node);
+        }
+    }
+
+    /// A message that a node sends, or that arrives at it.
+    pub(super) fn note(&mut self, sighting: Sighting, node: SocketAddr) {
+        self.watcher.see(&sighting, node);
+        if let Some(sightings) = &mut self.sightings {
+            sightings.push(sighting);
+        }
     }
 
     pub(crate) fn take_sightings(&mut self) -> Vec<Sighting> {

@@ -8,7 +8,7 @@ use std::{
 
 use engine::{CallView, Engine, call::StageView};
 
-use super::{After, Oracle, SLACK, Verdict, queues};
+use super::{After, Oracle, SLACK, Verdict, waiting};
 use crate::storm::centre::{CALLS_MAX, WAIT_MAX};
 
 /// How long a call may ring nobody that the distributor knows of: two sides are being brought together.
@@ -32,7 +32,7 @@ impl Oracle {
             }
         }
         self.look_at_limits(node, now, calls, after)?;
-        for queue in queues(calls).values() {
+        for queue in waiting(calls).chunk_by(|one, next| one.line == next.line) {
             look_at_order(queue)?;
         }
         if after != After::Order {
@@ -43,17 +43,22 @@ impl Oracle {
 
     /// The calls that are there are those that began and have not ended.
     fn look_for_each_call(&self, calls: &[CallView]) -> Verdict {
-        let is_open = |call: &&CallView| self.open.contains_key(&call.id);
-        let (open, others): (Vec<_>, Vec<_>) = calls.iter().partition(is_open);
-        if open.len() < self.open.len() {
-            let there: BTreeSet<_> = open.iter().map(|call| &call.id).collect();
-            let missing = self.open.keys().find(|call| !there.contains(call));
+        let (mut open, mut stranger) = (0, None);
+        for call in calls {
+            if self.open.contains_key(&call.id) {
+                open += 1;
+            } else if !self.forgiven.contains(call.id.as_str()) {
+                stranger = stranger.or(Some(call));
+            }
+        }
+        if open < self.open.len() {
+            let there: BTreeSet<_> = calls.iter().map(|call| &call.id).collect();
+            let missing = self.open.keys().filter(|call| !there.contains(call)).min();
             if let Some(call) = missing {
                 return Err(format!("call {call} began, has not ended and is not there"));
             }
         }
-        let is_known = |call: &&&CallView| self.forgiven.contains(call.id.as_str());
-        match others.iter().find(|call| !is_known(call)) {
+        match stranger {
             Some(CallView { id, .. }) => {
                 Err(format!("call {id} is there, and is over or never began"))
             }

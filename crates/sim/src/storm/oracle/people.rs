@@ -1,13 +1,10 @@
 //! Agents: nobody has two calls, every state that ends has an end, and who is free is asked.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use engine::{
-    AgentView, CallView, Engine,
-    acd::{AgentState, NotReadyReason},
+    CallView, Engine,
+    acd::{AgentId, AgentState, NotReadyReason},
     call::{CallId, StageView},
 };
 
@@ -20,7 +17,31 @@ const UNMATCHED_MAX: Duration = Duration::from_secs(1);
 /// How long it may take to bring together the two sides of a call that is sent on.
 const JOINED_WITHIN: Duration = Duration::from_secs(40);
 
-type Calls<'a> = BTreeMap<&'a CallId, &'a CallView>;
+/// An agent as the node sees it.
+struct Seat<'a> {
+    id: AgentId,
+    name: &'a str,
+    state: &'a AgentState,
+    /// The call that the agent is offered or talks in.
+    call: Option<&'a CallId>,
+}
+
+impl<'a> Seat<'a> {
+    fn all(node: &'a Engine) -> Vec<Self> {
+        let directory = node.directory();
+        let seats = directory.agents().map(|id| Seat {
+            id,
+            name: &directory.agent_profile(id).id,
+            state: node.agent_state(id),
+            call: node.call_of(id),
+        });
+        seats.collect()
+    }
+
+    const fn is_ready(&self) -> bool {
+        matches!(self.state, AgentState::Ready { .. })
+    }
+}
 
 impl Oracle {
     pub(super) fn look_at_people(
@@ -30,41 +51,34 @@ impl Oracle {
         calls: &[CallView],
         after: After,
     ) -> Verdict {
-        let agents = node.agents(now);
-        let calls: Calls<'_> = calls.iter().map(|call| (&call.id, call)).collect();
-        let mut talking: BTreeMap<&CallId, usize> = BTreeMap::new();
-        for agent in &agents {
-            let name = &node.directory().agent_profile(agent.id).id;
+        let seats = Seat::all(node);
+        // How many agents talk in each call.
+        let mut talking = vec![0_usize; calls.len()];
+        for seat in &seats {
+            let Seat { id, name, .. } = *seat;
             if after == After::Step {
-                let was_answered = agent
-                    .call
-                    .as_ref()
-                    .is_some_and(|id| self.talked.contains(id));
-                let longest = match was_answered {
-                    true => JOINED_WITHIN,
-                    false => RING_MAX,
-                };
-                look_at_state(name, agent, now, longest)?;
+                self.look_at_state(seat, now)?;
             }
-            let talks = match agent.state {
+            let talks = match seat.state {
                 AgentState::Talking { .. } => true,
                 AgentState::Offered { .. } => false,
                 _ => continue,
             };
-            let call = agent.call.as_ref().and_then(|id| calls.get(id));
-            let Some(call) = call else {
-                let state = agent.state.kind().name();
+            let at = seat
+                .call
+                .and_then(|id| calls.iter().position(|call| call.id == *id));
+            let Some(at) = at else {
+                let state = seat.state.kind().name();
                 return Err(format!("{name} is {state} in no call"));
             };
             if talks {
-                *talking.entry(&call.id).or_default() += 1;
-            } else if !call.rung.contains(&agent.id) {
-                return Err(format!("{name} is rung, and not for call {}", call.id));
+                talking[at] += 1;
+            } else if !calls[at].rung.contains(&id) {
+                return Err(format!("{name} is rung, and not for call {}", calls[at].id));
             }
         }
-        for call in calls.values() {
-            look_at_rung(node, call, &agents)?;
-            let count = talking.get(&call.id).copied().unwrap_or_default();
+        for (call, &count) in calls.iter().zip(&talking) {
+            look_at_rung(node, call, &seats)?;
             let is_fine = match (count, call.stage) {
                 (0, StageView::Connected) => self.agents_lost || self.alone.contains(&call.id),
                 (1, StageView::Connected) => true,
@@ -79,49 +93,79 @@ impl Oracle {
                 ));
             }
         }
-        self.look_who_is_free(node, &agents, &calls)
+        self.look_who_is_free(node, &seats, calls)
+    }
+
+    /// A state that is to end has not outlived its end.
+    fn look_at_state(&self, seat: &Seat<'_>, now: Instant) -> Verdict {
+        let Seat { name, state, .. } = *seat;
+        let ends_at = match state {
+            AgentState::Offered { deadline, .. } => {
+                let was_answered = seat.call.is_some_and(|id| self.talked.contains(id));
+                let longest = match was_answered {
+                    true => JOINED_WITHIN,
+                    false => RING_MAX,
+                };
+                if *deadline > now + longest {
+                    return Err(format!("{name} is rung for longer than any line rings"));
+                }
+                *deadline
+            }
+            AgentState::WrapUp { until } => *until,
+            AgentState::Unreachable { retry_at }
+            | AgentState::NotReady {
+                reason: NotReadyReason::Busy { retry_at } | NotReadyReason::Declined { retry_at },
+                ..
+            } => *retry_at,
+            AgentState::LoggedOut
+            | AgentState::NotReady { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Talking { .. } => return Ok(()),
+        };
+        if ends_at + SLACK < now {
+            let state = state.kind().name();
+            return Err(format!("{name} is {state} since it should have ended"));
+        }
+        Ok(())
     }
 
     /// Who waits while somebody who may answer is free does not wait long.
     fn look_who_is_free(
         &mut self,
         node: &Engine,
-        agents: &[AgentView],
-        calls: &Calls<'_>,
+        seats: &[Seat<'_>],
+        calls: &[CallView],
     ) -> Verdict {
-        let is_ready = |agent: &AgentView| matches!(agent.state, AgentState::Ready { .. });
-        let waits = |call: &&CallView| call.place.is_some() && call.awaited.is_none();
-        if !agents.iter().any(is_ready) || !calls.values().copied().any(|call| waits(&call)) {
+        // One that waits for one agent does so for no longer than that agent is awaited.
+        let waits = |call: &CallView| call.place.is_some() && call.awaited.is_none();
+        if !seats.iter().any(Seat::is_ready) || !calls.iter().any(waits) {
             self.unmatched.clear();
             return Ok(());
         }
         let directory = node.directory();
-        let served = SITES
-            .iter()
-            .flat_map(|site| SKILLS.map(|skill| (site.id, skill)));
-        for (site, skill) in served {
-            let Some(id) = directory.site(site) else {
+        for site in &SITES {
+            let Some(id) = directory.site(site.id) else {
                 continue;
             };
-            let free = agents.iter().find(|agent| {
-                let profile = directory.agent_profile(agent.id);
-                let is_here = profile.site == id && skill_of(&profile.id) == skill;
-                is_here && is_ready(agent)
-            });
-            // One that waits for one agent does so for no longer than that agent is awaited.
-            let waits = calls.values().find(|call| {
-                let profile = directory.line_profile(call.line);
-                let is_here = profile.site == id && skill_for(&profile.id) == skill;
-                is_here && waits(call)
-            });
-            let (Some(free), Some(waits)) = (free, waits) else {
-                self.unmatched.remove(&(site, skill));
-                continue;
-            };
-            let since = *self.unmatched.entry((site, skill)).or_insert(self.uptime);
-            if self.uptime > since + UNMATCHED_MAX {
-                let free = &directory.agent_profile(free.id).id;
-                return Err(format!("call {} waits while {free} is free", waits.id));
+            for skill in SKILLS {
+                let free = seats.iter().find(|seat| {
+                    let is_here = directory.agent_profile(seat.id).site == id;
+                    is_here && seat.is_ready() && skill_of(seat.name) == skill
+                });
+                let waits = calls.iter().find(|call| {
+                    let profile = directory.line_profile(call.line);
+                    profile.site == id && waits(call) && skill_for(&profile.id) == skill
+                });
+                let (Some(free), Some(waits)) = (free, waits) else {
+                    self.unmatched.remove(&(site.id, skill));
+                    continue;
+                };
+                let since = self.unmatched.entry((site.id, skill));
+                let since = *since.or_insert(self.uptime);
+                if self.uptime > since + UNMATCHED_MAX {
+                    let (call, free) = (&waits.id, free.name);
+                    return Err(format!("call {call} waits while {free} is free"));
+                }
             }
         }
         Ok(())
@@ -129,44 +173,17 @@ impl Oracle {
 }
 
 /// Whom a call rings is asked for it.
-fn look_at_rung(node: &Engine, call: &CallView, agents: &[AgentView]) -> Verdict {
+fn look_at_rung(node: &Engine, call: &CallView, seats: &[Seat<'_>]) -> Verdict {
     for rung in &call.rung {
-        let agent = agents.iter().find(|agent| agent.id == *rung);
-        let is_rung = agent.is_some_and(|agent| {
-            let is_offered = matches!(agent.state, AgentState::Offered { .. });
-            is_offered && agent.call.as_ref() == Some(&call.id)
+        let seat = seats.iter().find(|seat| seat.id == *rung);
+        let is_rung = seat.is_some_and(|seat| {
+            let is_offered = matches!(seat.state, AgentState::Offered { .. });
+            is_offered && seat.call == Some(&call.id)
         });
         if !is_rung {
             let rung = &node.directory().agent_profile(*rung).id;
             return Err(format!("call {} rings {rung}, who is not asked", call.id));
         }
-    }
-    Ok(())
-}
-
-/// A state that is to end has not outlived its end.
-fn look_at_state(name: &str, agent: &AgentView, now: Instant, longest: Duration) -> Verdict {
-    let ends_at = match &agent.state {
-        AgentState::Offered { deadline, .. } => {
-            if *deadline > now + longest {
-                return Err(format!("{name} is rung for longer than any line rings"));
-            }
-            *deadline
-        }
-        AgentState::WrapUp { until } => *until,
-        AgentState::Unreachable { retry_at }
-        | AgentState::NotReady {
-            reason: NotReadyReason::Busy { retry_at } | NotReadyReason::Declined { retry_at },
-            ..
-        } => *retry_at,
-        AgentState::LoggedOut
-        | AgentState::NotReady { .. }
-        | AgentState::Ready { .. }
-        | AgentState::Talking { .. } => return Ok(()),
-    };
-    if ends_at + SLACK < now {
-        let state = agent.state.kind().name();
-        return Err(format!("{name} is {state} since it should have ended"));
     }
     Ok(())
 }

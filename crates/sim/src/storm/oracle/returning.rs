@@ -10,14 +10,14 @@ use engine::{
 use memchr::memmem;
 use std::{collections::BTreeMap, time::Instant};
 
-use super::Verdict;
+use super::{ByCall, Verdict};
 use crate::{host::Host, storm::centre::RESUMED_WITHIN};
 
 /// Who has called from which number, in nanoseconds of the journal's clock.
 #[derive(Debug, Default)]
 pub(super) struct Returning {
     /// Calls that have been looked at.
-    known: BTreeMap<CallId, Known>,
+    known: ByCall<Known>,
     /// Calls without an answer that were given up: the first of each number at a site.
     gave_up: BTreeMap<(String, SiteId), GaveUp>,
     /// Calls that have ended since it was last looked.
@@ -53,16 +53,18 @@ impl Returning {
             self.end(&call, outcome, nanos);
         }
         for call in calls {
-            if !self.known.contains_key(&call.id) {
-                self.begin(host, nanos, call)?;
-            }
+            let known = match self.known.get_mut(&call.id) {
+                Some(known) => known,
+                None => match self.begin(host, nanos, call)? {
+                    Some(known) => self.known.entry(call.id.clone()).insert(known).into_mut(),
+                    None => continue,
+                },
+            };
             let is_connected = call.stage == StageView::Connected;
-            if let Some(known) = self.known.get_mut(&call.id) {
-                let was_connected = std::mem::replace(&mut known.is_connected, is_connected);
-                if is_connected && (has_news || !was_connected) {
-                    let number = &known.number;
-                    self.gave_up.retain(|(of, _), _| of != number);
-                }
+            let was_connected = std::mem::replace(&mut known.is_connected, is_connected);
+            if is_connected && (has_news || !was_connected) {
+                let number = &known.number;
+                self.gave_up.retain(|(of, _), _| of != number);
             }
         }
         Ok(())
@@ -88,9 +90,10 @@ impl Returning {
         self.ended.clear();
     }
 
-    fn begin(&mut self, host: &Host, nanos: i64, call: &CallView) -> Verdict {
+    /// A call that has not been looked at before; `None` when it is not known who calls.
+    fn begin(&self, host: &Host, nanos: i64, call: &CallView) -> Result<Option<Known>, String> {
         let Some(number) = number_of(host, &call.id) else {
-            return Ok(());
+            return Ok(None);
         };
         let line = host.engine.directory().line_profile(call.line);
         let site = line.site;
@@ -110,14 +113,12 @@ impl Returning {
                 call.id
             ));
         }
-        let known = Known {
+        Ok(Some(Known {
             number,
             site,
             arrival,
             is_connected: false,
-        };
-        self.known.insert(call.id.clone(), known);
-        Ok(())
+        }))
     }
 
     fn end(&mut self, call: &CallId, outcome: Option<Outcome>, at: i64) {

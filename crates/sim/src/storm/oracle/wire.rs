@@ -13,7 +13,7 @@ use memchr::memmem;
 use super::Verdict;
 use crate::{
     host::Rows,
-    laws::{Said, Sighting},
+    laws::{Said, Sighting, text},
     storm::centre::{self, RING_MAX, TOLD_EVERY},
 };
 
@@ -437,8 +437,4 @@ impl Wire {
             None => Ok(()),
         }
     }
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).into_owned()
 }
