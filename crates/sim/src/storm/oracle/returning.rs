@@ -5,7 +5,7 @@ use engine::{
     acd::SiteId,
     call::{CallId, KeptStage, StageView},
     journal::{self, Kind},
-    sip::{HeaderName, Limits, Message, NameAddr},
+    sip::{HeaderName, Limits, Message, NameAddr, Uri},
 };
 use memchr::memmem;
 use std::{collections::BTreeMap, time::Instant};
@@ -160,8 +160,11 @@ fn number_of(host: &Host, call: &CallId) -> Option<String> {
     };
     let invite = Message::parse(invite, &Limits::default()).ok()?;
     let from = NameAddr::parse(invite.header(HeaderName::From)?).ok()?;
-    let uri = String::from_utf8_lossy(from.uri_bytes()).into_owned();
-    let number = uri.strip_prefix("sip:")?.split('@').next()?;
+    // What was damaged on its way may say nothing.
+    let Uri::Sip(uri) = Uri::parse(from.uri_bytes()).ok()? else {
+        return None;
+    };
+    let number = std::str::from_utf8(uri.user?.expose()).ok()?;
     // Agents who call have no number.
     number.starts_with('+').then(|| number.to_owned())
 }
