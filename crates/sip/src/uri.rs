@@ -101,6 +101,9 @@ pub enum UriError {
     /// The number of a `tel:` URI is empty or holds something that is no number.
     #[error("the number is wrong")]
     Number,
+    /// Longer than [`UriBuf::LEN_MAX`]: nobody keeps it.
+    #[error("longer than {} bytes", UriBuf::LEN_MAX)]
+    Length,
 }
 
 impl<'a> Uri<'a> {
@@ -301,12 +304,18 @@ impl fmt::Debug for OtherUri<'_> {
 pub struct UriBuf(Bytes);
 
 impl UriBuf {
+    /// The longest that is kept, in bytes: whoever is rung by it finds it in a first line, which has an end.
+    pub const LEN_MAX: usize = 8192;
+
     /// Takes bytes that are a URI.
     ///
     /// # Errors
     /// [`UriError`] says which part is wrong.
     pub fn new(raw: impl Into<Bytes>) -> Result<Self, UriError> {
         let raw = raw.into();
+        if raw.len() > Self::LEN_MAX {
+            return Err(UriError::Length);
+        }
         Uri::parse(&raw)?;
         Ok(Self(raw))
     }
@@ -394,6 +403,15 @@ mod tests {
 
     fn sip(raw: &str) -> SipUri<'_> {
         *Uri::parse(raw.as_bytes()).unwrap().as_sip().unwrap()
+    }
+
+    #[test]
+    fn a_uri_that_is_kept_has_an_end() {
+        let of = |len: usize| format!("sip:{}@192.0.2.1", "a".repeat(len - "sip:@192.0.2.1".len()));
+        assert!(UriBuf::new(of(UriBuf::LEN_MAX)).is_ok());
+        let long = of(UriBuf::LEN_MAX + 1);
+        assert_eq!(UriBuf::new(long.clone()), Err(UriError::Length));
+        assert!(Uri::parse(long.as_bytes()).is_ok(), "it may pass");
     }
 
     #[test]
