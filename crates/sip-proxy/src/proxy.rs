@@ -20,7 +20,7 @@ use slotmap::{SecondaryMap, SlotMap, new_key_type};
 
 pub use self::received::{Received, Rejection, Way};
 use self::{
-    context::{Answer, Branch, BranchState, Context},
+    context::{Answer, Branch, BranchState, Context, Open},
     forward::{MAX_BREADTH, Outgoing},
 };
 
@@ -244,8 +244,8 @@ impl Proxy {
         let Some(&id) = self.by_server.get(server) else {
             return false;
         };
-        if let Some(context) = self.contexts.get_mut(id) {
-            context.is_cancelled = true;
+        if let Some(open) = self.contexts.get_mut(id).and_then(Context::open_mut) {
+            open.is_cancelled = true;
         }
         self.cancel_pending(now, layer, id, reason);
         true
@@ -329,18 +329,19 @@ impl Proxy {
     /// The next group, and no more of it than RFC 5393 §5.3.3 lets branch at once.
     fn next_group(&mut self, id: ContextId) -> Option<Vec<Target>> {
         let breadth = self.breadth_of(id);
-        let context = self.contexts.get_mut(id)?;
-        let mut group = context.groups.pop_front()?;
+        let open = self.contexts.get_mut(id)?.open_mut()?;
+        let mut group = open.groups.pop_front()?;
         let at_once = usize::try_from(breadth.max(1)).unwrap_or(usize::MAX);
         if group.len() > at_once {
-            context.groups.push_front(group.split_off(at_once));
+            open.groups.push_front(group.split_off(at_once));
         }
         Some(group)
     }
 
     fn breadth_of(&self, id: ContextId) -> u32 {
-        let said = self.contexts.get(id).and_then(|context| {
-            let request = context.received.as_ref()?.request();
+        let open = self.contexts.get(id).and_then(Context::open);
+        let said = open.and_then(|open| {
+            let request = open.received.request();
             sip::number(request.header_named(MAX_BREADTH)?)
         });
         said.unwrap_or(self.settings.breadth_max)
@@ -356,17 +357,17 @@ impl Proxy {
         let breadth = self.breadth_of(id);
         let mut result = Err(Rejection::NoWay);
         for target in group {
-            let Some(context) = self.contexts.get(id) else {
-                return result;
-            };
-            let Some(received) = &context.received else {
+            let Some(Open {
+                received, source, ..
+            }) = self.contexts.get(id).and_then(Context::open)
+            else {
                 return result;
             };
             let says_breadth = received.request.header_named(MAX_BREADTH).is_some();
             let share = breadth / u32::try_from(group.len()).unwrap_or(u32::MAX);
             let outgoing = Outgoing {
                 received,
-                source: context.source,
+                source: *source,
                 breadth: (group.len() > 1 || says_breadth).then_some(share.max(1)),
             };
             let branch = received.hash.branch(&self.ids.branch());
@@ -410,7 +411,9 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
-        context.groups.clear();
+        if let Some(open) = context.open_mut() {
+            open.groups.clear();
+        }
         let pending: Vec<_> = context.pending().collect();
         for tx in pending {
             self.disarm(id, tx);

@@ -14,34 +14,37 @@ use super::{TargetSet, TryNext, received::Received};
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) server: ServerTx,
-    /// The request, until it has a final answer: then none of it is needed, and a context outlives that by
-    /// half a minute.
-    pub(super) received: Option<Box<Received>>,
     pub(super) is_invite: bool,
+    pub(super) branches: SmallVec<[Branch; 2]>,
+    stage: Stage,
+}
+
+/// What the sender has been answered.
+#[derive(Debug)]
+enum Stage {
+    /// Nothing final.
+    Open(Box<Open>),
+    /// A 2xx. Of an INVITE more may follow.
+    Succeeded,
+    /// Another final answer.
+    Failed,
+}
+
+/// What is needed until the sender has a final answer: a context outlives that by half a minute.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) received: Received,
     pub(super) source: Flow,
     /// Groups of targets that have not been tried: one group after the other, those of a group at
     /// once.
     pub(super) groups: VecDeque<Vec<Target>>,
     /// When the next of them is tried.
     pub(super) next: TryNext,
-    pub(super) branches: SmallVec<[Branch; 2]>,
-    stage: Stage,
     /// Who sent it has taken it back.
     pub(super) is_cancelled: bool,
     best: Option<Answer>,
     /// WWW-Authenticate and Proxy-Authenticate of the 401 and 407 that came so far.
     challenges: Vec<(HeaderName, Bytes)>,
-}
-
-/// What the sender has been answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Nothing final.
-    Open,
-    /// A 2xx. Of an INVITE more may follow.
-    Succeeded,
-    /// Another final answer.
-    Failed,
 }
 
 /// A client transaction of a forwarded request, until it has ended.
@@ -121,27 +124,52 @@ impl Context {
         Self {
             server,
             is_invite: *received.request().method() == Method::Invite,
-            received: Some(Box::new(received)),
-            source,
-            groups: targets.groups.into(),
-            next: targets.next,
             branches: SmallVec::new(),
-            stage: Stage::Open,
-            is_cancelled: false,
-            best: None,
-            challenges: Vec::new(),
+            stage: Stage::Open(Box::new(Open {
+                received,
+                source,
+                groups: targets.groups.into(),
+                next: targets.next,
+                is_cancelled: false,
+                best: None,
+                challenges: Vec::new(),
+            })),
         }
     }
 
-    pub(super) const fn stage(&self) -> Stage {
-        self.stage
+    /// What is known until the sender has a final answer.
+    pub(super) fn open(&self) -> Option<&Open> {
+        match &self.stage {
+            Stage::Open(open) => Some(open),
+            Stage::Succeeded | Stage::Failed => None,
+        }
     }
 
-    /// The sender has a final answer.
-    pub(super) fn answered(&mut self, stage: Stage) {
-        self.stage = stage;
-        self.received = None;
-        self.groups = VecDeque::new();
+    pub(super) fn open_mut(&mut self) -> Option<&mut Open> {
+        match &mut self.stage {
+            Stage::Open(open) => Some(open),
+            Stage::Succeeded | Stage::Failed => None,
+        }
+    }
+
+    /// The sender gets a 2xx. Whether it may: not after another final answer.
+    pub(super) fn succeed(&mut self) -> bool {
+        if matches!(self.stage, Stage::Failed) {
+            return false;
+        }
+        self.stage = Stage::Succeeded;
+        true
+    }
+
+    /// The sender gets another final answer, if none before: what was known until then.
+    pub(super) fn fail(&mut self) -> Option<Box<Open>> {
+        match std::mem::replace(&mut self.stage, Stage::Failed) {
+            Stage::Open(open) => Some(open),
+            before => {
+                self.stage = before;
+                None
+            }
+        }
     }
 
     pub(super) fn branch_mut(&mut self, tx: ClientTx) -> Option<&mut Branch> {
@@ -155,9 +183,14 @@ impl Context {
             .filter(|branch| matches!(branch.state, BranchState::Pending { .. }))
             .map(|branch| branch.tx)
     }
+}
 
+impl Open {
     /// Keeps an answer if none is better.
     pub(super) fn note(&mut self, answer: Answer) {
+        if self.next == TryNext::WhenNotServed && !answer.is_not_served() {
+            self.groups.clear();
+        }
         if let Answer::Received(response) = &answer
             && matches!(
                 response.status(),
@@ -179,16 +212,17 @@ impl Context {
     }
 
     /// The answer to give, and the challenges of all, now that no branch is pending.
-    pub(super) fn take_best(&mut self) -> (Answer, Vec<(HeaderName, Bytes)>) {
-        let best = self.best.take();
-        let best = best.unwrap_or(Answer::Missing(StatusCode::TEMPORARILY_UNAVAILABLE));
+    pub(super) fn into_best(self) -> (Answer, Vec<(HeaderName, Bytes)>) {
+        let best = self
+            .best
+            .unwrap_or(Answer::Missing(StatusCode::TEMPORARILY_UNAVAILABLE));
         let best = match best {
             Answer::Missing(_) if self.is_cancelled => {
                 Answer::Missing(StatusCode::REQUEST_TERMINATED)
             }
             best => best,
         };
-        (best, std::mem::take(&mut self.challenges))
+        (best, self.challenges)
     }
 }
 

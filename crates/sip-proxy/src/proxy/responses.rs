@@ -6,8 +6,8 @@ use sip::{Edit, HeaderName, Message, Response, StatusCode};
 use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use super::{
-    ContextId, Proxy, TryNext,
-    context::{Answer, BranchState, CHALLENGES, Stage},
+    ContextId, Proxy,
+    context::{Answer, BranchState, CHALLENGES},
     received::WHAT_WE_CHANGED,
 };
 
@@ -33,7 +33,7 @@ impl Proxy {
             return;
         };
         let server = context.server;
-        let is_open = context.stage() == Stage::Open;
+        let is_open = context.open().is_some();
         let is_running = context.branch_mut(tx).is_some_and(|branch| {
             matches!(branch.state, BranchState::Pending { timer_c: Some(_) })
         });
@@ -58,10 +58,9 @@ impl Proxy {
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
-        if context.stage() == Stage::Failed {
+        if !context.succeed() {
             return;
         }
-        context.answered(Stage::Succeeded);
         let server = context.server;
         if let Some(response) = upstream(response, &[]) {
             layer.respond(now, server, response);
@@ -87,10 +86,9 @@ impl Proxy {
         //# transactions as described in Section 10, and it MUST NOT create
         //# any new branches in this context.
         let is_global = answer.status().value() >= 600;
-        if context.next == TryNext::WhenNotServed && !answer.is_not_served() {
-            context.groups.clear();
+        if let Some(open) = context.open_mut() {
+            open.note(answer);
         }
-        context.note(answer);
         if is_global {
             self.cancel_pending(now, layer, id, None);
         }
@@ -99,19 +97,21 @@ impl Proxy {
 
     /// When no branch is pending: the next targets, or the best answer.
     fn answer_if_done(&mut self, now: Instant, layer: &mut TransactionLayer, id: ContextId) {
-        let is_done = self.contexts.get(id).is_some_and(|context| {
-            context.stage() == Stage::Open && context.pending().next().is_none()
-        });
+        let is_done = self
+            .contexts
+            .get(id)
+            .is_some_and(|context| context.open().is_some() && context.pending().next().is_none());
         if !is_done || self.try_next_group(now, layer, id).is_ok() {
             return;
         }
         let Some(context) = self.contexts.get_mut(id) else {
             return;
         };
-        context.answered(Stage::Failed);
-        let server = context.server;
-        let is_invite = context.is_invite;
-        let (best, challenges) = context.take_best();
+        let (server, is_invite) = (context.server, context.is_invite);
+        let Some(open) = context.fail() else {
+            return;
+        };
+        let (best, challenges) = open.into_best();
         match best {
             //= https://www.rfc-editor.org/rfc/rfc4320#section-4.2
             //# A transaction-stateful SIP element MUST NOT send a response with
