@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use quinze_benches::nation::{Nation, Scale};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const NATION: Scale = Scale {
     sites: 102,
     agents: 10_000,

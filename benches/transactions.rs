@@ -10,6 +10,10 @@ use quinze_benches::{
     transactions::{Kind, Step, Watch, live},
 };
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const FEW: usize = 1_000;
 const MANY: usize = 1_000_000;
 

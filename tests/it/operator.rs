@@ -4,6 +4,7 @@ mod disk;
 mod explained;
 mod hand_over;
 mod listeners;
+mod log;
 mod orders;
 mod raw;
 mod sim;

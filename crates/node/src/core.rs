@@ -2,6 +2,7 @@
 //! its next input.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
     io,
     sync::Arc,
@@ -36,6 +37,10 @@ const TURN_MAX: usize = 64;
 /// Batches that are taken from one socket before another has its turn.
 const BATCHES_MAX: usize = 3;
 
+/// After how many datagrams of a batch it is sent what they have led to: what the first of many leads to does not wait
+/// until all are read, and the system is not called for each.
+const SENT_AFTER: usize = 4;
+
 /// After the last call ended, how long open transactions may still take.
 const LINGER_MAX: Duration = Duration::from_secs(2);
 
@@ -66,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) events: broadcast::Sender<Arc<engine::Event>>,
     /// `None` without a journal.
     pub(crate) keeping: Option<Keeping<Transmit, Fact>>,
+    /// What is told as soon as messages that go out with it have left.
+    pub(crate) facts: VecDeque<Fact>,
 }
 
 /// What is told only when it is durable.
@@ -174,11 +181,12 @@ impl Core {
         let Some(reply) = request.run(&mut self.engine, now) else {
             return;
         };
-        self.drain_outputs();
+        self.send_out();
         if let Some(keeping) = &mut self.keeping {
             keeping.hand_over(now);
         }
         self.let_out(Fact::Reply(reply));
+        self.drain_outputs();
     }
 
     async fn wait(&mut self, stop_by: Option<Instant>) -> Woken {
@@ -228,15 +236,22 @@ impl Core {
         for _ in 0..BATCHES_MAX {
             let now = Instant::now();
             let (listener, socket) = &mut self.udp[index];
-            let (listener, engine) = (*listener, &mut self.engine);
-            let count = socket.receive(|remote, bytes| {
+            let listener = *listener;
+            let count = socket.receive();
+            let mut taken = 0;
+            while let Some((remote, bytes)) = self.udp[index].1.take() {
                 let flow = Flow {
                     transport: Transport::Udp,
                     listener,
                     remote,
                 };
-                engine.handle_input(now, Input::Datagram { flow, bytes });
-            });
+                self.engine
+                    .handle_input(now, Input::Datagram { flow, bytes });
+                taken += 1;
+                if taken % SENT_AFTER == 0 {
+                    self.send_out();
+                }
+            }
             self.drain_outputs();
             if !UdpListener::is_full_batch(count) {
                 break;
@@ -244,16 +259,27 @@ impl Core {
         }
     }
 
+    /// Does what the engine wants: first what somebody waits for.
     fn drain_outputs(&mut self) {
+        self.send_out();
+        while let Some(fact) = self.next_fact() {
+            self.tell(fact);
+        }
+    }
+
+    /// What is to be told next: those that were held back came later than the others.
+    fn next_fact(&mut self) -> Option<Fact> {
+        let held = || self.keeping.as_mut().and_then(Keeping::release_fact);
+        self.facts.pop_front().or_else(held)
+    }
+
+    fn send_out(&mut self) {
         loop {
             while let Some(output) = self.engine.poll_output() {
                 self.take(output);
             }
             while let Some(message) = self.keeping.as_mut().and_then(Keeping::release_message) {
                 self.transmit(message);
-            }
-            while let Some(fact) = self.keeping.as_mut().and_then(Keeping::release_fact) {
-                self.tell(fact);
             }
             for (_, socket) in &mut self.udp {
                 self.metrics.datagrams_lost(socket.flush());
@@ -299,9 +325,7 @@ impl Core {
             Some(keeping) => keeping.hold_fact(fact),
             None => Some(fact),
         };
-        if let Some(fact) = fact {
-            self.tell(fact);
-        }
+        self.facts.extend(fact);
     }
 
     fn tell(&self, fact: Fact) {

@@ -1,6 +1,7 @@
 //! A running node: binds what the configuration names, starts the core, and ends in peace.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     sync::Arc,
@@ -415,6 +416,7 @@ fn launch(
         metrics: core_metrics,
         events: core_events,
         keeping: None,
+        facts: VecDeque::new(),
     };
     let core = std::thread::Builder::new()
         .name("quinze-core".to_owned())

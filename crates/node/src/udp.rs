@@ -1,6 +1,7 @@
 //! UDP sockets in batches: one system call receives or sends many datagrams.
 
 use std::{
+    collections::VecDeque,
     io::{self, IoSlice, IoSliceMut},
     net::{SocketAddr, SocketAddrV4, SocketAddrV6},
     os::fd::AsRawFd as _,
@@ -29,6 +30,8 @@ pub(crate) struct UdpListener {
     headers: MultiHeaders<SockaddrStorage>,
     outgoing_headers: MultiHeaders<SockaddrStorage>,
     buffers: [Vec<u8>; BATCH],
+    /// What was received and not taken.
+    incoming: VecDeque<(SocketAddr, Bytes)>,
     outgoing: Vec<(SocketAddr, Bytes)>,
 }
 
@@ -64,6 +67,7 @@ impl UdpListener {
             headers: MultiHeaders::preallocate(BATCH, None),
             outgoing_headers: MultiHeaders::preallocate(BATCH, None),
             buffers: std::array::from_fn(|_| vec![0; DATAGRAM_MAX]),
+            incoming: VecDeque::with_capacity(BATCH),
             outgoing: Vec::with_capacity(BATCH),
         })
     }
@@ -72,13 +76,14 @@ impl UdpListener {
         self.socket.poll_read_ready(cx).map_ok(drop)
     }
 
-    /// Receives one batch and gives each datagram to `take`. How many there were; fewer than a
-    /// full batch means that none is left for now.
-    pub(crate) fn receive(&mut self, mut take: impl FnMut(SocketAddr, Bytes)) -> usize {
+    /// Receives one batch, to be taken one by one. How many there were; fewer than a full batch means
+    /// that none is left for now.
+    pub(crate) fn receive(&mut self) -> usize {
         let Self {
             socket,
             headers,
             buffers,
+            incoming,
             ..
         } = self;
         let fd = socket.as_raw_fd();
@@ -92,7 +97,7 @@ impl UdpListener {
                 count += 1;
                 let bytes = one.iovs().next().unwrap_or_default();
                 if let Some(source) = one.address.and_then(to_std) {
-                    take(source, Bytes::copy_from_slice(bytes));
+                    incoming.push_back((source, Bytes::copy_from_slice(bytes)));
                 }
             }
             if Self::is_full_batch(count) {
@@ -103,6 +108,11 @@ impl UdpListener {
             Err(io::ErrorKind::WouldBlock.into())
         });
         count
+    }
+
+    /// The next datagram that was received, and where it came from.
+    pub(crate) fn take(&mut self) -> Option<(SocketAddr, Bytes)> {
+        self.incoming.pop_front()
     }
 
     /// Whether one receive call fills up.

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod journal;
 mod language;
+mod log;
 mod plan;
 mod serve;
 mod sim;

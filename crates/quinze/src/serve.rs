@@ -1,19 +1,20 @@
 //! `quinze serve`, and how a configuration is read.
 
-use std::{env, fs, io::IsTerminal as _, path::Path, process::ExitCode};
+use std::{env, fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use config::{Loaded, Place, Secret};
 use node::{End, Inherited, Node, Signals};
 use tracing::warn;
-use tracing_subscriber::EnvFilter;
+
+use crate::log;
 
 /// Runs a node until a signal ends it.
 pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
     let Some(mut loaded) = load(path)? else {
         return Ok(ExitCode::FAILURE);
     };
-    start_log(&loaded);
+    let _writes_the_last_lines = log::start(loaded.log);
     place_journal(path, &mut loaded);
     // Before there is a second thread.
     let inherited = Inherited::from_env();
@@ -85,20 +86,6 @@ fn place_journal(path: &Path, loaded: &mut Loaded) {
             };
             loaded.journal.place = Place::At(place);
         }
-    }
-}
-
-fn start_log(loaded: &Loaded) {
-    let filter = EnvFilter::try_from_env("QUINZE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        // Whoever tells of a line that could not be written would panic: there is nowhere to write it.
-        .log_internal_errors(false)
-        .with_writer(std::io::stderr);
-    match loaded.log {
-        config::LogFormat::Json => log.json().init(),
-        config::LogFormat::Text => log.init(),
     }
 }
 
