@@ -14,6 +14,7 @@ impl ByteSet {
     }
 
     /// Whether the set has every byte of these.
+    #[inline]
     pub(crate) fn has_all(&self, bytes: &[u8]) -> bool {
         // Nearly always it has: to look at several before asking is cheaper.
         let (words, rest) = bytes.as_chunks::<8>();

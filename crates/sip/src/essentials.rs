@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use crate::{
     HeaderName, cseq,
     host::Host,
-    lexer::{self, Params},
-    message::{Message, Span},
+    lexer::{self, Elements, Params},
+    message::{Field, Message, Span},
     name_addr::NameAddr,
     pii::Pii,
     request::{Invalid, Request},
@@ -126,12 +126,12 @@ impl UriSpans {
 
 impl ViaSpans {
     /// Of the topmost Via.
-    pub(crate) fn read(message: &Message) -> Result<Self, Invalid> {
-        let via = message
-            .elements(HeaderName::Via)
-            .next()
-            .ok_or(Invalid::Via)?;
-        let via = Via::parse(via).map_err(|_| Invalid::Via)?;
+    fn read(message: &Message, lines: &Mandatory<'_>) -> Result<Self, Invalid> {
+        let value = lines.via.map(|via| message.value_of(via));
+        let first = value.and_then(|value| Elements::new(value).next());
+        // One without an element may stand before one that has some.
+        let via = first.or_else(|| message.elements(HeaderName::Via).next());
+        let via = Via::parse(via.ok_or(Invalid::Via)?).map_err(|_| Invalid::Via)?;
         Ok(Self::of(&via, message))
     }
 
@@ -157,13 +157,14 @@ impl ViaSpans {
 
 impl Essentials {
     pub(crate) fn read(message: &Message) -> Result<Self, Invalid> {
-        let via = ViaSpans::read(message)?;
-        let from = only(message, HeaderName::From).ok_or(Invalid::From)?;
+        let lines = Mandatory::of(message);
+        let via = ViaSpans::read(message, &lines)?;
+        let from = lines.from.value(message).ok_or(Invalid::From)?;
         let from_addr = NameAddr::parse_liberal(from).map_err(|_| Invalid::From)?;
-        let to = only(message, HeaderName::To).ok_or(Invalid::To)?;
+        let to = lines.to.value(message).ok_or(Invalid::To)?;
         let to_addr = NameAddr::parse_liberal(to).map_err(|_| Invalid::To)?;
-        let call_id = only(message, HeaderName::CallId).ok_or(Invalid::CallId)?;
-        let cseq = only(message, HeaderName::CSeq).ok_or(Invalid::CSeq)?;
+        let call_id = lines.call_id.value(message).ok_or(Invalid::CallId)?;
+        let cseq = lines.cseq.value(message).ok_or(Invalid::CSeq)?;
         let (cseq_number, cseq_method) = cseq::split(cseq).ok_or(Invalid::CSeq)?;
         let span = |part| message.span_of(part);
         Ok(Self {
@@ -175,20 +176,20 @@ impl Essentials {
             call_id: span(call_id),
             cseq_number,
             cseq_method: span(cseq_method),
-            max_forwards: max_forwards(message),
+            max_forwards: lines.max_forwards(message),
         })
     }
 
     /// The same in a copy of a message whose lines stand elsewhere. Via and Max-Forwards may be others in it,
     /// the lines of [`MOVED`] are not.
     pub(crate) fn moved(&self, from: &Message, to: &Message) -> Result<Self, Invalid> {
-        let mut ways = [(0, 0); MOVED.len()];
-        for (way, name) in ways.iter_mut().zip(MOVED) {
-            *way = (line_of(from, name), line_of(to, name));
-        }
-        let [of_from, of_to, of_call_id, of_cseq] = ways;
+        let (before, after) = (Mandatory::of(from), Mandatory::of(to));
+        let of_from = (before.from.start(), after.from.start());
+        let of_to = (before.to.start(), after.to.start());
+        let of_call_id = (before.call_id.start(), after.call_id.start());
+        let of_cseq = (before.cseq.start(), after.cseq.start());
         Ok(Self {
-            via: ViaSpans::read(to)?,
+            via: ViaSpans::read(to, &after)?,
             from: self.from.moved(of_from),
             to: self.to.moved(of_to),
             from_tag: self.from_tag.map(|tag| tag.moved(of_from)),
@@ -196,8 +197,72 @@ impl Essentials {
             call_id: self.call_id.moved(of_call_id),
             cseq_number: self.cseq_number,
             cseq_method: self.cseq_method.moved(of_cseq),
-            max_forwards: max_forwards(to),
+            max_forwards: after.max_forwards(to),
         })
+    }
+}
+
+/// The lines that every message must have, found in one walk over all of them.
+#[derive(Debug, Default)]
+struct Mandatory<'a> {
+    /// The first.
+    via: Option<&'a Field>,
+    from: Once<'a>,
+    to: Once<'a>,
+    call_id: Once<'a>,
+    cseq: Once<'a>,
+    max_forwards: Option<&'a Field>,
+}
+
+impl<'a> Mandatory<'a> {
+    fn of(message: &'a Message) -> Self {
+        let mut lines = Self::default();
+        for field in message.fields() {
+            match field.name() {
+                HeaderName::Via => lines.via = lines.via.or(Some(field)),
+                HeaderName::From => lines.from.add(field),
+                HeaderName::To => lines.to.add(field),
+                HeaderName::CallId => lines.call_id.add(field),
+                HeaderName::CSeq => lines.cseq.add(field),
+                HeaderName::MaxForwards => lines.max_forwards = lines.max_forwards.or(Some(field)),
+                _ => {}
+            }
+        }
+        lines
+    }
+
+    /// RFC 4475 §3.1.2.4: a Max-Forwards out of range may be taken as absent. A call is not refused for it,
+    /// and the hop that fills it in bounds the loop.
+    fn max_forwards(&self, message: &Message) -> Option<u8> {
+        let value = self.max_forwards.map(|field| message.value_of(field));
+        value.and_then(lexer::number)
+    }
+}
+
+/// A line that must be there exactly once.
+#[derive(Clone, Copy, Debug, Default)]
+struct Once<'a> {
+    first: Option<&'a Field>,
+    is_repeated: bool,
+}
+
+impl<'a> Once<'a> {
+    fn add(&mut self, field: &'a Field) {
+        self.is_repeated = self.first.is_some();
+        self.first = self.first.or(Some(field));
+    }
+
+    /// Its value; `None` where it is missing, repeated or empty.
+    fn value<'m>(&self, message: &'m Message) -> Option<&'m [u8]> {
+        let field = self.first.filter(|_| !self.is_repeated)?;
+        Some(message.value_of(field)).filter(|value| !value.is_empty())
+    }
+
+    /// Where it starts, in a message that has been read.
+    fn start(&self) -> usize {
+        self.first
+            .expect("a message that has been read has it")
+            .start()
     }
 }
 
@@ -208,25 +273,3 @@ pub(crate) const MOVED: [HeaderName; 4] = [
     HeaderName::CallId,
     HeaderName::CSeq,
 ];
-
-/// Where the line of this name starts, which is there once.
-fn line_of(message: &Message, name: HeaderName) -> usize {
-    let mut fields = message.fields().iter();
-    let line = fields.find(|field| field.name() == name);
-    line.expect("a message that has been read has it").start()
-}
-
-/// RFC 4475 §3.1.2.4: a Max-Forwards out of range may be taken as absent. A call is not refused for it, and
-/// the hop that fills it in bounds the loop.
-fn max_forwards(message: &Message) -> Option<u8> {
-    message
-        .header(HeaderName::MaxForwards)
-        .and_then(lexer::number)
-}
-
-/// The value of a header that must be there exactly once and not be empty.
-fn only(message: &Message, name: HeaderName) -> Option<&[u8]> {
-    let mut values = message.header_values(name);
-    let value = values.next().filter(|value| !value.is_empty())?;
-    values.next().is_none().then_some(value)
-}

@@ -152,6 +152,7 @@ const fn lower(byte: u8) -> usize {
 
 impl HeaderName {
     /// The name that these bytes spell, in any case and in long or compact form.
+    #[inline]
     pub fn of(name: &[u8]) -> Self {
         if let [letter] = name {
             return Self::of_compact(letter.to_ascii_lowercase());

@@ -28,6 +28,7 @@ impl<'a> Host<'a> {
     ///
     /// # Errors
     /// [`UriError::Host`].
+    #[inline]
     pub fn parse(raw: &'a [u8]) -> Result<Self, UriError> {
         if let [b'[', inner @ .., b']'] = raw {
             let text = std::str::from_utf8(inner).map_err(|_| UriError::Host)?;
@@ -137,6 +138,7 @@ fn parse_v6(text: &str) -> Option<Ipv6Addr> {
 }
 
 /// Splits `host[:port]`, with white space around the colon as a Via may have it.
+#[inline]
 pub(crate) fn parse_host_port(raw: &[u8]) -> Result<(Host<'_>, Option<u16>), UriError> {
     let host_end = if raw.first() == Some(&b'[') {
         lexer::find(b']', raw).ok_or(UriError::Host)? + 1

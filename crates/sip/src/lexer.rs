@@ -40,10 +40,12 @@ pub(crate) fn is_token_str(value: &[u8]) -> bool {
 }
 
 /// The value without white space at its ends.
+#[inline]
 pub(crate) fn trim(value: &[u8]) -> &[u8] {
     trim_end(trim_start(value))
 }
 
+#[inline]
 pub(crate) fn trim_start(mut value: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = value
         && is_lws(*first)
@@ -53,6 +55,7 @@ pub(crate) fn trim_start(mut value: &[u8]) -> &[u8] {
     value
 }
 
+#[inline]
 pub(crate) fn trim_end(mut value: &[u8]) -> &[u8] {
     while let [rest @ .., last] = value
         && is_lws(*last)
@@ -66,6 +69,7 @@ pub(crate) fn trim_end(mut value: &[u8]) -> &[u8] {
 const LONG: usize = 64;
 
 /// Where a byte is.
+#[inline]
 pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
     if value.len() < LONG {
         words::find(wanted, value)
@@ -75,6 +79,7 @@ pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
 }
 
 /// Where the first of two bytes is.
+#[inline]
 fn find_either(wanted: [u8; 2], value: &[u8]) -> Option<usize> {
     if value.len() < LONG {
         words::find_either(wanted, value)
@@ -84,6 +89,7 @@ fn find_either(wanted: [u8; 2], value: &[u8]) -> Option<usize> {
 }
 
 /// Splits at the first `at`, which is dropped; without one, all of the value and `None`.
+#[inline]
 pub(crate) fn split_once(value: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
     match find(at, value) {
         Some(index) => (&value[..index], Some(&value[index + 1..])),
@@ -387,6 +393,7 @@ pub fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// A decimal number that is nothing but digits and fits.
+#[inline]
 pub fn number<T: TryFrom<u64>>(value: &[u8]) -> Option<T> {
     if value.is_empty() {
         return None;

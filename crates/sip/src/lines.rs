@@ -28,6 +28,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line without its line break; `None` at the end of the bytes.
+    #[inline]
     pub(crate) fn next_line(&mut self) -> Result<Option<Range<usize>>, ParseError> {
         let start = self.at;
         let rest = &self.bytes[start..];
@@ -47,6 +48,7 @@ impl<'a> Lines<'a> {
     }
 
     /// What is wrong where no line ends, or a carriage return ends none.
+    #[cold]
     fn why_no_line(&self, rest: &[u8], window: &[u8]) -> ParseError {
         match memchr::memchr(b'\n', window) {
             Some(newline) if self.at + newline + 1 > self.head_max => ParseError::HeadTooLong,
@@ -82,6 +84,7 @@ impl<'a> Lines<'a> {
 /// `None` for a line that names nothing: it has no colon, or nothing before it, or white space
 /// before or in the name. (Only the first line after a start line can start with white space.
 /// Taken for a header it would, once copied behind another, become that one's continuation.)
+#[inline]
 pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
     let end = name_end(line)?;
     let name = &line[..end];
@@ -101,6 +104,7 @@ pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
 }
 
 /// Where a name ends: at a colon, or at white space.
+#[inline]
 fn name_end(line: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {

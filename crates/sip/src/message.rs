@@ -368,6 +368,11 @@ impl Message {
         &self.fields
     }
 
+    /// The value of one of its header lines.
+    pub(crate) fn value_of(&self, field: &Field) -> &[u8] {
+        field.value(&self.bytes)
+    }
+
     /// Where the start line begins: after the line breaks that may stand before it.
     pub(crate) fn start_of_start_line(&self) -> usize {
         self.start_at.into()

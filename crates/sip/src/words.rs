@@ -2,11 +2,13 @@
 //! to begin.
 
 /// Where a byte is.
+#[inline]
 pub(crate) fn find(wanted: u8, bytes: &[u8]) -> Option<usize> {
     find_marked(bytes, |word| zeros(word ^ (ONES * u64::from(wanted))))
 }
 
 /// Where the first of two bytes is.
+#[inline]
 pub(crate) fn find_either(wanted: [u8; 2], bytes: &[u8]) -> Option<usize> {
     let wanted = wanted.map(|byte| ONES * u64::from(byte));
     find_marked(bytes, |word| {
@@ -15,6 +17,7 @@ pub(crate) fn find_either(wanted: [u8; 2], bytes: &[u8]) -> Option<usize> {
 }
 
 /// Where the first byte is that is `wanted` or lower than `below`, which is 128 at most.
+#[inline]
 pub(crate) fn find_or_below(wanted: u8, below: u8, bytes: &[u8]) -> Option<usize> {
     find_marked(bytes, |word| {
         zeros(word ^ (ONES * u64::from(wanted))) | lower(word, below)
