@@ -360,6 +360,12 @@ impl Engine {
         .min()
     }
 
+    /// Whether [`Self::handle_timeout`] has something to do at `now`: at its time, or before it when somebody is awake
+    /// anyway.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.layer.is_due(now) || self.poll_timeout().is_some_and(|at| at <= now)
+    }
+
     /// Whether nothing is left of any call: no leg, no transaction of ours that is open.
     pub fn is_idle(&self) -> bool {
         let live = self.layer.live();

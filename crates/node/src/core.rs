@@ -122,7 +122,7 @@ impl Core {
                 Woken::Timer | Woken::Durable => {}
             }
             self.keep(now);
-            if self.engine.poll_timeout().is_some_and(|at| at <= now) {
+            if self.engine.is_due(now) {
                 self.engine.handle_timeout(now);
             }
             self.drain_outputs();

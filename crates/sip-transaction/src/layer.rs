@@ -415,6 +415,12 @@ impl TransactionLayer {
         Some(output)
     }
 
+    /// Whether [`Self::handle_timeout`] has something to do, although nobody need be woken for it: what is only
+    /// forgotten is forgotten when there is other work, or a quarter of a second later.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.wheel.as_ref().is_some_and(|wheel| wheel.is_due(now))
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.wheel.as_ref().and_then(TimerWheel::next_deadline)
@@ -487,15 +493,22 @@ impl TransactionLayer {
         let wheel = self
             .wheel
             .get_or_insert_with(|| TimerWheel::with_capacity(now, room));
-        let armed = match due {
-            Due::Client(tx, timer) => self.clients.get_mut(tx).map(|one| one.armed().slot(timer)),
-            Due::Server(tx, timer) => self.servers.get_mut(tx).map(|one| one.armed().slot(timer)),
+        let (armed, timer) = match due {
+            Due::Client(tx, timer) => (self.clients.get_mut(tx).map(Client::armed), timer),
+            Due::Server(tx, timer) => (self.servers.get_mut(tx).map(Server::armed), timer),
         };
-        let Some(slot) = armed else { return };
+        let Some(slot) = armed.map(|armed| armed.slot(timer)) else {
+            return;
+        };
         if let Some(before) = slot.take() {
             wheel.cancel(before);
         }
-        *slot = Some(wheel.schedule(now + after, due));
+        let at = now + after;
+        *slot = Some(if timer.only_forgets() && !after.is_zero() {
+            wheel.schedule_loosely(at, due)
+        } else {
+            wheel.schedule(at, due)
+        });
     }
 
     /// Disarms all of a transaction's timers.

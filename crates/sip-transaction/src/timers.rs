@@ -65,6 +65,17 @@ pub(crate) enum Timer {
     CancelGuard,
 }
 
+impl Timer {
+    /// Whether nothing happens when it fires but that a transaction that is over is forgotten: the RFCs say how long
+    /// it is to be known at least.
+    pub(crate) const fn only_forgets(self) -> bool {
+        matches!(
+            self,
+            Self::D | Self::I | Self::J | Self::K | Self::L | Self::M
+        )
+    }
+}
+
 /// One line for each state and event: what the machine does, or that the event means nothing there.
 #[cfg(test)]
 pub(crate) fn transitions<S, E, A>(

@@ -5,6 +5,9 @@
 //! level 1 for each 64 of them, and so on over six levels, more than two years. A timer is put into
 //! the lowest level whose slot tells it apart from the present, and moves down as time passes. A
 //! bitmap for each level finds the next slot that holds something.
+//!
+//! There are two such sets of levels over one present: of timers that somebody waits for, and of loose
+//! ones, for which nobody is woken as long as somebody else soon is.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +15,14 @@ const LEVELS: usize = 6;
 const SLOT_BITS: u32 = 6;
 const SLOTS: usize = 1 << SLOT_BITS;
 
+/// The lists of one set of levels.
+const LISTS: usize = LEVELS * SLOTS;
+
 /// The list of timers that are due and have not been taken.
-const DUE: usize = LEVELS * SLOTS;
+const DUE: usize = 2 * LISTS;
+
+/// How much later than its time a loose timer fires at most, in ticks.
+const LOOSE: u64 = 250;
 
 /// The last tick that the wheel can tell apart from others.
 const TICK_MAX: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
@@ -21,13 +30,14 @@ const TICK_MAX: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
-/// Timers that carry a key. Fires never early and at most one millisecond late.
+/// Timers that carry a key. Fires never early and at most one millisecond late, or a quarter of a second where it is
+/// armed by [`TimerWheel::schedule_loosely`].
 #[derive(Debug)]
 pub struct TimerWheel<K> {
     base: Instant,
     /// The tick up to which everything has been moved to the due list.
     current: u64,
-    occupied: [u64; LEVELS],
+    occupied: [[u64; LEVELS]; 2],
     lists: Vec<List>,
     entries: Vec<Entry<K>>,
     free: u32,
@@ -39,6 +49,13 @@ pub struct TimerWheel<K> {
 pub struct TimerId {
     index: u32,
     generation: u32,
+}
+
+/// Which set of levels.
+#[derive(Clone, Copy, Debug)]
+enum Pace {
+    Exact,
+    Loose,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +94,7 @@ impl<K> TimerWheel<K> {
         Self {
             base,
             current: 0,
-            occupied: [0; LEVELS],
+            occupied: [[0; LEVELS]; 2],
             lists: vec![EMPTY; DUE + 1],
             entries: Vec::with_capacity(timers),
             free: NONE,
@@ -87,9 +104,19 @@ impl<K> TimerWheel<K> {
 
     /// Arms a timer. One that is due already fires at the next [`TimerWheel::pop_expired`].
     pub fn schedule(&mut self, at: Instant, key: K) -> TimerId {
+        self.add(Pace::Exact, at, key)
+    }
+
+    /// Arms a timer that may be late by a quarter of a second: what is only cleared away is cleared away when
+    /// somebody is awake.
+    pub fn schedule_loosely(&mut self, at: Instant, key: K) -> TimerId {
+        self.add(Pace::Loose, at, key)
+    }
+
+    fn add(&mut self, pace: Pace, at: Instant, key: K) -> TimerId {
         let at = self.tick_after(at);
         let index = self.allocate(at, key);
-        self.link(index);
+        self.link(pace, index);
         self.armed += 1;
         TimerId {
             index,
@@ -124,9 +151,27 @@ impl<K> TimerWheel<K> {
         if self.lists[DUE].head != NONE {
             return Some(self.base + Duration::from_millis(self.current));
         }
-        self.next_slot()
-            .map(|slot| self.lists[slot.list()].earliest)
-            .map(|earliest| self.base + Duration::from_millis(earliest))
+        let exact = self.earliest(Pace::Exact);
+        let loose = self.earliest(Pace::Loose).map(|earliest| earliest + LOOSE);
+        let next = exact.into_iter().chain(loose).min()?;
+        Some(self.base + Duration::from_millis(next))
+    }
+
+    /// Whether [`TimerWheel::pop_expired`] has something at `now`, or did until it was cancelled: loose timers
+    /// are due before anybody has to be woken for them.
+    pub fn is_due(&self, now: Instant) -> bool {
+        let now = self.tick_at(now);
+        let is_due = |pace| {
+            self.earliest(pace)
+                .is_some_and(|earliest: u64| earliest <= now)
+        };
+        self.lists[DUE].head != NONE || is_due(Pace::Exact) || is_due(Pace::Loose)
+    }
+
+    /// The first tick at which a timer of this pace is due, or was before it was cancelled.
+    fn earliest(&self, pace: Pace) -> Option<u64> {
+        let slot = self.next_slot(pace)?;
+        Some(self.lists[slot.list()].earliest)
     }
 
     /// Timers that are armed.
@@ -155,26 +200,34 @@ impl<K> TimerWheel<K> {
 
     fn advance(&mut self, now: Instant) {
         let now = self.tick_at(now);
-        while let Some(slot) = self.next_slot().filter(|slot| slot.tick <= now) {
+        while let Some(slot) = self.next_of_all().filter(|slot| slot.tick <= now) {
             self.current = slot.tick;
             let mut index = self.take_list(&slot);
             while index != NONE {
                 let next = self.entries[index as usize].next;
-                self.link(index);
+                self.link(slot.pace, index);
                 index = next;
             }
         }
         self.current = self.current.max(now);
     }
 
-    /// The next slot that holds something: always in the lowest level that does.
-    fn next_slot(&self) -> Option<Slot> {
-        let level = self.occupied.iter().position(|&occupied| occupied != 0)?;
-        let index = self.occupied[level].trailing_zeros();
+    /// The next slot that holds something. Both sets move on together: they have one present.
+    fn next_of_all(&self) -> Option<Slot> {
+        let both = [Pace::Exact, Pace::Loose].map(|pace| self.next_slot(pace));
+        both.into_iter().flatten().min_by_key(|slot| slot.tick)
+    }
+
+    /// The next slot of this pace that holds something: always in the lowest level that does.
+    fn next_slot(&self, pace: Pace) -> Option<Slot> {
+        let occupied = &self.occupied[pace as usize];
+        let level = occupied.iter().position(|&occupied| occupied != 0)?;
+        let index = occupied[level].trailing_zeros();
         let shift = SLOT_BITS * u32::try_from(level).expect("there are six levels");
         let above = self.current >> (shift + SLOT_BITS) << (shift + SLOT_BITS);
         let tick = above | (u64::from(index) << shift);
         Some(Slot {
+            pace,
             level,
             index: index as usize,
             tick,
@@ -182,11 +235,11 @@ impl<K> TimerWheel<K> {
     }
 
     /// Puts an entry into the slot of its deadline.
-    fn link(&mut self, index: u32) {
+    fn link(&mut self, pace: Pace, index: u32) {
         let at = self.entries[index as usize].at;
-        let list = self.list_of(at);
+        let list = self.list_of(pace, at);
         if list != DUE {
-            self.occupied[list / SLOTS] |= 1 << (list % SLOTS);
+            *self.occupied_of(list) |= 1 << (list % SLOTS);
         }
         let tail = self.lists[list].tail;
         self.lists[list].earliest = self.lists[list].earliest.min(at);
@@ -201,7 +254,7 @@ impl<K> TimerWheel<K> {
         self.lists[list].tail = index;
     }
 
-    fn list_of(&self, at: u64) -> usize {
+    fn list_of(&self, pace: Pace, at: u64) -> usize {
         if at <= self.current {
             return DUE;
         }
@@ -209,7 +262,12 @@ impl<K> TimerWheel<K> {
         let differing = 63 - (at ^ self.current).leading_zeros();
         let level = differing / SLOT_BITS;
         let slot = (at >> (level * SLOT_BITS)) as usize % SLOTS;
-        level as usize * SLOTS + slot
+        pace as usize * LISTS + level as usize * SLOTS + slot
+    }
+
+    /// Which lists hold something of those that lie on the level of this one.
+    const fn occupied_of(&mut self, list: usize) -> &mut u64 {
+        &mut self.occupied[list / LISTS][list % LISTS / SLOTS]
     }
 
     fn unlink(&mut self, index: u32) {
@@ -230,14 +288,15 @@ impl<K> TimerWheel<K> {
         }
         if list != DUE && self.lists[list].head == NONE {
             self.lists[list] = EMPTY;
-            self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
+            *self.occupied_of(list) &= !(1 << (list % SLOTS));
         }
     }
 
     /// Empties a slot; its first entry.
     fn take_list(&mut self, slot: &Slot) -> u32 {
-        self.occupied[slot.level] &= !(1 << slot.index);
-        std::mem::replace(&mut self.lists[slot.list()], EMPTY).head
+        let list = slot.list();
+        *self.occupied_of(list) &= !(1 << slot.index);
+        std::mem::replace(&mut self.lists[list], EMPTY).head
     }
 
     fn allocate(&mut self, at: u64, key: K) -> u32 {
@@ -273,6 +332,7 @@ impl<K> TimerWheel<K> {
 }
 
 struct Slot {
+    pace: Pace,
     level: usize,
     index: usize,
     /// When it begins.
@@ -281,7 +341,7 @@ struct Slot {
 
 impl Slot {
     const fn list(&self) -> usize {
-        self.level * SLOTS + self.index
+        self.pace as usize * LISTS + self.level * SLOTS + self.index
     }
 }
 
@@ -343,14 +403,16 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Schedule(u64),
+        Schedule(Pace, u64),
         Cancel(usize),
         Pass(u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
+        let pace = prop_oneof![Just(Pace::Exact), Just(Pace::Loose)];
+        let after = prop_oneof![0..200_u64, 0..100_000_u64, 0..10_000_000_u64];
         prop_oneof![
-            prop_oneof![0..200_u64, 0..100_000_u64, 0..10_000_000_u64].prop_map(Step::Schedule),
+            (pace, after).prop_map(|(pace, after)| Step::Schedule(pace, after)),
             (0..50_usize).prop_map(Step::Cancel),
             prop_oneof![0..100_u64, 0..70_000_u64, 0..10_000_000_u64].prop_map(Step::Pass),
         ]
@@ -366,14 +428,18 @@ mod tests {
             let (mut ids, mut none_cancelled) = (Vec::new(), true);
             for (number, step) in steps.into_iter().enumerate() {
                 match step {
-                    Step::Schedule(millis) => {
+                    Step::Schedule(pace, millis) => {
                         let at = now + Duration::from_millis(millis);
-                        ids.push((wheel.schedule(at, number), (at, number)));
-                        model.insert((at, number), ());
+                        let (id, late) = match pace {
+                            Pace::Exact => (wheel.schedule(at, number), 0),
+                            Pace::Loose => (wheel.schedule_loosely(at, number), LOOSE),
+                        };
+                        ids.push((id, (at, number)));
+                        model.insert((at, number), at + Duration::from_millis(late));
                     }
                     Step::Cancel(which) if !ids.is_empty() => {
                         let (id, key) = ids[which % ids.len()];
-                        let expected = model.remove(&key).map(|()| key.1);
+                        let expected = model.remove(&key).map(|_| key.1);
                         none_cancelled &= expected.is_none();
                         prop_assert_eq!(wheel.cancel(id), expected);
                     }
@@ -393,11 +459,13 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(wheel.len(), model.len());
-                let next = model.keys().next().map(|&(at, _)| at);
+                let next = model.values().min().copied();
                 prop_assert!(wheel.next_deadline() <= next || next.is_none());
                 prop_assert_eq!(wheel.next_deadline().is_some(), next.is_some());
                 // Nobody is woken for nothing.
                 prop_assert!(wheel.next_deadline() == next || !none_cancelled);
+                let is_due = model.keys().any(|&(at, _)| at <= now);
+                prop_assert!(wheel.is_due(now) == is_due || !none_cancelled);
             }
         }
     }
