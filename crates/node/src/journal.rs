@@ -24,12 +24,12 @@
 //! |---|---|---|
 //! | its blocks, and its row if it was written | as many blocks were written after the removal as are kept before rows are written | 4,096 |
 //! | its blocks, free | others are written over them, or they are cleaned beside groups ([slots]) | 4,608 |
-//! | the file, and the write-ahead log of SQLite | the log is moved, begun anew, and as long again | 8,192 |
+//! | the file, and the write-ahead log of SQLite | the log is moved, begun anew, and as long again | 512 |
 //!
 //! These are of groups of one block; groups of more need fewer. Where no moment is quiet there are ten groups
-//! a second or more: it takes less than half an hour then, and at a hundred groups a second three minutes. When
-//! a moment is quiet, blocks are cleaned much faster than groups would write over them, and after less than a minute
-//! nothing is left anywhere: the log is emptied as well.
+//! a second or more: it takes about a quarter of an hour then, and at a hundred groups a second a minute and a half. When
+//! a moment is quiet, blocks are cleaned much faster than groups would write over them, and when all is tidied up
+//! the log is emptied: nothing is left anywhere then. From a full backlog that takes some four hundred quiet moments.
 //!
 //! SQLite itself leaves nothing: it clears what is deleted (`secure_delete`), free pages too, and what was in
 //! its log behind what is written over is cut off each time. Two things are beyond this: while somebody

@@ -184,8 +184,9 @@ pub(super) fn write_head(conn: &Connection, head: &Head) -> rusqlite::Result<()>
         .map(drop)
 }
 
-/// From how many pages on the write-ahead log is moved into the file while no moment is quiet: 16 MiB.
-pub(super) const WAL_PAGES_MAX: i32 = 4096;
+/// From how many pages on the write-ahead log is moved into the file while no moment is quiet: 1 MiB. It is the
+/// writer who moves it, and calls wait for that, so it is done often and little at a time.
+pub(super) const WAL_PAGES_MAX: i32 = 256;
 
 /// How large the write-ahead log stays on disk when it is begun anew, in bytes: what is written over until it
 /// is moved again. Whatever was behind that is cut off.
