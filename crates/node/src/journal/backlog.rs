@@ -2,11 +2,11 @@
 //!
 //! Most rows of a call are changed again or removed before it is their turn, and are never written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use engine::journal::Change;
 
-use super::blocks;
+use super::{blocks, slots::Slots};
 
 /// What a row is called: its kind and its key.
 pub(super) type Name = (u16, Vec<u8>);
@@ -30,13 +30,8 @@ pub(super) struct Backlog {
     groups: VecDeque<(u64, Vec<u32>)>,
     /// How many blocks they have.
     used: usize,
-    /// Slots that are free to be written. Those in front are taken first, so that few are used while
-    /// little is to be kept.
-    free: BTreeSet<u32>,
-    /// Free slots that still hold what was written last.
-    soiled: BTreeSet<u32>,
-    /// How many slots there are.
-    slots: u32,
+    /// Where blocks lie.
+    slots: Slots,
 }
 
 impl Backlog {
@@ -46,27 +41,16 @@ impl Backlog {
         folded: u64,
         is_stored: impl Fn(&Name) -> bool,
     ) -> Self {
+        let in_use = found.groups.iter().flat_map(|group| &group.slots).copied();
         let mut backlog = Self {
-            slots: found.slots.last().map_or(0, |slot| slot + 1),
-            free: found.slots.clone(),
-            soiled: found.slots,
+            slots: Slots::new(found.slots, in_use),
             ..Self::default()
         };
         for group in found.groups {
             let changes = group.changes.into_iter().filter(|(seq, _)| *seq > folded);
-            for slot in &group.slots {
-                backlog.free.remove(slot);
-                backlog.soiled.remove(slot);
-            }
             backlog.take(group.last, group.slots, changes, &is_stored);
         }
         backlog
-    }
-
-    /// The slots that a group of so many blocks will lie in.
-    pub(super) fn slots_for(&self, blocks: usize) -> Vec<u32> {
-        let new = self.slots..;
-        self.free.iter().copied().chain(new).take(blocks).collect()
     }
 
     /// Takes a group whose blocks lie in these slots.
@@ -77,11 +61,6 @@ impl Backlog {
         changes: impl IntoIterator<Item = (u64, Change)>,
         is_stored: impl Fn(&Name) -> bool,
     ) {
-        for slot in &slots {
-            self.free.remove(slot);
-            self.soiled.remove(slot);
-            self.slots = self.slots.max(slot + 1);
-        }
         self.used += slots.len();
         self.groups.push_back((last, slots));
         for (seq, change) in changes {
@@ -121,8 +100,7 @@ impl Backlog {
             && let Some((_, slots)) = self.groups.pop_front()
         {
             self.used -= slots.len();
-            self.free.extend(&slots);
-            self.soiled.extend(slots);
+            self.slots.release(slots);
         }
     }
 
@@ -143,33 +121,14 @@ impl Backlog {
         self.groups.is_empty()
     }
 
-    /// Whether no block is in use, and none holds what nobody needs any more.
-    pub(super) fn is_tidy(&self) -> bool {
-        self.groups.is_empty() && self.soiled.is_empty()
+    /// Where blocks lie.
+    pub(super) const fn slots(&self) -> &Slots {
+        &self.slots
     }
 
-    /// Some free slots that hold what nobody needs any more.
-    pub(super) fn soiled(&self, max: usize) -> Vec<u32> {
-        self.soiled.iter().copied().take(max).collect()
-    }
-
-    /// These slots are blank.
-    pub(super) fn cleaned(&mut self, slots: &[u32]) {
-        for slot in slots {
-            self.soiled.remove(slot);
-        }
-    }
-
-    /// The slots from this number on, if all of them are free, are no more.
-    pub(super) fn shorten(&mut self, slots: u32) {
-        self.free.split_off(&slots);
-        self.soiled.split_off(&slots);
-        self.slots = self.slots.min(slots);
-    }
-
-    /// How many slots there are.
-    pub(super) const fn slots(&self) -> u32 {
-        self.slots
+    /// Where blocks lie, to take some or to clean them.
+    pub(super) const fn slots_mut(&mut self) -> &mut Slots {
+        &mut self.slots
     }
 }
 

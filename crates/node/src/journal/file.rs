@@ -3,8 +3,9 @@
 use std::{collections::HashMap, fs::File, path::Path};
 
 use engine::journal::Row;
-use rusqlite::{Connection, ErrorCode, OpenFlags, wal::CheckpointMode};
+use rusqlite::{Connection, OpenFlags};
 
+use self::log::Log;
 use super::{
     backlog::{Backlog, Name, name_of},
     blocks::{self, Place},
@@ -18,10 +19,12 @@ use super::{
 /// A journal that is open for writing.
 ///
 /// [`Self::write`] makes a group of changes durable. Between groups, [`Self::tend`] keeps the files
-/// short; without it the write-ahead log grows without end.
+/// short; without it the write-ahead log grows without end. It need not be called before [`Self::overdue`]
+/// says so.
 ///
 /// A group is written as it is, in blocks. Its rows are written when the blocks are needed for others or
-/// nobody is in a hurry; until then they are read from the blocks.
+/// nobody is in a hurry; until then they are read from the blocks. How long something is left of a row that
+/// was removed is told in [`journal`](super).
 ///
 /// Closing writes all rows, and moves the write-ahead log into the file, unless a write failed.
 #[derive(Debug)]
@@ -35,8 +38,9 @@ pub struct JournalFile {
     /// The checksums of the rows that are written.
     sums: HashMap<Name, u32>,
     backlog: Backlog,
-    /// How many pages have been written, about, since it was last looked how long the log is.
-    unlooked: usize,
+    /// From how many pages on the write-ahead log is moved: more for a while when a reader kept it from
+    /// being moved.
+    moved_from: i32,
     /// The content of the group that is written, and a block of it.
     content: Vec<u8>,
     block: Box<[u8; blocks::LEN]>,
@@ -117,7 +121,7 @@ impl JournalFile {
         };
         // A journal is one without its log too, so that damage to the log cannot make it look as if
         // it had never been begun. And what was torn in the log does not stay behind in it.
-        checkpoint(&conn)?;
+        log::move_into_file(&conn)?;
         schema::keep_wal(&conn, false)?;
         let read::Content {
             mut rows,
@@ -140,7 +144,7 @@ impl JournalFile {
             head_seq: head.last_seq,
             sums,
             backlog,
-            unlooked: 0,
+            moved_from: schema::WAL_PAGES_MAX,
             content: Vec::new(),
             block: Box::new([0; blocks::LEN]),
             failed: false,
@@ -169,10 +173,10 @@ impl JournalFile {
     }
 
     /// Does one step of tidying up, short enough that the next write hardly waits: moves the
-    /// write-ahead log into the file when it is long, writes rows whose blocks are then free, or gives
-    /// free pages back to the disk.
+    /// write-ahead log into the file when it is long, writes rows whose blocks are then free, cleans
+    /// blocks, gives free pages back to the disk, or, when nothing else is to be done, empties the log.
     ///
-    /// A reader that never ends keeps the log from being begun anew.
+    /// A reader that never ends keeps the log from being begun anew, or emptied.
     ///
     /// # Errors
     ///
@@ -195,11 +199,8 @@ impl JournalFile {
         if self.failed {
             return Err(WriteError::Failed);
         }
-        if self.unlooked < LOOKED_EVERY {
-            return Ok(false);
-        }
-        let unmoved = self.unmoved();
-        Ok(self.hold(unmoved)? >= WAL_PAGES_MAX)
+        let log = Log::of(&self.conn);
+        Ok(self.hold(log)?.unmoved() >= self.moved_from)
     }
 
     /// The number of the last durable change.
@@ -224,7 +225,7 @@ impl JournalFile {
         }
         statements::begin(&self.conn)?;
         let slots = self.put_blocks(after, last)?;
-        self.unlooked += slots.len();
+        let cleaned = self.clean(slots.len(), 0)?;
         let is_stored = |name: &Name| self.sums.contains_key(name);
         self.backlog.take(last, slots, changes, is_stored);
         self.head.last_seq = last;
@@ -234,6 +235,7 @@ impl JournalFile {
             self.fold(FOLDED_BYTES.max(2 * self.content.len()), BLOCKS_MAX)?;
         }
         statements::commit(&self.conn)?;
+        self.backlog.slots_mut().cleaned(cleaned);
         if is_full {
             self.backlog.release(self.head.folded);
         }
@@ -243,7 +245,7 @@ impl JournalFile {
     /// Writes the content as a group; where its blocks lie.
     fn put_blocks(&mut self, after: u64, last: u64) -> rusqlite::Result<Vec<u32>> {
         let parts = self.content.chunks(blocks::ROOM);
-        let slots = self.backlog.slots_for(parts.len());
+        let slots = self.backlog.slots_mut().take(parts.len());
         let count = parts.len() as u32;
         for ((part, content), &slot) in (0..).zip(parts).zip(&slots) {
             let place = Place {
@@ -262,12 +264,11 @@ impl JournalFile {
     /// Writes rows until so many bytes of them are written, and the head. Stops early when no more than
     /// `blocks_kept` are in use.
     fn fold(&mut self, bytes: usize, blocks_kept: usize) -> rusqlite::Result<()> {
-        let (mut written, mut rows) = (0, 0);
+        let mut written = 0;
         while written < bytes && self.backlog.used_after(self.folded()) > blocks_kept {
             let Some((seq, change)) = self.backlog.pop() else {
                 break;
             };
-            rows += 1;
             written += ROW_COST;
             match change {
                 Change::Put(row) => {
@@ -277,8 +278,6 @@ impl JournalFile {
                 Change::Remove { .. } => self.remove_row(&name_of(&change))?,
             }
         }
-        // A row has a page, and its name another, or some of one.
-        self.unlooked += 2 * rows + written / PAGE;
         self.head.folded = self.folded();
         self.write_head()
     }
@@ -312,58 +311,89 @@ impl JournalFile {
     }
 
     fn step(&mut self) -> Result<Tended, WriteError> {
-        let unmoved = self.unmoved()?;
-        if unmoved >= WAL_PAGES_MAX {
-            return Ok(self.move_log()?);
+        if Log::of(&self.conn)?.unmoved() >= self.moved_from && self.move_log()? {
+            return Ok(Tended::More);
         }
-        if !self.backlog.is_empty() || !self.backlog.soiled(1).is_empty() {
+        if !self.is_tidy() {
             self.clear()?;
             return Ok(Tended::More);
         }
-        if unmoved >= WAL_PAGES_QUIET {
-            return Ok(self.move_log()?);
+        match self.give_back()? {
+            Tended::More => Ok(Tended::More),
+            Tended::Done => Ok(self.empty_log()?),
         }
-        self.give_back()
     }
 
-    /// Moves the write-ahead log into the file. The head of that moment knows of everything that is
-    /// moved, so that a page which the disk did not write is missed.
-    fn move_log(&mut self) -> rusqlite::Result<Tended> {
+    /// Whether everything is in rows, and nothing in blocks.
+    fn is_tidy(&self) -> bool {
+        let slots = self.backlog.slots();
+        self.backlog.is_empty() && slots.are_clean() && slots.count() <= BLOCKS_KEPT
+    }
+
+    /// Moves the write-ahead log into the file; whether all of it is there. What a reader still needs to be
+    /// elsewhere is moved after later writes.
+    fn move_log(&mut self) -> rusqlite::Result<bool> {
+        self.complete_head()?;
+        let is_moved = log::move_into_file(&self.conn)?;
+        self.moved_from = if is_moved {
+            schema::WAL_PAGES_MAX
+        } else {
+            Log::of(&self.conn)?.unmoved() + schema::WAL_PAGES_MAX / 4
+        };
+        Ok(is_moved)
+    }
+
+    /// Leaves nothing in the write-ahead log, unless somebody reads it.
+    fn empty_log(&mut self) -> rusqlite::Result<Tended> {
+        if Log::of(&self.conn)?.pages > 0 {
+            self.complete_head()?;
+            log::empty(&self.conn)?;
+        }
+        Ok(Tended::Done)
+    }
+
+    /// Before pages are moved, the head knows of everything that is, so that a page which the disk did not
+    /// write is missed.
+    fn complete_head(&mut self) -> rusqlite::Result<()> {
         if self.head_seq < self.head.last_seq {
             self.write_head()?;
         }
-        // What a reader still needs to be elsewhere is moved after a later write.
-        Ok(if checkpoint(&self.conn)? {
-            Tended::More
-        } else {
-            Tended::Done
-        })
+        Ok(())
     }
 
-    /// Writes some rows, and leaves nothing in some blocks that are not needed any more.
+    /// Writes some rows. When there are none, gives up some blocks that are more than are kept, or cleans
+    /// some that are not needed any more.
     fn clear(&mut self) -> rusqlite::Result<()> {
         statements::begin(&self.conn)?;
         let has_rows = !self.backlog.is_empty();
         if has_rows {
             self.fold(FOLDED_BYTES, 0)?;
         }
-        let soiled = self.backlog.soiled(BLOCKS_CLEANED);
-        for &slot in &soiled {
-            statements::clean_block(&self.conn, slot)?;
-        }
-        let is_long = !has_rows && self.backlog.slots() > BLOCKS_KEPT;
+        let count = self.backlog.slots().count();
+        let is_long = !has_rows && count > BLOCKS_KEPT;
+        let kept = BLOCKS_KEPT.max(count.saturating_sub(BLOCKS_CLEANED));
         if is_long {
-            statements::remove_blocks(&self.conn, BLOCKS_KEPT)?;
+            statements::remove_blocks(&self.conn, kept)?;
+            self.backlog.slots_mut().shorten(kept);
         }
+        let more = if is_long { 0 } else { BLOCKS_CLEANED };
+        let cleaned = self.clean(0, more as usize)?;
         statements::commit(&self.conn)?;
-        self.backlog.cleaned(&soiled);
+        self.backlog.slots_mut().cleaned(cleaned);
         if has_rows {
             self.backlog.release(self.head.folded);
         }
-        if is_long {
-            self.backlog.shorten(BLOCKS_KEPT);
-        }
         Ok(())
+    }
+
+    /// Leaves nothing in some blocks that are not needed any more: as many as it takes that none stays as it
+    /// is for long where so many were written over, and `more` if there are.
+    fn clean(&mut self, written_over: usize, more: usize) -> rusqlite::Result<Vec<u32>> {
+        let soiled = self.backlog.slots_mut().take_soiled(written_over, more);
+        for &slot in &soiled {
+            statements::clean_block(&self.conn, slot)?;
+        }
+        Ok(soiled)
     }
 
     /// Gives free pages back to the disk.
@@ -380,15 +410,6 @@ impl JournalFile {
         Ok(Tended::More)
     }
 
-    /// How many pages of the write-ahead log are not yet in the main file.
-    fn unmoved(&mut self) -> rusqlite::Result<i32> {
-        self.unlooked = 0;
-        let (pages, moved) = self
-            .conn
-            .wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::NOOP)?;
-        Ok(pages - moved)
-    }
-
     /// Passes a result on. After a failure the file takes no more, and closing leaves its
     /// write-ahead log as it is: a page whose sync failed may look written and not be.
     fn hold<T, E: Into<WriteError>>(&mut self, result: Result<T, E>) -> Result<T, WriteError> {
@@ -403,7 +424,7 @@ impl JournalFile {
 /// Nobody waits any more: what is in blocks becomes rows, and the file is short.
 impl Drop for JournalFile {
     fn drop(&mut self) {
-        while !self.failed && !self.backlog.is_tidy() {
+        while !self.failed && !self.is_tidy() {
             let cleared = self.clear();
             if self
                 .hold::<_, WriteError>(cleared.map_err(Into::into))
@@ -416,16 +437,6 @@ impl Drop for JournalFile {
     }
 }
 
-/// Moves the write-ahead log into the file, without waiting for anybody; whether all of it is moved.
-fn checkpoint(conn: &Connection) -> rusqlite::Result<bool> {
-    match conn.wal_checkpoint_v2(Some(rusqlite::MAIN_DB), CheckpointMode::PASSIVE) {
-        Ok((pages, moved)) => Ok(moved == pages),
-        // Somebody else is at it.
-        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// How many blocks are in use at most before rows are written beside every group: 16 MiB. What is changed again
 /// or removed before so much was written costs no row; all of it is read at the next opening.
 const BLOCKS_MAX: usize = 4096;
@@ -433,8 +444,8 @@ const BLOCKS_MAX: usize = 4096;
 /// Blocks that are kept for the next groups when nobody is in a hurry: 1 MiB.
 const BLOCKS_KEPT: u32 = 256;
 
-/// How many blocks one step cleans.
-const BLOCKS_CLEANED: usize = 64;
+/// How many blocks one step cleans or gives up.
+const BLOCKS_CLEANED: u32 = 64;
 
 /// How many bytes of rows one step writes.
 const FOLDED_BYTES: usize = 64 << 10;
@@ -442,24 +453,13 @@ const FOLDED_BYTES: usize = 64 << 10;
 /// What a row costs besides its body, in the same measure.
 const ROW_COST: usize = 64;
 
-/// From how many pages on the write-ahead log is moved into the file in a quiet moment.
-const WAL_PAGES_QUIET: i32 = 256;
-
-/// From how many pages on it does not wait for a quiet moment: 16 MiB.
-const WAL_PAGES_MAX: i32 = 4096;
-
-/// After how many pages it is looked how long the write-ahead log is.
-const LOOKED_EVERY: usize = 256;
-
-/// The length of a page in bytes.
-const PAGE: usize = 4096;
-
 /// Free pages that are kept for the next rows: 1 MiB.
 const FREE_PAGES_KEPT: i64 = 256;
 
 /// Pages that one step gives back.
 const VACUUM_PAGES: u32 = 64;
 
+mod log;
 mod statements;
 #[cfg(test)]
 mod tests;

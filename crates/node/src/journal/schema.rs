@@ -1,6 +1,8 @@
 //! How the file looks: the tables, the numbers by which it is recognised, and the settings of a
 //! connection.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior, config::DbConfig};
 
 use super::{
@@ -97,6 +99,7 @@ pub(super) fn check_tables(conn: &Connection, format: i32) -> Result<(), OpenErr
 pub(super) fn prepare(conn: &Connection) -> Result<(), OpenError> {
     // Until the file is known to be sound, and ever after a failure, closing it leaves it as it is.
     keep_wal(conn, true)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;
     Ok(())
@@ -125,8 +128,9 @@ pub(super) fn prepare_to_write(conn: &Connection) -> Result<(), OpenError> {
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    // What callers said does not stay in the free space of pages.
-    conn.pragma_update_and_check(None, "secure_delete", "FAST", |_| Ok(()))?;
+    // What callers said stays neither in the free space of pages nor in free pages, for which "FAST" would do
+    // nothing.
+    conn.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
     Ok(())
 }
 
@@ -180,8 +184,17 @@ pub(super) fn write_head(conn: &Connection, head: &Head) -> rusqlite::Result<()>
         .map(drop)
 }
 
-/// How large the write-ahead log stays on disk after it has been longer, in bytes.
-const WAL_KEPT: i64 = 16 << 20;
+/// From how many pages on the write-ahead log is moved into the file while no moment is quiet: 1 MiB. It is the
+/// writer who moves it, and calls wait for that, so it is done often and little at a time.
+pub(super) const WAL_PAGES_MAX: i32 = 256;
+
+/// How large the write-ahead log stays on disk when it is begun anew, in bytes: what is written over until it
+/// is moved again. Whatever was behind that is cut off.
+const WAL_KEPT: i32 = 32 + WAL_PAGES_MAX * (24 + 4096);
+
+/// How long others may be in the way of a statement. None is: the lock keeps other nodes away, and readers
+/// are in the way of nothing but moving the log. It is SQLite's own that matters, for moments.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages that are kept in memory, in KiB.
 const CACHE_KIB: i64 = 16 << 10;

@@ -9,7 +9,7 @@ fn nothing_stored(_: &Name) -> bool {
 
 fn take(backlog: &mut Backlog, changes: Vec<(u64, Change)>) {
     let last = changes.last().unwrap().0;
-    let slots = backlog.slots_for(changes.len());
+    let slots = backlog.slots.take(changes.len());
     backlog.take(last, slots, changes, nothing_stored);
 }
 
@@ -34,7 +34,7 @@ fn a_row_that_is_gone_again_is_never_written() {
 #[test]
 fn a_row_that_is_written_is_removed() {
     let mut backlog = Backlog::default();
-    let slots = backlog.slots_for(1);
+    let slots = backlog.slots.take(1);
     let is_stored = |name: &Name| *name == (1, b"a".to_vec());
     backlog.take(1, slots, [(1, remove(1, "a"))], is_stored);
     assert_eq!(backlog.pop(), Some((1, remove(1, "a"))));
@@ -48,7 +48,7 @@ fn blocks_are_free_when_the_rows_hold_their_changes() {
         vec![(1, put(1, "a", "")), (2, put(1, "b", ""))],
     );
     take(&mut backlog, vec![(3, put(1, "a", ""))]);
-    assert_eq!((backlog.used(), backlog.slots()), (3, 3));
+    assert_eq!((backlog.used(), backlog.slots.count()), (3, 3));
     // The row of "b" is not written: its group stays.
     backlog.release(backlog.folded(3));
     assert_eq!(backlog.used(), 3);
@@ -56,27 +56,6 @@ fn blocks_are_free_when_the_rows_hold_their_changes() {
     assert_eq!(backlog.used_after(backlog.folded(3)), 1);
     backlog.release(backlog.folded(3));
     assert_eq!(backlog.used(), 1);
-    assert_eq!(backlog.soiled(9), [0, 1]);
     // They are written over before there are more.
-    assert_eq!(backlog.slots_for(3), [0, 1, 3]);
-    take(&mut backlog, vec![(4, put(1, "c", ""))]);
-    assert_eq!(backlog.soiled(9), [1]);
-    backlog.cleaned(&[1]);
-    assert_eq!(backlog.soiled(9), [0; 0]);
-}
-
-#[test]
-fn slots_are_given_up_from_the_end() {
-    let mut backlog = Backlog::default();
-    take(
-        &mut backlog,
-        (1..=9).map(|seq| (seq, remove(1, "a"))).collect(),
-    );
-    backlog.release(9);
-    assert!(backlog.is_empty() && !backlog.is_tidy());
-    backlog.cleaned(&backlog.soiled(9));
-    assert!(backlog.is_tidy());
-    backlog.shorten(2);
-    assert_eq!(backlog.slots_for(4), [0, 1, 2, 3]);
-    assert_eq!(backlog.slots(), 2);
+    assert_eq!(backlog.slots.take(3), [0, 1, 3]);
 }
