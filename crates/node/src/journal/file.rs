@@ -232,7 +232,7 @@ impl JournalFile {
         let is_full = self.backlog.used() > BLOCKS_MAX;
         if is_full {
             // More than what comes, so that it ends.
-            self.fold(FOLDED_BYTES.max(2 * self.content.len()), BLOCKS_MAX)?;
+            self.fold(FOLDED_BYTES.max(2 * self.content.len()), BLOCKS_LEFT)?;
         }
         statements::commit(&self.conn)?;
         self.backlog.slots_mut().cleaned(cleaned);
@@ -440,6 +440,9 @@ impl Drop for JournalFile {
 /// How many blocks are in use at most before rows are written beside every group: 16 MiB. What is changed again
 /// or removed before so much was written costs no row; all of it is read at the next opening.
 const BLOCKS_MAX: usize = 4096;
+
+/// How many are left in use then: rows that are written together share pages, of the table and of its index.
+const BLOCKS_LEFT: usize = BLOCKS_MAX - 256;
 
 /// Blocks that are kept for the next groups when nobody is in a hurry: 1 MiB.
 const BLOCKS_KEPT: u32 = 256;
