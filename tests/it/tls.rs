@@ -236,12 +236,11 @@ fn what_is_no_tls_is_closed_and_counted() {
     // TLS has a word for it, at most.
     assert!(!rest.starts_with(b"SIP"), "{rest:?}");
     lab.until_refused("tls-handshake", 1.0);
-    let log = lab.node.log();
-    assert!(!log.contains("OPTIONS"), "{log}");
     let mut operator = lab.operator();
     operator.invite("after");
     assert_eq!(operator.status(), "180");
-    lab.node.stop();
+    let log = lab.node.stop();
+    assert!(!log.contains("OPTIONS"), "{log}");
 }
 
 #[test]

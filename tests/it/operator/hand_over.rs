@@ -119,13 +119,11 @@ fn without_a_journal_nothing_is_handed_over_and_the_node_goes_on() {
     let mut node = Node::start(&folder, |sip, http| {
         super::configuration(sip, http) + "\n[journal]\nmode = \"off\"\n"
     });
-    assert!(node.log().contains("no call outlives this process"));
+    node.until_logged("no call outlives this process", 1);
     let mut caller = Peer::calling(node.sip, NUMBER, "stays");
     caller.expect("SIP/2.0 182 ");
     node.process.signal(Signal::SIGUSR2).unwrap();
-    node.until("it says so", |node| {
-        node.log().contains("nothing can be handed over")
-    });
+    node.until_logged("nothing can be handed over", 1);
     caller.cancel();
     let ended = caller.expect("SIP/2.0 487 ");
     caller.acknowledge(&ended);

@@ -8,7 +8,7 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, fcntl},
-    sys::stat::Mode,
+    sys::{signal::Signal, stat::Mode},
     unistd::mkfifo,
 };
 
@@ -31,7 +31,7 @@ fn a_log_that_nobody_reads_holds_up_no_call() {
     let pipe = pipe.unwrap();
     fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(PIPE)).unwrap();
 
-    let node = Node::start(&folder, configuration);
+    let mut node = Node::start(&folder, configuration);
     for number in 0..CALLS {
         let listener = (Ipv4Addr::LOCALHOST, node.sip).into();
         let mut caller = Peer::calling_at(listener, NUMBER, &format!("call{number}"));
@@ -47,5 +47,8 @@ fn a_log_that_nobody_reads_holds_up_no_call() {
         .map_while(Result::ok)
         .filter(|line| line.contains("call ended"));
     assert_eq!(ended.take(CALLS).count(), CALLS);
-    node.stop();
+
+    // And that nobody can read it any more is no reason to stop, nor to stay.
+    node.process.signal(Signal::SIGTERM).unwrap();
+    assert_eq!(node.end(), Some(0));
 }

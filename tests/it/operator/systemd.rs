@@ -58,8 +58,7 @@ fn a_node_serves_on_held_sockets_and_says_how_it_is() {
     caller.expect("SIP/2.0 182 ");
     let answer = options_over_tcp(([127, 0, 0, 1], manager.sip).into());
     assert!(answer.starts_with("SIP/2.0 200 "), "{answer}");
-    assert_eq!(node.log().matches("on an inherited socket").count(), 3);
-    assert!(!node.log().contains("left alone"), "{}", node.log());
+    node.until_logged("on an inherited socket", 3);
     manager.hear("STATUS=1 call, 1 waiting");
 
     node.process.signal(Signal::SIGHUP).unwrap();
@@ -81,6 +80,7 @@ fn a_node_serves_on_held_sockets_and_says_how_it_is() {
     caller.acknowledge(&ended);
     assert_eq!(node.end(), Some(0));
     assert!(!manager.heard().contains(NUMBER), "{}", manager.heard());
+    assert!(!node.log().contains("left alone"), "{}", node.log());
 }
 
 #[test]
@@ -148,9 +148,9 @@ fn sockets_that_nobody_configured_are_told_and_left() {
     manager.hold("stray-tcp", tcp.into());
     manager.hold("both-families", both.into());
     manager.hold("no-socket", File::open("/dev/null").unwrap().into());
-    let node = manager.start();
+    let mut node = manager.start();
     manager.hear("READY=1");
-    let log = node.log();
+    let log = node.until_logged("left alone", 4);
     for (name, part) in [
         ("stray-udp", at_udp.to_string()),
         ("stray-tcp", at_tcp.to_string()),
@@ -180,8 +180,8 @@ fn sockets_of_another_process_are_none_of_ours() {
     command.env("LISTEN_PID", "1").env("LISTEN_FDS", "3");
     let mut node = Node::spawn(&folder, &mut command, sip, http);
     node.until("ready", |node| node.get("/readyz").0 == 200);
-    assert!(!node.log().contains("inherited"), "{}", node.log());
-    node.stop();
+    let log = node.stop();
+    assert!(!log.contains("inherited"), "{log}");
 }
 
 /// The thread of a process that has this name.

@@ -54,8 +54,9 @@ impl Node {
         }
     }
 
-    /// Ends it at once, whatever calls it has: by a second SIGTERM, should the first not do.
-    pub(crate) fn stop(mut self) {
+    /// Ends it at once, whatever calls it has: by a second SIGTERM, should the first not do. All that it has
+    /// logged.
+    pub(crate) fn stop(mut self) -> String {
         let status = poll::until(Instant::now() + LIMIT, "the end of the node", || {
             if let Some(status) = self.process.ended()? {
                 return Ok(Look::Done(status));
@@ -64,6 +65,7 @@ impl Node {
             Ok(Look::NotYet("it still runs".to_owned()))
         });
         assert_eq!(status.unwrap().code(), Some(0), "{}", self.log());
+        self.log()
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
@@ -145,6 +147,13 @@ impl Node {
         status.unwrap().code()
     }
 
+    /// Waits until it has logged this so many times: lines are written a little later than they are said. The log.
+    pub(crate) fn until_logged(&mut self, what: &str, times: usize) -> String {
+        self.until(what, |node| node.log().matches(what).count() == times);
+        self.log()
+    }
+
+    /// What it has logged so far, or all of it once it has ended.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }

@@ -12,8 +12,7 @@ impl Lab {
     /// Tells the node to read its files, and waits until it says this for the n-th time.
     fn hang_up(&mut self, says: &str, nth: usize) {
         self.node.process.signal(Signal::SIGHUP).unwrap();
-        self.node
-            .until(says, |node| node.log().matches(says).count() == nth);
+        self.node.until_logged(says, nth);
     }
 }
 
