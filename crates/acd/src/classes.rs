@@ -11,7 +11,7 @@ use crate::{
     acd::Acd,
     course::Course,
     directory::{Directory, Ring, Step},
-    ids::{LineId, SiteId, StepRef},
+    ids::{LineId, SiteId, StepIndex, StepRef},
     order::OrderKey,
     requirement::Relax,
     staff::RequirementId,
@@ -50,6 +50,8 @@ pub(crate) struct Class {
     advantage: Duration,
     /// By step of the plan that counts now: what is asked with it in effect, and without.
     asked: Vec<(RequirementId, RequirementId)>,
+    /// By the same: the class of its calls once that step is in effect, as soon as that was asked for.
+    onward: Vec<Option<ClassId>>,
     /// Where the calls are seen from other sites; `None` where they reach no other.
     catchment: Option<CatchmentId>,
     calls: BTreeSet<OrderKey>,
@@ -280,6 +282,7 @@ impl Acd {
                 })
                 .collect()
         });
+        let onward = vec![None; asked.len()];
         let plan = governing.map(|part| part.plan);
         let advantage = plan.map(|plan| directory.plans[plan.index()].home_advantage);
         self.classes.add(Class {
@@ -291,9 +294,26 @@ impl Acd {
             course,
             reach,
             asked,
+            onward,
             catchment,
             calls: BTreeSet::new(),
         })
+    }
+
+    /// The class of a class's calls once a step of the plan that counts now is in effect.
+    pub(crate) fn class_onward(&mut self, id: ClassId, step: StepIndex) -> ClassId {
+        let class = self.classes.get(id);
+        let place = usize::from(step.value());
+        if let Some(&Some(known)) = class.onward.get(place) {
+            return known;
+        }
+        let (line, course) = (class.line, class.course.clone());
+        let steps = course.governing().map(|part| part.steps.with(step));
+        let onward = self.class_of(line, course.with_steps(steps.unwrap_or_default()));
+        if let Some(known) = self.classes.classes[id.0 as usize].onward.get_mut(place) {
+            *known = Some(onward);
+        }
+        onward
     }
 
     /// What is asked of an agent on a line once these steps are in effect.

@@ -51,13 +51,13 @@ impl Acd {
             return;
         };
         let (line, waited, priority) = (call.line, now - call.key.arrival, call.priority);
-        let class = self.classes.get(call.class);
+        let before = call.class;
+        let class = self.classes.get(before);
         let helps = self.helps(class, step);
-        let course = class.course.clone();
-        let Some(part) = course.governing() else {
+        let Some(part) = class.course.governing() else {
             return;
         };
-        let class = self.class_of(line, course.with_steps(part.steps.with(step.index)));
+        let class = self.class_onward(before, step.index);
         let step_ref = StepRef {
             plan: part.plan,
             step: step.index,
