@@ -49,6 +49,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the names in rows of a journal are in this configuration.
+    pub fn names(&self) -> journal::Names<'_> {
+        journal::Names {
+            directory: &self.directory,
+            default_line: Some(self.default_line),
+        }
+    }
+
     /// The trunk that calls from here to this URI go by first, if one takes them.
     pub fn trunk_taking(&self, uri: &UriBuf) -> Option<TrunkId> {
         let number = DialPlan::new(self).number(&uri.as_uri())?;

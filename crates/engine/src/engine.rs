@@ -401,6 +401,11 @@ impl Engine {
         self.acd.directory()
     }
 
+    /// What the names in rows of a journal are to this engine.
+    pub fn names(&self) -> journal::Names<'_> {
+        self.config.names()
+    }
+
     pub(crate) fn emit(&mut self, event: Event) {
         self.stories.note(self.now, &event);
         self.output(Output::Event(event));

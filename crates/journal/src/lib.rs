@@ -5,7 +5,8 @@
 //! A [`Row`] is one thing that changes by itself: a call, an agent, the state of the sites. Its body is CBOR
 //! (RFC 8949), an array of fields in a fixed order; its version says which fields there are. Sites, lines,
 //! agents and plans are written by name, so that a configuration that changed in between still finds its
-//! own; what it does not know any more is told ([`Loss`]), and costs no call where that can be helped.
+//! own; what it does not know any more is told ([`Loss`]), and costs no call: one whose line is gone is the
+//! default line's.
 //!
 //! # Times
 //! A process knows instants only. [`Clock`] counts nanoseconds from a zero that every process of a journal
@@ -23,6 +24,6 @@ mod wire;
 
 pub use clock::Clock;
 pub use item::{Item, Key};
-pub use rows::{Change, Decoded, Kind, Loss, Row, VERSION, decode, encode};
+pub use rows::{Change, Decoded, Kind, Loss, Names, Row, VERSION, decode, encode};
 pub use state::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess};
 pub use wire::WireError;

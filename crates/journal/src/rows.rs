@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use acd::{ActiveCrisis, CrisisId, Directory, SiteId, SiteState};
+use acd::{ActiveCrisis, CrisisId, Directory, LineId, SiteId, SiteState};
 use minicbor::{Decoder, Encoder};
 
 use crate::{
@@ -156,7 +156,11 @@ const CALL_LEN: usize = 4096;
 
 /// The row of a thing.
 pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Row {
-    let context = Context { directory, clock };
+    let context = Context {
+        directory,
+        default_line: None,
+        clock,
+    };
     // Most calls fit: a vector that grows as it is written is copied again and again.
     let mut out = Encoder::new(Vec::with_capacity(match item {
         Item::Call(_) => CALL_LEN,
@@ -208,13 +212,27 @@ fn pair(first: &impl Wire, second: &impl Wire, out: &mut Out, context: &Context<
     second.put(out, context);
 }
 
+/// What the names in rows are, in the configuration of now.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// What is configured.
+    pub directory: &'a Directory,
+    /// The line that stands for one that is not configured any more, so that no call is lost with its line.
+    /// `None` where there are no lines.
+    pub default_line: Option<LineId>,
+}
+
 /// The state that rows hold, in any order. A row that cannot be read costs no other.
 pub fn decode<'r>(
     rows: impl IntoIterator<Item = &'r Row>,
-    directory: &Directory,
+    names: Names<'_>,
     clock: Clock,
 ) -> Decoded {
-    let context = Context { directory, clock };
+    let context = Context {
+        directory: names.directory,
+        default_line: names.default_line,
+        clock,
+    };
     let mut decoded = Decoded::default();
     for row in rows {
         if let Err(error) = take(&mut decoded.node, row, &context) {

@@ -60,6 +60,8 @@ impl From<minicbor::decode::Error> for WireError {
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) directory: &'a Directory,
+    /// The line that stands for those that the directory does not have any more. `None` where nothing is read.
+    pub(crate) default_line: Option<LineId>,
     pub(crate) clock: Clock,
 }
 
@@ -353,7 +355,7 @@ impl Wire for SocketAddr {
 
 /// What the configuration names is its name.
 macro_rules! named {
-    ($($kind:ty: $word:literal, $name:expr, $find:expr);* $(;)?) => {$(
+    ($($kind:ty: $word:literal, $name:expr, $find:expr $(, or $default:expr)?);* $(;)?) => {$(
         impl Wire for $kind {
             fn put(&self, out: &mut Out, context: &Context<'_>) {
                 let name: fn(&Directory, Self) -> &str = $name;
@@ -363,7 +365,11 @@ macro_rules! named {
             fn get(input: &mut In<'_>, context: &Context<'_>) -> Result<Self, WireError> {
                 let find: fn(&Directory, &str) -> Option<Self> = $find;
                 let name = input.str()?;
-                find(context.directory, name).ok_or_else(|| WireError::UnknownName {
+                let found = find(context.directory, name)$(.or_else(|| {
+                    let default: fn(&Context<'_>) -> Option<Self> = $default;
+                    default(context)
+                }))?;
+                found.ok_or_else(|| WireError::UnknownName {
                     kind: $word,
                     name: name.to_owned(),
                 })
@@ -373,7 +379,8 @@ macro_rules! named {
 }
 
 named! {
-    LineId: "line", |all, id| &all.line_profile(id).id, Directory::line;
+    // A call whose line is gone is not lost: it goes where one goes that matches no line.
+    LineId: "line", |all, id| &all.line_profile(id).id, Directory::line, or |context| context.default_line;
     AgentId: "agent", |all, id| &all.agent_profile(id).id, Directory::agent;
     SiteId: "site", |all, id| &all.site_profile(id).id, Directory::site;
     CrisisId: "crisis plan", |all, id| &all.crisis_profile(id).name, Directory::crisis;

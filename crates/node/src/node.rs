@@ -289,7 +289,7 @@ fn open_journal(loaded: &mut Loaded) -> Result<Option<Opened>, StartError> {
         return Ok(None);
     };
     let kept = loaded.journal.broken_kept;
-    let opened = Opened::open(path, kept, &loaded.engine.directory);
+    let opened = Opened::open(path, kept, loaded.engine.names());
     let opened = opened.map_err(|source| StartError::Journal {
         path: path.display().to_string(),
         source,

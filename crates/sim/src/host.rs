@@ -121,7 +121,7 @@ impl Host {
         let opened = disk.open();
         let rows = opened.rows.values();
         let rows = rows.filter(|row| Some(row.kind) != forgotten.map(journal::Kind::number));
-        let read = journal::decode(rows, &config.directory, clock);
+        let read = journal::decode(rows, config.names(), clock);
         config.secrets = read.node.process.map(|process| process.secrets);
         let mut engine = Engine::new(now, config);
         engine.keep_journal(clock, opened.rows.values());

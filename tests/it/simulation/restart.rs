@@ -293,7 +293,7 @@ fn a_damaged_row_is_told_and_costs_no_other() {
             for change in [0x01, 0x20, 0x80, 0xff] {
                 let mut rows = rows.clone();
                 rows[which].body[at] ^= change;
-                let read = journal::decode(&rows, node.directory(), clock);
+                let read = journal::decode(&rows, node.names(), clock);
                 let others = rows.len() - 1;
                 let known = |read: &journal::Decoded| {
                     read.node.calls.len() + read.node.agents.len() + read.losses.len()
@@ -306,13 +306,13 @@ fn a_damaged_row_is_told_and_costs_no_other() {
         }
         let mut rows = rows.clone();
         rows[which].body.truncate(row.body.len() / 2);
-        let read = journal::decode(&rows, node.directory(), clock);
+        let read = journal::decode(&rows, node.names(), clock);
         assert_eq!(read.losses.len(), 1, "half of a row is none");
         rows[which].version += 1;
-        let read = journal::decode(&rows, node.directory(), clock);
+        let read = journal::decode(&rows, node.names(), clock);
         assert!(read.losses[0].error.to_string().contains("version 2"));
         (rows[which].version, rows[which].kind) = (1, 99);
-        let read = journal::decode(&rows, node.directory(), clock);
+        let read = journal::decode(&rows, node.names(), clock);
         let [loss] = &read.losses[..] else {
             panic!(
                 "a row of a kind that nobody knows is told: {:?}",
@@ -391,6 +391,49 @@ fn calls_outlive_the_plan_and_the_agents_of_a_configuration() {
     assert_eq!(bench.outcomes().len(), 3);
 }
 
+/// Whose line is gone is on the default line, at the old place; whoever has a call of it keeps it.
+#[test]
+fn calls_outlive_their_line() {
+    let sites = [("FR670", "arm-1"), ("FR680", "arm-2")].map(|(id, agent)| (id, [agent]));
+    let sites = sites.each_ref().map(|(id, agents)| Site {
+        id,
+        neighbours: &[],
+        reserve: 0,
+        agents,
+    });
+    let text = configuration(&sites, "[[overflow.step]]\nafter = \"1h\"\nraise = 1\n");
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    for agent in ["arm-1", "arm-2"] {
+        bench.manner(
+            agent,
+            Manner::answers_after(seconds(1.0)).talks(seconds(30.0)),
+        );
+    }
+    // To the other line, then to the default line: the agents have two calls, and two wait.
+    for number in ["sip:+33300000001@192.0.2.1:5060", DIALLED] {
+        for _ in 0..2 {
+            bench.call(CallPlan::to(number).talk(seconds(60.0)));
+            bench.world.run_for(seconds(2.0));
+        }
+    }
+    assert_eq!(bench.places(), [None, Some(1), None, Some(1)]);
+    let line = |site| format!("\"{site}-15-Samu-Px-F01\"");
+    let text = text.replace(&line("FR680"), &line("FR681"));
+    let loaded = config::load("test.toml".as_ref(), &text, [2; 4]).unwrap();
+    let losses = bench
+        .world
+        .restart_otherwise(bench.node, loaded.engine, seconds(1.0));
+    assert!(losses.is_empty(), "nothing of it is lost: {losses:?}");
+    assert_eq!(bench.places(), [None, Some(1), None, Some(2)]);
+    assert_eq!(
+        [bench.state("arm-1"), bench.state("arm-2")],
+        ["talking", "talking"]
+    );
+    bench.world.run_for(seconds(300.0));
+    insta::assert_snapshot!(bench.finish());
+    assert_eq!(bench.outcomes(), ["answered"; 4]);
+}
+
 /// A configuration that lost an agent and a plan in between finds the rest.
 #[test]
 fn what_the_configuration_does_not_know_any_more_is_told() {
@@ -400,7 +443,7 @@ fn what_the_configuration_does_not_know_any_more_is_told() {
     let rows = node.rows(clock);
     let text = configuration(&two_sites(), AFTER_20_S).replace("id = \"b-2\"", "id = \"b-3\"");
     let loaded = config::load("test.toml".as_ref(), &text, [1; 4]).unwrap();
-    let read = journal::decode(&rows, &loaded.engine.directory, clock);
+    let read = journal::decode(&rows, loaded.engine.names(), clock);
     let told: Vec<_> = read
         .losses
         .iter()

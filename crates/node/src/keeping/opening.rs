@@ -9,7 +9,6 @@ use std::{
 
 use engine::{
     Engine,
-    acd::Directory,
     call::KeptStage,
     journal::{self, KeptNode, Kind, Row},
 };
@@ -40,7 +39,7 @@ impl Opened {
     pub(crate) fn open(
         path: &Path,
         kept: Duration,
-        directory: &Directory,
+        names: journal::Names<'_>,
     ) -> Result<Self, OpenError> {
         remove_broken(path, kept);
         let (file, recovered) = match JournalFile::open(path) {
@@ -74,7 +73,7 @@ impl Opened {
         let state = found
             .iter()
             .filter(|row| Kind::of_number(row.kind).is_some());
-        let decoded = journal::decode(state, directory, clock.clock());
+        let decoded = journal::decode(state, names, clock.clock());
         for loss in &decoded.losses {
             error!(kind = loss.kind, error = %loss.error, "a row of the journal is of no use");
         }
@@ -190,13 +189,18 @@ fn put_aside(path: &Path) -> io::Result<()> {
 mod tests {
     use std::fs;
 
+    use engine::acd::Directory;
+
     use super::*;
     use crate::journal::scratch::Scratch;
 
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
-    fn directory() -> Directory {
-        Directory::build(engine::acd::DirectorySpec::default()).unwrap()
+    const fn no_names(directory: &Directory) -> journal::Names<'_> {
+        journal::Names {
+            directory,
+            default_line: None,
+        }
     }
 
     fn names(path: &Path) -> Vec<String> {
@@ -209,9 +213,10 @@ mod tests {
 
     #[test]
     fn a_broken_journal_is_put_aside_and_removed_when_it_was_there_for_long_enough() {
+        let directory = Directory::default();
         let scratch = Scratch::new();
         let path = scratch.journal();
-        drop(Opened::open(&path, WEEK, &directory()).unwrap());
+        drop(Opened::open(&path, WEEK, no_names(&directory)).unwrap());
         // The root of the first table.
         let mut bytes = fs::read(&path).unwrap();
         bytes[4096..].fill(0x5a);
@@ -226,7 +231,7 @@ mod tests {
             "kept",
         )
         .unwrap();
-        let opened = Opened::open(&path, WEEK, &directory()).unwrap();
+        let opened = Opened::open(&path, WEEK, no_names(&directory)).unwrap();
         assert_eq!(opened.down, Duration::ZERO, "it begins anew");
         let left = names(&path);
         assert!(

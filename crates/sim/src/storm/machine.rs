@@ -121,18 +121,18 @@ impl Storm {
         let Some(flipped) = self.world.flip_a_bit(self.node) else {
             return;
         };
-        let directory = self.variant.config(self.seed).directory;
+        let config = self.variant.config(self.seed);
         let now = self.world.now();
         let lost = match flipped {
             Flipped::Row(row) => {
                 self.faults.note(Fault::BitFlipped);
                 self.tell(format_args!("a bit flips in {row:?}"));
-                Lost::of(vec![row], &directory, now)
+                Lost::of(vec![row], config.names(), now)
             }
             Flipped::Log(Undone { rows, groups }) => {
                 self.faults.note(Fault::LogDamaged);
                 self.tell(format_args!("the last {groups} groups are undone"));
-                Lost::of(rows, &directory, now)
+                Lost::of(rows, config.names(), now)
             }
             Flipped::Structure => {
                 self.faults.note(Fault::JournalBroken);

@@ -19,7 +19,7 @@ impl Oracle {
         rows: &Rows,
         clock: Clock,
     ) -> Verdict {
-        let read = journal::decode(rows.values(), node.directory(), clock).node;
+        let read = journal::decode(rows.values(), node.names(), clock).node;
         look_at_calls(node, now, &read)?;
         for (agent, kept) in &read.agents {
             let view = node.agent(now, *agent);

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use engine::{
-    acd::Directory,
-    journal::{self, Kind, Row},
-};
+use engine::journal::{self, Kind, Row};
 use memchr::memmem;
 
 /// Rows that are lost, or that are as they were before.
@@ -16,11 +13,11 @@ pub(in crate::storm) struct Lost {
 }
 
 impl Lost {
-    pub(in crate::storm) fn of(rows: Vec<Row>, directory: &Directory, now: Instant) -> Self {
+    pub(in crate::storm) fn of(rows: Vec<Row>, names: journal::Names<'_>, now: Instant) -> Self {
         let clock = journal::Clock::new(now, 0);
         // Of each row by itself: there may be several of a name.
         let calls = rows.iter().flat_map(|row| {
-            let read = journal::decode([row], directory, clock).node;
+            let read = journal::decode([row], names, clock).node;
             read.calls.into_iter().map(|entry| entry.legs.id)
         });
         let calls = calls.collect();

@@ -151,7 +151,7 @@ fn number_of(host: &Host, call: &CallId) -> Option<String> {
     let row =
         rows.find(|row| row.kind == Kind::Call.number() && finder.find(&row.body).is_some())?;
     let engine: &Engine = &host.engine;
-    let read = journal::decode([row], engine.directory(), host.clock()).node;
+    let read = journal::decode([row], engine.names(), host.clock()).node;
     let entry = read.calls.into_iter().next()?;
     let invite = match entry.legs.stage {
         KeptStage::Waiting(waiting) => waiting.invite,
