@@ -8,7 +8,7 @@ use std::{
 };
 
 use foldhash::quality::FixedState;
-use journal::{Change, Clock, Key, Kind, Row};
+use journal::{Change, Clock, Key, Row};
 use slotmap::Key as _;
 
 use crate::{
@@ -75,7 +75,7 @@ impl Engine {
         let mut notebook = self.notebook.take()?;
         let changes = self.changes(&mut notebook);
         self.notebook = Some(notebook);
-        let is_awaited = self.has_messages() && !only_hangs_up(&changes);
+        let is_awaited = self.has_messages();
         (!changes.is_empty()).then_some(Output::Record {
             changes,
             is_awaited,
@@ -171,24 +171,6 @@ impl Engine {
             .chain(callers)
             .collect()
     }
-}
-
-/// Whether nothing has happened but that calls ended whose sides talked, each told by a BYE. Nobody's goodbye
-/// waits for the disk: a process that dies before that is written down takes the call for one that goes on, asks
-/// both sides whether they are there, and ends it when one is not.
-fn only_hangs_up(changes: &[Change]) -> bool {
-    let is = |kind: u16, wanted: Kind| kind == wanted.number();
-    let (mut ended, mut byes) = (0, 0);
-    for change in changes {
-        match change {
-            Change::Remove { kind, .. } if is(*kind, Kind::Call) => ended += 1,
-            Change::Put(row) if is(row.kind, Kind::Bye) => byes += 1,
-            Change::Put(row) if is(row.kind, Kind::Agent) || is(row.kind, Kind::Caller) => {}
-            _ => return false,
-        }
-    }
-    // A call that ends without a BYE of ours was not one where somebody talked.
-    ended > 0 && ended == byes
 }
 
 impl Notebook {

@@ -26,8 +26,8 @@ pub(crate) struct Watcher {
     /// its ACK of whatever 2xx.
     confirmed: BTreeSet<String>,
     acked: BTreeSet<(String, u32)>,
-    /// Distinct BYE requests of each node, by Call-ID and tags, since its peer said last that it has answered (who
-    /// says so after a BYE has not heard it), and since it died without having written one down.
+    /// Distinct BYE requests of each node, by Call-ID and tags, since its peer said last that it has answered:
+    /// who says so after a BYE has not heard it.
     byes: BTreeMap<(SocketAddr, String), BTreeSet<String>>,
     /// Call-IDs in which a BYE was sent by anybody.
     hung_up: BTreeSet<String>,
@@ -102,13 +102,6 @@ impl Watcher {
             Event::CallEnded { call, .. } => *self.ended.entry(call.clone()).or_default() += 1,
             _ => {}
         }
-    }
-
-    /// A node's process has died. Where a call `goes_on` as far as is written, by a Call-ID of it, nobody will know of
-    /// a BYE that had left: it is said again.
-    pub(crate) fn died(&mut self, node: SocketAddr, goes_on: impl Fn(&str) -> bool) {
-        self.byes
-            .retain(|(of, dialog), _| *of != node || !goes_on(call_id_of(dialog)));
     }
 
     /// Sees a message that arrives at a node, or that a node sends.
@@ -234,7 +227,8 @@ impl Watcher {
             broken.push(format!("the confirmed dialog {call_id} got no BYE"));
         }
         for ((node, dialog), byes) in &self.byes {
-            if byes.len() > 1 && counts(call_id_of(dialog)) {
+            let call_id = dialog.split(' ').next().unwrap_or_default();
+            if byes.len() > 1 && counts(call_id) {
                 broken.push(format!("{node} sent {} BYEs in {dialog}", byes.len()));
             }
         }
@@ -260,11 +254,6 @@ impl Watcher {
         }
         broken
     }
-}
-
-/// The Call-ID of a dialog that is named by Call-ID and tags.
-fn call_id_of(dialog: &str) -> &str {
-    dialog.split(' ').next().unwrap_or_default()
 }
 
 /// A part of a message as text. Nearly all of them are.

@@ -133,33 +133,6 @@ fn who_talks_talks_on_and_either_side_can_hang_up() {
     }
 }
 
-/// Who hangs up waits for no disk. When the process dies before the end is written down, the next asks both sides,
-/// and the call ends all the same.
-#[test]
-fn a_goodbye_waits_for_no_disk_and_an_end_that_was_lost_is_found_out() {
-    let (mut bench, text) = one_site();
-    bench.manner(
-        "arm-1",
-        Manner::answers_after(seconds(1.0)).talks(seconds(4.0)),
-    );
-    call(&mut bench);
-    bench.world.run_for(seconds(3.0));
-    bench.world.set_disk(
-        bench.node,
-        DiskManner {
-            delay: seconds(3600.0),
-            unheard: 0.0,
-        },
-    );
-    bench.world.run_for(seconds(3.0));
-    assert_eq!(bench.state("arm-1"), "wrap-up");
-    bench.restart(&text, 2, seconds(1.0));
-    bench.world.set_disk(bench.node, DiskManner::PERFECT);
-    assert_eq!(bench.state("arm-1"), "talking");
-    insta::assert_snapshot!(bench.finish());
-    assert_eq!(bench.outcomes(), ["answered"]);
-}
-
 #[test]
 fn agents_are_what_they_were() {
     let (mut bench, text) = one_site();

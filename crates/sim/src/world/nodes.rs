@@ -5,13 +5,10 @@ use std::net::SocketAddr;
 use engine::{
     Config, Engine, Input,
     acd::AgentStateKind,
-    journal::Kind,
     sip::Transport,
     sip_proxy::{Answer, Query},
     sip_transaction::Flow,
 };
-
-use memchr::memmem;
 
 use super::World;
 use crate::{
@@ -74,13 +71,6 @@ impl World {
             self.watcher.note(event);
             self.events.push((self.elapsed(), event.clone()));
         }
-        let rows = dead.rows().values();
-        let calls = rows.filter(|row| row.kind == Kind::Call.number());
-        let calls: Vec<_> = calls.map(|row| &row.body[..]).collect();
-        self.watcher.died(node, |call_id| {
-            let finder = memmem::Finder::new(call_id);
-            calls.iter().any(|call| finder.find(call).is_some())
-        });
         let lost = dead.lost;
         self.dead.insert(node, dead);
         self.connections.die(self.now, node);
