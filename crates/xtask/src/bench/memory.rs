@@ -137,7 +137,9 @@ pub(super) fn idle(load: Load, folder: &Path) -> anyhow::Result<Found> {
     let args = [
         "phones", "--node", &port, "--phones", &count, "--every", &interval,
     ];
+    let alone = system.processor_time()?;
     let registered = Part::start(Core::Load, &system.folder, &args, COMING_LIMIT)?;
+    let coming = (system.processor_time()? - alone) / phones;
     // What their first registrations have left to do is done.
     rest(load.settle());
     let (before, began) = (system.processor_time()?, Instant::now());
@@ -157,6 +159,11 @@ pub(super) fn idle(load: Load, folder: &Path) -> anyhow::Result<Found> {
         series: vec![
             Series::new("idle node, share of a core", "%", vec![share]),
             Series::new("REGISTER a second", "", vec![per_second]),
+            Series::new(
+                "REGISTER when all come one right after the other, CPU",
+                "µs",
+                vec![1e6 * coming.as_secs_f64()],
+            ),
         ],
         points: Vec::new(),
     })
