@@ -108,7 +108,7 @@ impl<K> TimerWheel<K> {
     }
 
     /// Arms a timer that may be late by a quarter of a second: what is only cleared away is cleared away when
-    /// somebody is awake.
+    /// somebody is awake. One that is due already is due at once, as with [`TimerWheel::schedule`].
     pub fn schedule_loosely(&mut self, at: Instant, key: K) -> TimerId {
         self.add(Pace::Loose, at, key)
     }
@@ -401,6 +401,17 @@ mod tests {
         assert_eq!(wheel.next_deadline(), None);
     }
 
+    /// No level holds it, so nothing knows any more that it could wait.
+    #[test]
+    fn a_loose_timer_that_is_due_already_is_due_at_once() {
+        let base = base();
+        let mut wheel = TimerWheel::new(base);
+        wheel.schedule_loosely(base, 'a');
+        assert!(wheel.is_due(base));
+        assert_eq!(wheel.next_deadline(), Some(base));
+        assert_eq!(wheel.pop_expired(base), Some('a'));
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Schedule(Pace, u64),
@@ -432,6 +443,7 @@ mod tests {
                         let at = now + Duration::from_millis(millis);
                         let (id, late) = match pace {
                             Pace::Exact => (wheel.schedule(at, number), 0),
+                            Pace::Loose if at == now => (wheel.schedule_loosely(at, number), 0),
                             Pace::Loose => (wheel.schedule_loosely(at, number), LOOSE),
                         };
                         ids.push((id, (at, number)));
