@@ -1,6 +1,6 @@
 //! The state of a node as rows.
 
-use std::fmt;
+use std::{cell::RefCell, fmt};
 
 use acd::{ActiveCrisis, CrisisId, Directory, LineId, SiteId, SiteState};
 use minicbor::{Decoder, Encoder};
@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     item::{Item, Key},
     state::KeptNode,
-    wire::{Context, Out, Wire, WireError, begin},
+    wire::{Context, Out, StandIn, Wire, WireError, begin},
 };
 
 /// The version of the rows that are written. The one before is read, too, once there is one.
@@ -138,6 +138,8 @@ pub struct Decoded {
     pub node: KeptNode,
     /// What could not.
     pub losses: Vec<Loss>,
+    /// The lines that are not configured any more, whose calls are the default line's now; ascending.
+    pub lines_missed: Vec<String>,
 }
 
 type Crises = Vec<(CrisisId, Vec<SiteId>, Order)>;
@@ -158,7 +160,7 @@ const CALL_LEN: usize = 4096;
 pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Row {
     let context = Context {
         directory,
-        default_line: None,
+        stand_in: None,
         clock,
     };
     // Most calls fit: a vector that grows as it is written is copied again and again.
@@ -228,9 +230,14 @@ pub fn decode<'r>(
     names: Names<'_>,
     clock: Clock,
 ) -> Decoded {
+    let missed = RefCell::default();
+    let stand_in = names.default_line.map(|line| StandIn {
+        line,
+        missed: &missed,
+    });
     let context = Context {
         directory: names.directory,
-        default_line: names.default_line,
+        stand_in,
         clock,
     };
     let mut decoded = Decoded::default();
@@ -240,6 +247,7 @@ pub fn decode<'r>(
             decoded.losses.push(Loss { kind, key, error });
         }
     }
+    decoded.lines_missed = missed.into_inner().into_iter().collect();
     let node = &mut decoded.node;
     node.calls.sort_by_key(|entry| entry.legs.number);
     node.agents.sort_by_key(|(id, _)| *id);

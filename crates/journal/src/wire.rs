@@ -2,6 +2,8 @@
 //! has variants.
 
 use std::{
+    cell::RefCell,
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
@@ -60,9 +62,26 @@ impl From<minicbor::decode::Error> for WireError {
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) directory: &'a Directory,
-    /// The line that stands for those that the directory does not have any more. `None` where nothing is read.
-    pub(crate) default_line: Option<LineId>,
+    /// What stands for lines that the directory does not have any more. `None` where nothing is read.
+    pub(crate) stand_in: Option<StandIn<'a>>,
     pub(crate) clock: Clock,
+}
+
+/// The line that stands for those that are not configured any more, and which those were.
+#[derive(Clone, Copy)]
+pub(crate) struct StandIn<'a> {
+    pub(crate) line: LineId,
+    pub(crate) missed: &'a RefCell<BTreeSet<String>>,
+}
+
+impl StandIn<'_> {
+    fn of(&self, missing: &str) -> LineId {
+        let mut missed = self.missed.borrow_mut();
+        if !missed.contains(missing) {
+            missed.insert(missing.to_owned());
+        }
+        self.line
+    }
 }
 
 pub(crate) type Out = Encoder<Vec<u8>>;
@@ -366,8 +385,8 @@ macro_rules! named {
                 let find: fn(&Directory, &str) -> Option<Self> = $find;
                 let name = input.str()?;
                 let found = find(context.directory, name)$(.or_else(|| {
-                    let default: fn(&Context<'_>) -> Option<Self> = $default;
-                    default(context)
+                    let default: fn(&Context<'_>, &str) -> Option<Self> = $default;
+                    default(context, name)
                 }))?;
                 found.ok_or_else(|| WireError::UnknownName {
                     kind: $word,
@@ -380,7 +399,8 @@ macro_rules! named {
 
 named! {
     // A call whose line is gone is not lost: it goes where one goes that matches no line.
-    LineId: "line", |all, id| &all.line_profile(id).id, Directory::line, or |context| context.default_line;
+    LineId: "line", |all, id| &all.line_profile(id).id, Directory::line,
+        or |context, name| context.stand_in.map(|stand_in| stand_in.of(name));
     AgentId: "agent", |all, id| &all.agent_profile(id).id, Directory::agent;
     SiteId: "site", |all, id| &all.site_profile(id).id, Directory::site;
     CrisisId: "crisis plan", |all, id| &all.crisis_profile(id).name, Directory::crisis;

@@ -80,7 +80,7 @@ pub(crate) fn find(wanted: u8, value: &[u8]) -> Option<usize> {
 
 /// Where the first of two bytes is.
 #[inline]
-fn find_either(wanted: [u8; 2], value: &[u8]) -> Option<usize> {
+pub(crate) fn find_either(wanted: [u8; 2], value: &[u8]) -> Option<usize> {
     if value.len() < LONG {
         words::find_either(wanted, value)
     } else {

@@ -30,17 +30,19 @@ impl<'a> Lines<'a> {
     /// The next line without its line break; `None` at the end of the bytes.
     #[inline]
     pub(crate) fn next_line(&mut self) -> Result<Option<Range<usize>>, ParseError> {
-        let start = self.at;
-        let rest = &self.bytes[start..];
-        let window = &rest[..rest.len().min(self.limits.line_len.saturating_add(2))];
+        let rest = &self.bytes[self.at..];
         // Nearly always the first line break is a whole one, and nothing else is to be looked for.
-        let (len, next) = match memchr::memchr2(b'\r', b'\n', window) {
-            Some(end) if window[end] == b'\n' => (end, end + 1),
-            Some(end) if window.get(end + 1) == Some(&b'\n') => (end, end + 2),
+        let (len, len_with_break) = match break_in(rest) {
+            Some(end) if rest[end] == b'\n' => (end, end + 1),
+            Some(end) if rest.get(end + 1) == Some(&b'\n') => (end, end + 2),
             None if rest.is_empty() => return Ok(None),
-            _ => return Err(self.why_no_line(rest, window)),
+            _ => return Err(self.why_no_line(rest)),
         };
-        self.at = start + next;
+        if len > self.limits.line_len {
+            return Err(ParseError::LineTooLong);
+        }
+        let start = self.at;
+        self.at += len_with_break;
         if self.at > self.head_max {
             return Err(ParseError::HeadTooLong);
         }
@@ -49,7 +51,8 @@ impl<'a> Lines<'a> {
 
     /// What is wrong where no line ends, or a carriage return ends none.
     #[cold]
-    fn why_no_line(&self, rest: &[u8], window: &[u8]) -> ParseError {
+    fn why_no_line(&self, rest: &[u8]) -> ParseError {
+        let window = &rest[..rest.len().min(self.limits.line_len.saturating_add(2))];
         match memchr::memchr(b'\n', window) {
             Some(newline) if self.at + newline + 1 > self.head_max => ParseError::HeadTooLong,
             Some(_) => ParseError::BareCarriageReturn,
@@ -59,23 +62,48 @@ impl<'a> Lines<'a> {
     }
 
     /// The next header with its folded lines, as one range. Empty where the section ends.
+    #[inline]
     pub(crate) fn next_header(&mut self) -> Result<Option<Range<usize>>, ParseError> {
-        let Some(mut header) = self.next_line()? else {
-            return Ok(None);
-        };
-        while !header.is_empty() && matches!(self.bytes.get(self.at), Some(b' ' | b'\t')) {
+        match self.next_line()? {
+            Some(line) if !line.is_empty() && self.is_fold_next() => self.folded(line).map(Some),
+            line => Ok(line),
+        }
+    }
+
+    /// A header whose first line this is, with the lines that it goes on in.
+    #[cold]
+    fn folded(&mut self, mut header: Range<usize>) -> Result<Range<usize>, ParseError> {
+        while self.is_fold_next() {
             let Some(fold) = self.next_line()? else { break };
             header.end = fold.end;
             if header.len() > self.limits.line_len {
                 return Err(ParseError::LineTooLong);
             }
         }
-        Ok(Some(header))
+        Ok(header)
+    }
+
+    fn is_fold_next(&self) -> bool {
+        matches!(self.bytes.get(self.at), Some(b' ' | b'\t'))
     }
 
     /// Where the next line starts.
     pub(crate) const fn at(&self) -> usize {
         self.at
+    }
+}
+
+/// Where the first carriage return or line feed is.
+#[inline]
+fn break_in(bytes: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        // Of what is as low, lines hold tabs at most, and few.
+        let at = from + words::find_below(b'\r' + 1, &bytes[from..])?;
+        if matches!(bytes[at], b'\r' | b'\n') {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 

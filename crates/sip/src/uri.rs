@@ -345,11 +345,7 @@ fn host_port_len(rest: &[u8]) -> Result<usize, UriError> {
         0
     };
     let tail = &rest[host_len..];
-    Ok(host_len
-        + tail
-            .iter()
-            .position(|byte| matches!(byte, b';' | b'?'))
-            .unwrap_or(tail.len()))
+    Ok(host_len + lexer::find_either([b';', b'?'], tail).unwrap_or(tail.len()))
 }
 
 fn is_scheme(scheme: &[u8]) -> bool {

@@ -24,6 +24,12 @@ pub(crate) fn find_or_below(wanted: u8, below: u8, bytes: &[u8]) -> Option<usize
     })
 }
 
+/// Where the first byte is that is lower than `below`, which is 128 at most.
+#[inline]
+pub(crate) fn find_below(below: u8, bytes: &[u8]) -> Option<usize> {
+    find_marked(bytes, |word| lower(word, below))
+}
+
 /// Where the first byte is that `marks` gives a high bit. Of the bytes after the first, those bits mean nothing.
 #[inline]
 fn find_marked(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
@@ -91,6 +97,22 @@ mod tests {
                     bytes[len - 1] = other;
                     bytes[at] = one;
                     assert_eq!(find_either([one, other], &bytes), Some(at), "{bytes:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_byte_that_is_lower_is_found() {
+        for len in 0..40 {
+            for below in [1, b'\r' + 1, 0x80] {
+                for other in below..=u8::MAX {
+                    let mut bytes = vec![other; len];
+                    assert_eq!(find_below(below, &bytes), None, "{bytes:?}");
+                    for at in (0..len).rev() {
+                        bytes[at] = below - 1;
+                        assert_eq!(find_below(below, &bytes), Some(at), "{bytes:?}");
+                    }
                 }
             }
         }

@@ -420,6 +420,10 @@ fn calls_outlive_their_line() {
     let line = |site| format!("\"{site}-15-Samu-Px-F01\"");
     let text = text.replace(&line("FR680"), &line("FR681"));
     let loaded = config::load("test.toml".as_ref(), &text, [2; 4]).unwrap();
+    let clock = journal::Clock::new(bench.world.now(), 0);
+    let rows = bench.world.node(bench.node).rows(clock);
+    let read = journal::decode(&rows, loaded.engine.names(), clock);
+    assert_eq!(read.lines_missed, ["FR680-15-Samu-Px-F01"], "it is told");
     let losses = bench
         .world
         .restart_otherwise(bench.node, loaded.engine, seconds(1.0));

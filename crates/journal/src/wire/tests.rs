@@ -7,7 +7,7 @@ fn round_trip(written: &impl Wire) -> Result<SocketAddr, WireError> {
     let directory = Directory::default();
     let context = Context {
         directory: &directory,
-        default_line: None,
+        stand_in: None,
         clock: Clock::new(Instant::now(), 0),
     };
     let mut out = Encoder::new(Vec::new());

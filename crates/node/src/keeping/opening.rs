@@ -77,6 +77,12 @@ impl Opened {
         for loss in &decoded.losses {
             error!(kind = loss.kind, error = %loss.error, "a row of the journal is of no use");
         }
+        for line in &decoded.lines_missed {
+            warn!(
+                line,
+                "calls of the journal are of a line that is not configured: they are the default line's now"
+            );
+        }
         Ok(Self {
             file,
             found,

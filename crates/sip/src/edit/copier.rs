@@ -40,7 +40,11 @@ impl Copier<'_> {
     }
 
     /// Notes that a line is written as it is.
+    #[inline]
     pub(super) fn note_copy(&mut self, field: &Field) {
+        if self.fields.is_none() {
+            return;
+        }
         let at = self.place_of(field.start());
         if at + field.end() - field.start() <= HEAD_MAX {
             self.note(field.moved_to(at));
