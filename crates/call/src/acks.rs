@@ -9,11 +9,12 @@ use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use crate::{
     call::{EndingLeg, Relay, Relayed, Stage},
-    calls::{Calls, ClientUse, SentAck},
+    calls::Calls,
     carry,
     dialog::Dialog,
     ids::CallNumber,
     leg::{AnsweredBy, OwedAck, Side, Unacked},
+    sent::{ClientUse, SentAck},
     transfer::Transfer,
 };
 

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use sip::{HeaderName, Message, Request, StatusCode};
 use sip_transaction::{ClientTx, Flow, IdSource, Locals, ServerTx, TransactionLayer};
 use slotmap::SecondaryMap;
@@ -15,15 +14,13 @@ use crate::{
     attempts::Attempts,
     call::{Announced, Call, Stage, Waiting},
     carry,
-    dialog::Peer,
     event::{EndCause, Event},
     goodbyes::Goodbyes,
-    ids::{AttemptId, CallId, CallNumber},
-    leg::Side,
+    ids::{CallId, CallNumber},
     noted::Noted,
     planted::Planted,
-    reliable::{Early, Reliable},
-    session::AskBy,
+    reliable::Reliable,
+    sent::ClientUse,
     transfer::Transfer,
     unanswered::Unanswered,
 };
@@ -99,80 +96,6 @@ pub struct Calls {
     pub(crate) moved_legs: BTreeMap<CallNumber, CallNumber>,
     events: VecDeque<Event>,
     pub(crate) next_number: u64,
-}
-
-/// What a client transaction of ours is for.
-#[derive(Debug)]
-pub(crate) enum ClientUse {
-    /// An INVITE to an agent's phone.
-    Invite(Box<SentInvite>),
-    /// A request relayed inside a call.
-    Relay(Box<SentRelay>),
-    /// A request by which we ask whether a side is there.
-    Ask(Box<SentAsk>),
-    /// A re-INVITE that brings a caller together with whom the call was transferred to.
-    Join(Box<SentJoin>),
-    /// A BYE to a phone that has dialled a code.
-    CodeOver(CallNumber),
-    /// A BYE, and the CSeq number of our last INVITE in its dialog.
-    Bye(Option<u32>),
-    /// A PRACK or a NOTIFY: nothing depends on its answer.
-    Unwatched,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentInvite {
-    pub(crate) call: CallNumber,
-    pub(crate) attempt: AttemptId,
-    pub(crate) call_id: Bytes,
-    pub(crate) local_tag: Bytes,
-    pub(crate) uri: Bytes,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    /// Early dialogs with phones that want their ringing confirmed.
-    pub(crate) early: SmallVec<[Early; 1]>,
-    /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
-    pub(crate) acks: SmallVec<[SentAck; 1]>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentRelay {
-    pub(crate) call: CallNumber,
-    /// The side that sent the request; the other one answers.
-    pub(crate) from: Side,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    /// The ACK of a re-INVITE's 2xx.
-    pub(crate) ack: Option<SentAck>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentAsk {
-    pub(crate) call: CallNumber,
-    /// The side that is asked.
-    pub(crate) side: Side,
-    pub(crate) by: AskBy,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    /// The ACK of a re-INVITE's 2xx.
-    pub(crate) ack: Option<SentAck>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentJoin {
-    pub(crate) call: CallNumber,
-    /// Who is asked: the target for an offer, the caller to take it.
-    pub(crate) side: Side,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    pub(crate) ack: Option<SentAck>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentAck {
-    pub(crate) remote_tag: Bytes,
-    pub(crate) ack: Message,
-    pub(crate) flow: Flow,
 }
 
 /// Where a call stands, for an API.

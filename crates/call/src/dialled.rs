@@ -9,12 +9,13 @@ use smallvec::smallvec;
 
 use crate::{
     call::{Call, Ending, EndingLeg, Stage},
-    calls::{Calls, ClientUse},
+    calls::Calls,
     dialog::Dialog,
     event::Event,
     ids::{CallId, CallNumber},
     leg::{AnsweredBy, Side, Unacked},
     ringing::ALLOW,
+    sent::ClientUse,
 };
 
 /// Lines of one description that are answered: a phone has one or two.

@@ -6,11 +6,12 @@ use sip::{HeaderName, Method, Request, StatusCode};
 use sip_transaction::{Flow, ServerTx, TransactionLayer};
 
 use crate::{
-    calls::{Calls, ClientUse},
+    calls::Calls,
     event::EndCause,
     ids::CallNumber,
     leg::{HungUp, Side},
     ringing::ALLOW,
+    sent::ClientUse,
 };
 
 impl Calls {

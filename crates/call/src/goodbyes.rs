@@ -9,9 +9,10 @@ use sip::{HeaderName, NameAddr, Request, Response};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 
 use crate::{
-    calls::{Calls, ClientUse},
+    calls::Calls,
     ids::{AttemptId, CallNumber},
     inviting::Whom,
+    sent::ClientUse,
 };
 
 /// The BYEs that are open, by the phone, and who waits for them.

@@ -12,13 +12,14 @@ use sip_transaction::{ClientTx, Failure, TransactionLayer};
 
 use crate::{
     call::{Company, Connected, Stage},
-    calls::{Calls, ClientUse, SentJoin},
+    calls::Calls,
     carry,
     dialog::Dialog,
     event::{AgentFailure, EndCause, Event},
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Side},
     ringing::ALLOW,
+    sent::{ClientUse, SentJoin},
     session::{AskBy, Session},
 };
 

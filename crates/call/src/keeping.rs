@@ -8,12 +8,13 @@ use sip_transaction::{ClientTx, Failure, TransactionLayer};
 
 use crate::{
     call::Stage,
-    calls::{Calls, ClientUse, SentAck, SentAsk},
+    calls::Calls,
     carry,
     dialog::Dialog,
     event::{EndCause, Event},
     ids::CallNumber,
     leg::{Leg, Side},
+    sent::{ClientUse, SentAck, SentAsk},
     session::{AskBy, Due},
 };
 

@@ -44,6 +44,7 @@ mod relaying;
 mod reliable;
 mod restoring;
 mod ringing;
+mod sent;
 mod session;
 mod takeover;
 mod teardown;

@@ -7,13 +7,14 @@ use sip_transaction::{ClientTx, Failure, Flow, ServerTx, TransactionLayer};
 
 use crate::{
     call::{Connected, RELAYS_MAX, Relay, Relayed, Stage},
-    calls::{Calls, ClientUse, SentRelay},
+    calls::Calls,
     carry,
     dialog::Sequence,
     event::{EndCause, Event, Routed},
     ids::CallNumber,
     leg::{HungUp, Side},
     ringing::ALLOW,
+    sent::{ClientUse, SentRelay},
 };
 
 impl Calls {

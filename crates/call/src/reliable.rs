@@ -12,9 +12,10 @@ use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use crate::{
     call::{Call, Stage},
-    calls::{Calls, ClientUse},
+    calls::Calls,
     dialog::Dialog,
     ids::CallNumber,
+    sent::ClientUse,
     unanswered::ANSWERS_MAX,
 };
 

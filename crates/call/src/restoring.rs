@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use crate::{
     attempts::{Attempt, Attempts, Rang},
     call::{Announced, Call, Company, Connected, Ending, EndingLeg, Stage, Waiting},
-    calls::{Calls, ClientUse, SentInvite},
+    calls::Calls,
     dialog::Peer,
     ids::{CallId, CallNumber},
     kept::{
@@ -25,6 +25,7 @@ use crate::{
     },
     leg::{AnsweredBy, Leg, Side, Unacked},
     reliable::Reliable,
+    sent::{ClientUse, SentInvite},
     transfer::Transfer,
 };
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::{
     attempts::{Attempt, Attempts, Rang, StopRinging},
     call::{Announced, Call, Company, Connected, Stage, Waiting},
-    calls::{Calls, ClientUse, SentInvite},
+    calls::Calls,
     carry,
     dialog::{Dialog, Peer},
     event::{AgentFailure, Event},
@@ -19,6 +19,7 @@ use crate::{
     leg::{AnsweredBy, Leg, OwedAck, Unacked},
     planted::Planted,
     reliable::OPTION_100REL,
+    sent::{ClientUse, SentInvite},
     session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
 };

@@ -8,11 +8,12 @@ use smallvec::SmallVec;
 
 use crate::{
     call::{Call, Company, Connected, Ending, EndingLeg, Relay, Stage, Waiting},
-    calls::{Calls, ClientUse},
+    calls::Calls,
     dialog::Dialog,
     event::{EndCause, Event},
     ids::CallNumber,
     leg::{HungUp, Side, Unacked},
+    sent::ClientUse,
 };
 
 impl Calls {

@@ -5,27 +5,25 @@
 //! ([`Event::TransferAsked`]): to somebody who is rung with [`Calls::ring`] as for a waiting call,
 //! or to a queue, for which [`Calls::release_agent`] lets the agent go at once.
 
+mod notifying;
+
 use std::time::Instant;
 
 use bytes::Bytes;
 use sip::{HeaderName, Method, Request, StatusCode, headers::ReferTo};
 use sip_transaction::{Flow, ServerTx, TransactionLayer};
 
+use self::notifying::Notified;
 use crate::{
     attempts::Attempts,
     call::{Call, Company, Stage},
-    calls::{Calls, ClientUse, StageView},
+    calls::{Calls, StageView},
     event::{EndCause, Event},
     ids::{AttemptId, CallNumber},
     joining::Joining,
     kept::KeptOnward,
     leg::{Leg, Side},
-    ringing::ALLOW,
 };
-
-/// How long a subscription to the course of a transfer lasts, as it is said to the phone (seconds).
-/// It ends with the transfer, which has limits of its own.
-const SUBSCRIPTION_EXPIRES: u32 = 180;
 
 /// Whether the sender of a REFER wants to be told how it goes (RFC 4488).
 const REFER_SUB: &str = "Refer-Sub";
@@ -60,13 +58,6 @@ enum Course {
     Told { refer: u32 },
     /// The phone asked not to be told (RFC 4488).
     Untold,
-}
-
-/// Whether more notifications come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Notified {
-    More,
-    Last,
 }
 
 impl Company {
@@ -393,16 +384,6 @@ impl Calls {
         });
     }
 
-    /// The phone of the agent who transfers hears that the target rings.
-    pub(crate) fn tell_ringing(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        number: CallNumber,
-    ) {
-        self.notify(now, layer, number, StatusCode::RINGING, Notified::More);
-    }
-
     /// Ends whatever goes on towards the target.
     pub(crate) fn stop_target(
         &mut self,
@@ -453,63 +434,6 @@ impl Calls {
             self.finish(now, layer, number, EndCause::WaitMax, None);
         } else {
             self.carry_on_joining(now, layer, number);
-        }
-    }
-
-    fn notify(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        number: CallNumber,
-        status: StatusCode,
-        notified: Notified,
-    ) {
-        let Some(transfer) = self.transfer_mut(number) else {
-            return;
-        };
-        let Some(mut transferor) = transfer.transferor.take() else {
-            return;
-        };
-        self.notify_agent(now, layer, &mut transferor, status, notified);
-        if let Some(transfer) = self.transfer_mut(number) {
-            transfer.transferor = Some(transferor);
-        }
-    }
-
-    /// Sends NOTIFY with the state as `message/sipfrag` (RFC 3515 §2.4.5).
-    fn notify_agent(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        transferor: &mut Transferor,
-        status: StatusCode,
-        notified: Notified,
-    ) {
-        let Course::Told { refer } = transferor.course else {
-            return;
-        };
-        let dialog = &mut transferor.leg.dialog;
-        let contact = self.locals.contact(dialog.flow());
-        let (builder, flow) = dialog.request(&Method::Notify, &mut self.ids, &self.locals);
-        let builder = builder
-            .header_fmt(HeaderName::Event, format_args!("refer;id={refer}"))
-            .header(HeaderName::Contact, contact)
-            .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::ContentType, "message/sipfrag;version=2.0");
-        let builder = match notified {
-            Notified::More => builder.header_fmt(
-                HeaderName::SubscriptionState,
-                format_args!("active;expires={SUBSCRIPTION_EXPIRES}"),
-            ),
-            Notified::Last => builder.header(
-                HeaderName::SubscriptionState,
-                "terminated;reason=noresource",
-            ),
-        };
-        let fragment = format!("SIP/2.0 {} {}\r\n", status.value(), status.reason());
-        let notify = Request::new(builder.finish_with_body(fragment.as_bytes())).ok();
-        if let Some(tx) = notify.and_then(|notify| layer.request(now, notify, flow).ok()) {
-            self.client_uses.insert(tx, ClientUse::Unwatched);
         }
     }
 }

@@ -13,13 +13,14 @@ use sip_transaction::{Flow, TransactionLayer};
 use crate::{
     attempts::Attempt,
     call::{Call, Stage},
-    calls::{Calls, ClientUse, SentAck, SentInvite},
+    calls::Calls,
     dialog::{Dialog, Peer},
     event::Event,
     ids::CallNumber,
     kept::KeptUnanswered,
     leg::Side,
     noted::Noted,
+    sent::{ClientUse, SentAck, SentInvite},
 };
 
 /// How long a phone may ring by itself: the three minutes that a proxy gives it (Timer C,

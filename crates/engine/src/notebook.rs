@@ -11,10 +11,7 @@ use foldhash::quality::FixedState;
 use journal::{Change, Clock, Key, Row};
 use slotmap::Key as _;
 
-use crate::{
-    engine::{Engine, Output},
-    receive::aor_of,
-};
+use crate::{engine::Engine, input_output::Output, receive::aor_of};
 
 /// What is written down, and what is to be looked at again.
 #[derive(Debug)]

@@ -8,10 +8,7 @@ use sip_proxy::{
 };
 use sip_transaction::{ClientTx, Flow, ServerTx, Target};
 
-use crate::{
-    engine::{Engine, Output},
-    event::Event,
-};
+use crate::{engine::Engine, event::Event, input_output::Output};
 
 impl Engine {
     /// Where a number that an agent dials goes: through each trunk that takes it, the one with the

@@ -1,13 +1,15 @@
 //! The layer: tables, timers, matching, and the verbs of the transaction user.
 
+mod armed;
 mod client;
 mod large;
+mod route;
 mod server;
 
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -15,13 +17,13 @@ use sip::{Builder, HeaderName, Message, Method, OverloadControl, Request, Respon
 use slotmap::{KeyData, SlotMap, new_key_type};
 
 pub use self::large::StreamListener;
-use self::{client::Client, large::Streams, server::Server};
+use self::{armed::Due, client::Client, large::Streams, server::Server};
 use crate::{
     event::{Event, Merged, Output, RefuseReason},
     flow::{Attempt, Flow, Kept, MessageKind, Transmit},
     matching::{Index, Matcher, Wanted},
-    timers::{Timer, Timers},
-    wheel::{TimerId, TimerWheel},
+    timers::Timers,
+    wheel::TimerWheel,
 };
 
 new_key_type! {
@@ -120,32 +122,6 @@ pub struct Touched {
     pub clients: Vec<ClientTx>,
     /// INVITEs of others.
     pub servers: Vec<ServerTx>,
-}
-
-/// What a timer of the wheel is for.
-#[derive(Clone, Copy, Debug)]
-enum Due {
-    Client(ClientTx, Timer),
-    Server(ServerTx, Timer),
-}
-
-/// The timers of one transaction: at most one that repeats something and one that ends it, and the
-/// guard of a CANCEL.
-#[derive(Clone, Copy, Debug, Default)]
-struct Armed {
-    repeat: Option<TimerId>,
-    end: Option<TimerId>,
-    guard: Option<TimerId>,
-}
-
-impl Armed {
-    const fn slot(&mut self, timer: Timer) -> &mut Option<TimerId> {
-        match timer {
-            Timer::A | Timer::E | Timer::G => &mut self.repeat,
-            Timer::CancelGuard => &mut self.guard,
-            _ => &mut self.end,
-        }
-    }
 }
 
 impl TransactionLayer {
@@ -486,37 +462,6 @@ impl TransactionLayer {
             kind,
             attempt,
         }));
-    }
-
-    fn arm(&mut self, now: Instant, after: Duration, due: Due) {
-        let room = self.servers.capacity() + self.clients.capacity();
-        let wheel = self
-            .wheel
-            .get_or_insert_with(|| TimerWheel::with_capacity(now, room));
-        let (armed, timer) = match due {
-            Due::Client(tx, timer) => (self.clients.get_mut(tx).map(Client::armed), timer),
-            Due::Server(tx, timer) => (self.servers.get_mut(tx).map(Server::armed), timer),
-        };
-        let Some(slot) = armed.map(|armed| armed.slot(timer)) else {
-            return;
-        };
-        if let Some(before) = slot.take() {
-            wheel.cancel(before);
-        }
-        let at = now + after;
-        *slot = Some(if timer.only_forgets() && !after.is_zero() {
-            wheel.schedule_loosely(at, due)
-        } else {
-            wheel.schedule(at, due)
-        });
-    }
-
-    /// Disarms all of a transaction's timers.
-    fn disarm(&mut self, armed: Armed) {
-        let Some(wheel) = &mut self.wheel else { return };
-        for id in [armed.repeat, armed.end, armed.guard].into_iter().flatten() {
-            wheel.cancel(id);
-        }
     }
 }
 

@@ -7,7 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::{
     HeaderName, Method, StatusCode,
-    message::{Field, HEAD_MAX, Message},
+    field::{Field, HEAD_MAX},
+    message::Message,
     overload::OverloadControl,
     print::{put_address, put_line, put_line_fmt, put_name, put_number},
     request::{Request, Response},

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Digits, HeaderName, InvalidMessage, Limits, Message, ParseError, Request,
-    message::Field,
+    field::Field,
     print::{put_line, put_line_fmt, put_name},
     start_line::StartLine,
 };

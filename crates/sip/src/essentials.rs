@@ -4,9 +4,10 @@ use std::net::IpAddr;
 
 use crate::{
     HeaderName, cseq,
+    field::{Field, Span},
     host::Host,
     lexer::{self, Elements, Params},
-    message::{Field, Message, Span},
+    message::Message,
     name_addr::NameAddr,
     pii::Pii,
     request::{Invalid, Request},

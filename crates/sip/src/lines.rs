@@ -4,9 +4,9 @@
 use std::ops::Range;
 
 use crate::{
-    HeaderName, Limits, ParseError, lexer,
-    message::{HEAD_MAX, Header},
-    words,
+    HeaderName, Limits, ParseError,
+    field::{HEAD_MAX, Header},
+    lexer, words,
 };
 
 /// A cursor over lines that end in CRLF or, liberally, in a bare LF.

@@ -6,10 +6,10 @@ use memchr::memmem;
 
 use crate::{
     HeaderName, Limits, ParseError,
+    field::Header,
     headers::ContentType,
     lexer,
     lines::{self, Lines},
-    message::Header,
 };
 
 /// Iterates over the parts of a multipart body without copying. A part that is multipart itself is

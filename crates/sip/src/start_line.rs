@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::{
     Method, ParseError, StatusCode,
+    field::Span,
     lexer::{self, is_lws},
-    message::Span,
 };
 
 /// The first line of a [`crate::Message`].

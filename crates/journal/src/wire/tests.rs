@@ -1,5 +1,7 @@
 //! Addresses, as they are written and as they once were.
 
+use std::{net::SocketAddr, time::Instant};
+
 use super::*;
 
 #[expect(clippy::disallowed_methods, reason = "a test needs a time to begin at")]

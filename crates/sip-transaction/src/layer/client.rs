@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Method, Request, Response};
 
-use super::{Armed, ClientTx, Due, Overloaded, TransactionLayer};
+use super::{
+    ClientTx, Overloaded, TransactionLayer,
+    armed::{Armed, Due},
+};
 use crate::{
     client_invite as invite, client_non_invite as non_invite,
     event::Event,

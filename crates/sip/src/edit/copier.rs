@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{Name, Value};
 use crate::{
     HeaderName,
-    message::{Field, HEAD_MAX},
+    field::{Field, HEAD_MAX},
 };
 
 /// Copies the untouched stretches of a message.

@@ -3,8 +3,8 @@
 use super::{Copier, Value};
 use crate::{
     HeaderName, Message,
+    field::{Field, HEAD_MAX},
     lexer::Elements,
-    message::{Field, HEAD_MAX},
 };
 
 /// A change of the elements of a comma-joined header, all its lines taken together.

@@ -10,7 +10,7 @@ use crate::{
     client_invite as invite, client_non_invite as non_invite,
     event::{Event, Failure},
     flow::{Attempt, Flow, Kept, MessageKind},
-    layer::{Armed, ClientTx, Due, TransactionLayer},
+    layer::{ClientTx, TransactionLayer, armed::Due},
     timers::Timer,
 };
 
@@ -212,13 +212,8 @@ impl TransactionLayer {
             } => client.armed.guard.take(),
             _ => None,
         };
-        let armed = std::mem::replace(
-            &mut client.armed,
-            Armed {
-                guard,
-                ..Armed::default()
-            },
-        );
+        let armed = std::mem::take(&mut client.armed);
+        client.armed.guard = guard;
         let (flow, elsewhere) = (client.flow, client.elsewhere);
         self.disarm(armed);
         self.forget_flows(flow, elsewhere, tx);

@@ -1,0 +1,88 @@
+//! What we have asked: what each client transaction of ours is for, and what its answer needs.
+
+use bytes::Bytes;
+use sip::Message;
+use sip_transaction::Flow;
+use smallvec::SmallVec;
+
+use crate::{
+    dialog::Peer,
+    ids::{AttemptId, CallNumber},
+    leg::Side,
+    reliable::Early,
+    session::AskBy,
+};
+
+/// What a client transaction of ours is for.
+#[derive(Debug)]
+pub(crate) enum ClientUse {
+    /// An INVITE to an agent's phone.
+    Invite(Box<SentInvite>),
+    /// A request relayed inside a call.
+    Relay(Box<SentRelay>),
+    /// A request by which we ask whether a side is there.
+    Ask(Box<SentAsk>),
+    /// A re-INVITE that brings a caller together with whom the call was transferred to.
+    Join(Box<SentJoin>),
+    /// A BYE to a phone that has dialled a code.
+    CodeOver(CallNumber),
+    /// A BYE, and the CSeq number of our last INVITE in its dialog.
+    Bye(Option<u32>),
+    /// A PRACK or a NOTIFY: nothing depends on its answer.
+    Unwatched,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentInvite {
+    pub(crate) call: CallNumber,
+    pub(crate) attempt: AttemptId,
+    pub(crate) call_id: Bytes,
+    pub(crate) local_tag: Bytes,
+    pub(crate) uri: Bytes,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
+    /// Early dialogs with phones that want their ringing confirmed.
+    pub(crate) early: SmallVec<[Early; 1]>,
+    /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
+    pub(crate) acks: SmallVec<[SentAck; 1]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentRelay {
+    pub(crate) call: CallNumber,
+    /// The side that sent the request; the other one answers.
+    pub(crate) from: Side,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
+    /// The ACK of a re-INVITE's 2xx.
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentAsk {
+    pub(crate) call: CallNumber,
+    /// The side that is asked.
+    pub(crate) side: Side,
+    pub(crate) by: AskBy,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
+    /// The ACK of a re-INVITE's 2xx.
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentJoin {
+    pub(crate) call: CallNumber,
+    /// Who is asked: the target for an offer, the caller to take it.
+    pub(crate) side: Side,
+    pub(crate) flow: Flow,
+    pub(crate) peer: Peer,
+    pub(crate) ack: Option<SentAck>,
+}
+
+#[derive(Debug)]
+pub(crate) struct SentAck {
+    pub(crate) remote_tag: Bytes,
+    pub(crate) ack: Message,
+    pub(crate) flow: Flow,
+}
