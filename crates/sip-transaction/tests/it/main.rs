@@ -7,6 +7,9 @@
 )]
 
 mod allocations;
+mod client;
 mod connections;
+mod large;
 mod layer;
+mod server;
 mod support;
