@@ -126,10 +126,13 @@ impl Load {
         let mut failed = Vec::new();
         for measurement in wanted {
             println!("\nmeasuring: {measurement:?}");
-            let found = self.measure(measurement, folder).unwrap_or_else(|error| {
-                failed.push(format!("{measurement:?}: {error:#}"));
-                not_measured(measurement, &error)
-            });
+            let found = self
+                .measure(measurement, folder)
+                .unwrap_or_else(|error| not_measured(measurement, &error));
+            let missing = found.outcomes.iter().filter(|one| one.is_missing());
+            failed.extend(
+                missing.map(|one| format!("{measurement:?}, {}: {}", one.what, one.figure)),
+            );
             for series in &found.series {
                 println!("  {}: {series}", series.what);
             }
@@ -144,6 +147,7 @@ impl Load {
         println!("\n{}", results::table(&kept));
         results::write(&kept, &machine)?;
         if !failed.is_empty() {
+            failed.dedup();
             bail!("could not be measured: {}", failed.join("; "));
         }
         Ok(())
@@ -166,8 +170,7 @@ impl Load {
 
 /// Each row of a measurement that failed says why.
 fn not_measured(measurement: Measurement, error: &anyhow::Error) -> Found {
-    let why = format!("{error:#}");
-    let outcome = |row: &outcome::Row| Outcome::missing(*row, &why);
+    let outcome = |row: &outcome::Row| Outcome::missing(*row, "all", error);
     Found {
         outcomes: measurement.rows().iter().map(outcome).collect(),
         ..Found::default()

@@ -42,9 +42,7 @@ pub(super) fn measure() -> anyhow::Result<Found> {
         (Row::Decision, decisions),
     ] {
         if let Err(error) = part(&mut found) {
-            found
-                .outcomes
-                .push(Outcome::missing(row, &format!("{error:#}")));
+            found.outcomes.push(Outcome::missing(row, "all", &error));
         }
     }
     Ok(found)

@@ -139,15 +139,20 @@ impl Outcome {
         }
     }
 
-    /// A row that could not be measured, and why.
-    pub(super) fn missing(row: Row, why: &str) -> Self {
+    /// A figure that could not be measured, and why.
+    pub(super) fn missing(row: Row, what: impl Into<String>, why: &anyhow::Error) -> Self {
         Self {
             row,
-            what: "not measured".to_owned(),
-            figure: why.to_owned(),
+            what: what.into(),
+            figure: format!("not measured: {why:#}"),
             target: String::new(),
             reached: false,
         }
+    }
+
+    /// Whether it could not be measured.
+    pub(super) const fn is_missing(&self) -> bool {
+        self.target.is_empty()
     }
 }
 
@@ -348,7 +353,9 @@ mod tests {
     fn what_is_no_number_is_not_reached() {
         assert!(!floor(f64::NAN).reached);
         assert!(!Outcome::at_least(Row::Parse, "", f64::NAN, (8.0, "×")).reached);
-        assert!(!Outcome::missing(Row::Parse, "no bench").reached);
+        let missing = Outcome::missing(Row::Parse, "all", &anyhow::anyhow!("no bench"));
+        assert!(missing.is_missing() && !missing.reached);
+        assert!(!floor(f64::NAN).is_missing());
         assert!(!Outcome::none_failed(Row::Most, "", 1, 30_000).reached);
     }
 

@@ -152,7 +152,7 @@ mod tests {
         let found = Found {
             outcomes: vec![
                 Outcome::at_most(Row::Idle, "share of a core", 0.5, (1.0, "%")),
-                Outcome::missing(Row::Idle, "a | b"),
+                Outcome::missing(Row::Idle, "all", &anyhow::anyhow!("a | b")),
             ],
             series: vec![Series::new("idle", "%", vec![0.4, 0.5, 0.6])],
             points: Vec::new(),
@@ -177,7 +177,8 @@ mod tests {
             table.contains("| share of a core | 0.500 % | ≤ 1.00 % | reached |"),
             "{table}"
         );
-        assert!(table.contains("| a / b |  | **not reached** |"), "{table}");
+        let missing = "| all | not measured: a / b |  | **not reached** |";
+        assert!(table.contains(missing), "{table}");
         assert!(table.contains("| | | | not measured |"), "{table}");
     }
 

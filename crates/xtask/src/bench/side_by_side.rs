@@ -14,7 +14,7 @@ use super::{
 
 /// How often a run is made again in which a call failed: a machine that others use too drops a datagram now
 /// and then.
-const AGAIN_MOST: usize = 2;
+const AGAIN_MOST: usize = 4;
 
 /// What the calls of one run have cost a system.
 #[derive(Clone, Copy, Debug)]
