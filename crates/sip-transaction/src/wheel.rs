@@ -24,6 +24,10 @@ const DUE: usize = 2 * LISTS;
 /// How much later than its time a loose timer fires at most, in ticks.
 const LOOSE: u64 = 250;
 
+/// A tick is a millisecond.
+const TICKS_PER_SECOND: u64 = 1_000;
+const NANOS_PER_TICK: u32 = 1_000_000;
+
 /// The last tick that the wheel can tell apart from others.
 const TICK_MAX: u64 = (1 << (SLOT_BITS * LEVELS as u32)) - 1;
 
@@ -186,16 +190,20 @@ impl<K> TimerWheel<K> {
 
     /// The first tick that is not before `at`: a timer never fires early.
     fn tick_after(&self, at: Instant) -> u64 {
-        let nanos = at.saturating_duration_since(self.base).as_nanos();
-        u64::try_from(nanos.div_ceil(1_000_000))
-            .unwrap_or(TICK_MAX)
-            .min(TICK_MAX)
+        self.ticks_to(at, |nanos| nanos.div_ceil(NANOS_PER_TICK))
     }
 
     /// The last tick that has begun at `now`.
     fn tick_at(&self, now: Instant) -> u64 {
-        let millis = now.saturating_duration_since(self.base).as_millis();
-        u64::try_from(millis).unwrap_or(TICK_MAX).min(TICK_MAX)
+        self.ticks_to(now, |nanos| nanos / NANOS_PER_TICK)
+    }
+
+    /// The ticks from the beginning, of which the last is rounded. All of it fits into a word.
+    fn ticks_to(&self, at: Instant, round: impl FnOnce(u32) -> u32) -> u64 {
+        let since = at.saturating_duration_since(self.base);
+        let whole = since.as_secs().saturating_mul(TICKS_PER_SECOND);
+        let ticks = whole.saturating_add(round(since.subsec_nanos()).into());
+        ticks.min(TICK_MAX)
     }
 
     fn advance(&mut self, now: Instant) {
