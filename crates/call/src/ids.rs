@@ -33,7 +33,8 @@ impl CallNumber {
     /// The call that one of our tags names. The tag itself must still be compared with the
     /// dialog's: anybody can write a number.
     pub(crate) fn of_tag(tag: &[u8]) -> Option<Self> {
-        let digits = std::str::from_utf8(tag).ok()?.rsplit_once('-')?.1;
+        let dash = tag.iter().rposition(|&byte| byte == b'-')?;
+        let digits = std::str::from_utf8(&tag[dash + 1..]).ok()?;
         u64::from_str_radix(digits, 16).ok().map(Self)
     }
 }

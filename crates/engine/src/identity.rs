@@ -176,8 +176,11 @@ impl Engine {
             sip::Host::Name(name) => name.eq_ignore_ascii_case(self.config.domain.as_bytes()),
             host => self.locals.is_ours(&host, uri.port),
         };
+        if !is_domain {
+            return None;
+        }
         let user = std::str::from_utf8(uri.user?.into_exposed()).ok()?;
-        is_domain.then(|| self.directory().agent(user)).flatten()
+        self.directory().agent(user)
     }
 }
 

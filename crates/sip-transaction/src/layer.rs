@@ -378,8 +378,8 @@ impl TransactionLayer {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let output = self.outputs.pop_front()?;
-        match output {
+        // Looked at where it lies: an output that holds a message is large to be moved.
+        match *self.outputs.front()? {
             Output::Event(Event::ClientEnded { tx }) => {
                 self.clients.remove(tx);
             }
@@ -388,7 +388,7 @@ impl TransactionLayer {
             }
             _ => {}
         }
-        Some(output)
+        self.outputs.pop_front()
     }
 
     /// Whether [`Self::handle_timeout`] has something to do, although nobody need be woken for it: what is only

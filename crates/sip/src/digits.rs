@@ -24,27 +24,28 @@ const LEN: usize = 20;
 impl Digits {
     /// In decimal.
     pub fn decimal(number: u64) -> Self {
-        Self::of(number, 10)
+        Self::of::<10>(number)
     }
 
     /// In lower-case hexadecimal.
     pub fn hex(number: u64) -> Self {
-        Self::of(number, 16)
+        Self::of::<16>(number)
     }
 
     /// In lower-case hexadecimal, always sixteen digits.
     pub fn hex_of_16(number: u64) -> Self {
-        let mut digits = Self::of(number, 16);
+        let mut digits = Self::of::<16>(number);
         digits.start = LEN - 16;
         digits
     }
 
-    fn of(mut number: u64, base: u64) -> Self {
+    /// A division by what the compiler knows is none: a multiplication, or a shift.
+    fn of<const BASE: u64>(mut number: u64) -> Self {
         let mut bytes = [b'0'; LEN];
         let mut start = LEN - 1;
         loop {
-            bytes[start] = b"0123456789abcdef"[(number % base) as usize];
-            number /= base;
+            bytes[start] = b"0123456789abcdef"[(number % BASE) as usize];
+            number /= BASE;
             if number == 0 {
                 return Self { bytes, start };
             }

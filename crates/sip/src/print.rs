@@ -42,13 +42,23 @@ pub(crate) fn put_address(buffer: &mut BytesMut, address: IpAddr) {
     let IpAddr::V4(address) = address else {
         return put_fmt(buffer, format_args!("{address}"));
     };
+    // Every Via and Contact has one: all of it is written at once.
+    let mut text = [b'.'; V4_LEN_MAX];
+    let mut len = 0;
     for (index, octet) in address.octets().into_iter().enumerate() {
-        if index > 0 {
-            buffer.extend_from_slice(b".");
+        len += usize::from(index > 0);
+        for (digit, from) in [(octet / 100, 100), (octet / 10 % 10, 10), (octet % 10, 0)] {
+            if octet >= from {
+                text[len] = b'0' + digit;
+                len += 1;
+            }
         }
-        put_number(buffer, octet.into());
     }
+    buffer.extend_from_slice(&text[..len]);
 }
+
+/// The length of `255.255.255.255`.
+const V4_LEN_MAX: usize = 15;
 
 /// Writes a header's name: a byte that no name may hold (RFC 3261 §25.1) becomes `-`, so that a
 /// name from the network can neither end its own header nor continue the one before.
@@ -66,6 +76,25 @@ fn without_line_breaks(buffer: &mut BytesMut, start: usize) {
     for byte in &mut buffer[start..] {
         if matches!(byte, b'\r' | b'\n') {
             *byte = b' ';
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_written_as_the_standard_library_shows_it() {
+        for octet in 0..=u8::MAX {
+            for address in [[octet; 4], [octet, 0, 255, 10], [9, 100, octet, 99]] {
+                let address = IpAddr::from(Ipv4Addr::from(address));
+                let mut buffer = BytesMut::new();
+                put_address(&mut buffer, address);
+                assert_eq!(buffer, address.to_string().as_bytes());
+            }
         }
     }
 }
