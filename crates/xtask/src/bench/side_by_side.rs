@@ -1,12 +1,13 @@
 //! Systems under the same calls in turn: what each call costs each of them.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::ensure;
 
 use super::{
     Load,
     child::rest,
+    root,
     series::Series,
     sipp::{Calls, Played},
     system::System,
@@ -95,6 +96,13 @@ impl Charge {
     }
 }
 
+/// A folder as it is called in the workspace: what is written down is to mean something elsewhere.
+fn of_workspace(folder: &Path) -> &Path {
+    let root = root().ok();
+    root.and_then(|root| folder.strip_prefix(root).ok())
+        .unwrap_or(folder)
+}
+
 /// Plays calls of which none may fail.
 pub(super) fn flawless(system: &System, calls: &Calls) -> anyhow::Result<Played> {
     let played = system.play(calls)?;
@@ -105,7 +113,7 @@ pub(super) fn flawless(system: &System, calls: &Calls) -> anyhow::Result<Played>
         calls.rate,
         calls.count - played.completed,
         calls.count,
-        system.folder.display()
+        of_workspace(&system.folder).display()
     );
     Ok(played)
 }
