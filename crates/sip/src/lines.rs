@@ -96,15 +96,12 @@ impl<'a> Lines<'a> {
 /// Where the first carriage return or line feed is.
 #[inline]
 fn break_in(bytes: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        // Of what is as low, lines hold tabs at most, and few.
-        let at = from + words::find_below(b'\r' + 1, &bytes[from..])?;
-        if matches!(bytes[at], b'\r' | b'\n') {
-            return Some(at);
-        }
-        from = at + 1;
+    let at = words::find_below(b'\r' + 1, bytes)?;
+    if matches!(bytes[at], b'\r' | b'\n') {
+        return Some(at);
     }
+    // A tab, or what somebody made of nothing else: each of many may not begin the search anew.
+    memchr::memchr2(b'\r', b'\n', &bytes[at..]).map(|end| at + end)
 }
 
 /// Where a header line's value starts, counted from the start of the line, and the line's name.
@@ -134,15 +131,14 @@ pub(crate) fn name_of(line: &[u8]) -> Option<(HeaderName, usize)> {
 /// Where a name ends: at a colon, or at white space.
 #[inline]
 fn name_end(line: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + words::find_or_below(b':', b' ' + 1, &line[from..])?;
-        if line[at] == b':' || lexer::is_lws(line[at]) {
-            return Some(at);
-        }
-        // Another control character: the name is none that anybody knows.
-        from = at + 1;
+    let ends = |byte: u8| byte == b':' || lexer::is_lws(byte);
+    let at = words::find_or_below(b':', b' ' + 1, line)?;
+    if ends(line[at]) {
+        return Some(at);
     }
+    // Another control character: the name is none that anybody knows, and may hold nothing else.
+    let rest = line[at..].iter().position(|&byte| ends(byte))?;
+    Some(at + rest)
 }
 
 /// The header on a line for which [`name_of`] gave `name` and `value_start`.
@@ -152,5 +148,38 @@ pub(crate) fn header(line: &[u8], name: HeaderName, value_start: usize) -> Heade
         written_name: lexer::trim_end(&line[..value_start - 1]),
         value: lexer::trim(&line[value_start..]),
         line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_ends_behind_whatever_else_is_as_low() {
+        for before in [&b""[..], b"\t", b"\0\t\x0b\x0c", &[1; 100]] {
+            for (end, len) in [(&b"\r\n"[..], 2), (b"\n", 1)] {
+                let bytes = [b"Subject: x", before, end, b"\r\n"].concat();
+                let limits = Limits::default();
+                let mut lines = Lines::new(&bytes, &limits);
+                let line = 0..10 + before.len();
+                assert_eq!(lines.next_line(), Ok(Some(line.clone())), "{bytes:?}");
+                assert_eq!(lines.at(), line.end + len);
+            }
+            let bytes = [b"Subject: x", before, b"\ry\r\n"].concat();
+            let bare = Lines::new(&bytes, &Limits::default()).next_line();
+            assert_eq!(bare, Err(ParseError::BareCarriageReturn), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_ends_behind_whatever_else_is_as_low() {
+        for inside in [&b""[..], b"\0", &[1; 100]] {
+            let line = [b"To", inside, b" : x"].concat();
+            let (name, value) = name_of(&line).unwrap();
+            assert_eq!(name == HeaderName::To, inside.is_empty());
+            assert_eq!(value, line.len() - 2);
+        }
+        assert!(name_of(&[1; 100]).is_none());
     }
 }

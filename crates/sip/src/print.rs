@@ -47,11 +47,9 @@ pub(crate) fn put_address(buffer: &mut BytesMut, address: IpAddr) {
     let mut len = 0;
     for (index, octet) in address.octets().into_iter().enumerate() {
         len += usize::from(index > 0);
-        for (digit, from) in [(octet / 100, 100), (octet / 10 % 10, 10), (octet % 10, 0)] {
-            if octet >= from {
-                text[len] = b'0' + digit;
-                len += 1;
-            }
+        for &digit in Digits::decimal(octet.into()).as_bytes() {
+            text[len] = digit;
+            len += 1;
         }
     }
     buffer.extend_from_slice(&text[..len]);
