@@ -1,6 +1,6 @@
 //! One call: the caller's side, the agent's side, and what lies between.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::Request;
@@ -62,7 +62,7 @@ pub(crate) struct EndingLeg {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) tx: ServerTx,
-    pub(crate) invite: Request,
+    pub(crate) invite: Arc<Request>,
     pub(crate) flow: Flow,
     pub(crate) local_tag: Bytes,
     pub(crate) announced: Announced,
@@ -91,7 +91,7 @@ pub(crate) enum Announced {
 #[derive(Debug)]
 pub(crate) struct Connected {
     /// The INVITE that opened the call: whoever is rung later learns from it who calls.
-    pub(crate) invite: Request,
+    pub(crate) invite: Arc<Request>,
     pub(crate) caller: Leg,
     pub(crate) company: Company,
     pub(crate) ends_at: Instant,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -146,7 +147,7 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         tx: ServerTx,
-        invite: Request,
+        invite: Arc<Request>,
         flow: Flow,
     ) -> CallNumber {
         let number = self.next_number();

@@ -1,5 +1,7 @@
 //! What `call` tells its owner.
 
+use std::sync::Arc;
+
 use sip::{Request, StatusCode};
 use sip_transaction::{Flow, ServerTx};
 
@@ -174,7 +176,7 @@ pub enum Routed {
         /// Its transaction.
         tx: ServerTx,
         /// The request, given back.
-        request: Box<Request>,
+        request: Arc<Request>,
         /// Where it came from.
         flow: Flow,
     },

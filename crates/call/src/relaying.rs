@@ -1,6 +1,6 @@
 //! Requests inside a call: what one side asks is asked of the other, and its answer goes back.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_transaction::{ClientTx, Failure, Flow, ServerTx, TransactionLayer};
@@ -24,7 +24,7 @@ impl Calls {
         now: Instant,
         layer: &mut TransactionLayer,
         tx: ServerTx,
-        request: Request,
+        request: Arc<Request>,
         flow: Flow,
     ) -> Routed {
         let Some((call, side)) = self.owner(&request) else {
@@ -32,11 +32,7 @@ impl Calls {
                 self.answer_ringing_phone(now, layer, tx, &request, flow);
                 return Routed::Handled;
             }
-            return Routed::Unknown {
-                tx,
-                request: Box::new(request),
-                flow,
-            };
+            return Routed::Unknown { tx, request, flow };
         };
         self.server_uses.insert(tx, call);
         let answer = match self.table.get_mut(&call).map(|call| &mut call.stage) {

@@ -6,7 +6,7 @@
 
 mod parts;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Limits, Message, Method, Request, StatusCode};
@@ -207,7 +207,7 @@ impl Calls {
     /// Goes on refusing an INVITE whose sender may not have heard that.
     pub fn restore_refused(&self, now: Instant, layer: &mut TransactionLayer, kept: &Refused) {
         if let (Some(invite), Some(answer)) = (parse(&kept.invite), message(&kept.answer)) {
-            layer.resume_refused(now, invite, kept.flow, answer);
+            layer.resume_refused(now, Arc::new(invite), kept.flow, answer);
         }
     }
 
@@ -299,7 +299,9 @@ impl Calls {
             self.ring_again(now, layer, number, &attempt);
         }
         for (invite, flow) in asked {
-            if let Some(tx) = parse(&invite).and_then(|invite| layer.resume_invite(invite, flow)) {
+            if let Some(tx) =
+                parse(&invite).and_then(|invite| layer.resume_invite(Arc::new(invite), flow))
+            {
                 self.answer(now, layer, tx, StatusCode::REQUEST_PENDING);
             }
         }
@@ -314,8 +316,8 @@ impl Calls {
         kept: KeptWaiting,
         announce_at: Instant,
     ) -> Option<Waiting> {
-        let invite = parse(&kept.invite)?;
-        let tx = layer.resume_invite(invite.clone(), kept.flow)?;
+        let invite = Arc::new(parse(&kept.invite)?);
+        let tx = layer.resume_invite(Arc::clone(&invite), kept.flow)?;
         self.server_uses.insert(tx, number);
         Some(Waiting {
             tx,
@@ -338,7 +340,7 @@ impl Calls {
         kept: KeptConnected,
         ask_at: Instant,
     ) -> Option<Connected> {
-        let invite = parse(&kept.invite)?;
+        let invite = Arc::new(parse(&kept.invite)?);
         let (unacked, mut caller) = Leg::restore(kept.caller, ask_at);
         caller.unacked = unacked.and_then(|unacked| {
             self.restore_unacked(now, layer, &invite, caller.dialog.flow(), &unacked)
@@ -401,7 +403,7 @@ impl Calls {
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
-        invite: &Request,
+        invite: &Arc<Request>,
         flow: Flow,
         kept: &KeptUnacked,
     ) -> Option<Unacked> {
@@ -409,7 +411,7 @@ impl Calls {
         let is_first = invite.cseq_number() == kept.cseq;
         let mut unacked = Unacked::restore(kept, flow, now, gives_up_at, self.settings.t1)?;
         if let Some(tx) = is_first
-            .then(|| layer.resume_invite(invite.clone(), flow))
+            .then(|| layer.resume_invite(Arc::clone(invite), flow))
             .flatten()
         {
             unacked.by = AnsweredBy::Transaction(tx);

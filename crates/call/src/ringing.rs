@@ -1,6 +1,6 @@
 //! Ringing an agent: the INVITE of the agent's leg, its provisional answers, its end.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Response, StatusCode};
@@ -353,7 +353,7 @@ impl Calls {
         else {
             return;
         };
-        let invite = waiting.invite.clone();
+        let invite = Arc::clone(&waiting.invite);
         let usual = self.settings.session_interval;
         let session = Session::answering(now, &invite, usual);
         let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());

@@ -1,7 +1,7 @@
 //! What is not for a line: requests to agents' phones, and what belongs to a dialog that came about
 //! through us. The proxy forwards them; here is decided where to.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use acd::AgentId;
 use sip::{HeaderName, Method, Request, StatusCode, Uri, UriBuf};
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     /// The ACK of a 2xx that went through us. Any other that belongs to no call is dropped.
-    pub(crate) fn forward_ack(&mut self, ack: Request, flow: Flow) {
+    pub(crate) fn forward_ack(&mut self, ack: Arc<Request>, flow: Flow) {
         let forwarded = self
             .proxy
             .receive(ack)

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -52,7 +53,7 @@ impl Engine {
         &mut self,
         now: Instant,
         tx: ServerTx,
-        invite: Request,
+        invite: Arc<Request>,
         flow: Flow,
         ways: Vec<(TrunkId, Target)>,
     ) {
@@ -79,7 +80,7 @@ impl Engine {
         &mut self,
         now: Instant,
         tx: ServerTx,
-        invite: Request,
+        invite: Arc<Request>,
         flow: Flow,
         (trunk, phones): (TrunkId, Vec<Target>),
     ) {

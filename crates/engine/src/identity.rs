@@ -1,7 +1,7 @@
 //! Who sent a request: an operator by the address, an agent by the credentials or by the address of
 //! the phone, or nobody that we know.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use acd::{AgentId, Directory};
 use sip::{Edit, HeaderName, Limits, Method, Request, StatusCode, Uri};
@@ -188,7 +188,7 @@ impl Source {
     /// Takes off a request what its sender may not say, and what is only between the sender and us:
     /// only an operator asserts who calls (RFC 3325 §5), and the credentials for our realm go no
     /// further.
-    pub(crate) fn without_claims(self, request: Request) -> Request {
+    pub(crate) fn without_claims(self, request: Arc<Request>) -> Arc<Request> {
         let is_claim = |name| request.header(name).is_some();
         if self.trunk().is_some() || !CLAIMS.into_iter().any(is_claim) {
             return request;
@@ -196,12 +196,11 @@ impl Source {
         let stripped = CLAIMS
             .iter()
             .fold(Edit::new(&request), |edit, &name| edit.remove(name))
-            .finish(&Limits::default())
-            .ok();
-        match stripped.and_then(|message| Request::new(message).ok()) {
-            Some(stripped) => stripped,
+            .finish_request(&request, &Limits::default());
+        match stripped {
+            Ok(stripped) => Arc::new(stripped),
             // Never: what was valid stays so without these lines.
-            None => request,
+            Err(_) => request,
         }
     }
 }

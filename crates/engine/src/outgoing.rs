@@ -1,6 +1,6 @@
 //! Calls that leave through trunks, and OPTIONS by which it is known whether a trunk answers.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use sip::{Builder, HeaderName, Method, Request, Response, StatusCode, Transport, Uri};
 use sip_proxy::{
@@ -90,16 +90,17 @@ impl Engine {
             groups: ways.map(|(_, target)| vec![target]).collect(),
             next: TryNext::WhenNotServed,
         };
-        let request = self.presented_to(first, received.request());
-        Ok((received.with_request(request), targets))
+        let received = match self.presented_to(first, received.request()) {
+            Some(request) => received.with_request(Arc::new(request)),
+            None => received,
+        };
+        Ok((received, targets))
     }
 
     /// The request as a trunk may see it: with the number that our calls show there, and without an
-    /// identity that is to be private.
-    fn presented_to(&self, trunk: TrunkId, request: &Request) -> Request {
-        let Some(trunk) = self.trunks.get(trunk) else {
-            return request.clone();
-        };
+    /// identity that is to be private. `None` where it is that already.
+    fn presented_to(&self, trunk: TrunkId, request: &Request) -> Option<Request> {
+        let trunk = self.trunks.get(trunk)?;
         // RFC 3325 §7: an identity that is to be private does not leave the Trust Domain.
         let is_private = trunk.trust == Trust::Untrusted && asks_for_privacy(request);
         let identity = trunk
@@ -111,11 +112,10 @@ impl Engine {
         let edit = match (&identity, is_private) {
             (Some(identity), _) => edit.set(HeaderName::PAssertedIdentity, &**identity),
             (None, true) => edit.remove(HeaderName::PAssertedIdentity),
-            (None, false) => return request.clone(),
+            (None, false) => return None,
         };
-        let changed = edit.finish(&self.config.settings.message).ok();
-        let changed = changed.and_then(|message| Request::new(message).ok());
-        changed.unwrap_or_else(|| request.clone())
+        edit.finish_request(request, &self.config.settings.message)
+            .ok()
     }
 
     /// DNS has answered a query, or has not: then with [`Answer::Failed`].

@@ -1,6 +1,6 @@
 //! What comes in: from bytes to the machine that it belongs to.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use acd::AgentId;
 use bytes::Bytes;
@@ -100,7 +100,7 @@ impl Engine {
         &mut self,
         now: Instant,
         tx: ServerTx,
-        request: Request,
+        request: Arc<Request>,
         flow: Flow,
         merged: Merged,
     ) {
@@ -110,7 +110,7 @@ impl Engine {
                 .handle_request(now, &mut self.layer, tx, request, flow)
             {
                 Routed::Handled => return,
-                Routed::Unknown { request, .. } => *request,
+                Routed::Unknown { request, .. } => request,
             }
         } else {
             request
@@ -186,7 +186,7 @@ impl Engine {
         &mut self,
         now: Instant,
         tx: ServerTx,
-        invite: Request,
+        invite: Arc<Request>,
         flow: Flow,
         route: LineRoute,
         source: Source,

@@ -9,6 +9,7 @@ mod route_token;
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -192,7 +193,7 @@ impl Proxy {
         now: Instant,
         layer: &mut TransactionLayer,
         tx: ClientTx,
-        response: &Response,
+        response: &Arc<Response>,
     ) -> bool {
         let Some(&id) = self.by_client.get(tx) else {
             return false;
@@ -202,13 +203,8 @@ impl Proxy {
         } else if response.status().is_success() {
             self.handle_success(now, layer, id, tx, response);
         } else {
-            self.handle_failure(
-                now,
-                layer,
-                id,
-                tx,
-                Answer::Received(Box::new(response.clone())),
-            );
+            let answer = Answer::Received(Arc::clone(response));
+            self.handle_failure(now, layer, id, tx, answer);
         }
         true
     }

@@ -1,5 +1,7 @@
 //! What the transactions tell their user.
 
+use std::sync::Arc;
+
 use sip::{Request, Response};
 
 use crate::{
@@ -9,10 +11,6 @@ use crate::{
 
 /// What the layer wants of its owner.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved once through a queue; a box would allocate"
-)]
 pub enum Output {
     /// Send these bytes.
     Transmit(Transmit),
@@ -20,7 +18,7 @@ pub enum Output {
     Event(Event),
 }
 
-/// What happened.
+/// What happened. Messages are shared with whoever keeps them too.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A new request, other than ACK and CANCEL.
@@ -28,7 +26,7 @@ pub enum Event {
         /// Its transaction.
         tx: ServerTx,
         /// The request.
-        request: Request,
+        request: Arc<Request>,
         /// Where it came from.
         flow: Flow,
         /// Whether it came by another way before (RFC 3261 §8.2.2.2).
@@ -37,7 +35,7 @@ pub enum Event {
     /// An ACK that belongs to no failed INVITE: it confirms a dialog.
     Ack {
         /// The ACK.
-        request: Request,
+        request: Arc<Request>,
         /// Where it came from.
         flow: Flow,
     },
@@ -46,7 +44,7 @@ pub enum Event {
         /// The INVITE's transaction.
         tx: ServerTx,
         /// The CANCEL, for its Reason.
-        cancel: Request,
+        cancel: Arc<Request>,
     },
     /// A response to a request of ours: each provisional one, the final one, and for an INVITE each
     /// 2xx again.
@@ -54,12 +52,12 @@ pub enum Event {
         /// The request's transaction.
         tx: ClientTx,
         /// The response.
-        response: Response,
+        response: Arc<Response>,
     },
     /// A response to nothing that is open.
     StrayResponse {
         /// The response.
-        response: Response,
+        response: Arc<Response>,
         /// Where it came from.
         flow: Flow,
     },

@@ -9,6 +9,7 @@ mod server;
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
+    sync::Arc,
     time::Instant,
 };
 
@@ -163,6 +164,7 @@ impl TransactionLayer {
             return self.handle_known_request(now, tx, request, flow);
         }
         if *request.method() == Method::Ack {
+            let request = Arc::new(request);
             return self.emit(Event::Ack { request, flow });
         }
         if self.refuses(request.method()) {
@@ -173,7 +175,8 @@ impl TransactionLayer {
             .and_then(|key| self.merged_index.get(key))
             .map_or(Merged::No, Merged::With);
         let is_cancel = *request.method() == Method::Cancel;
-        let server = Server::new(request.clone(), fingerprint, merged_key, flow);
+        let request = Arc::new(request);
+        let server = Server::new(Arc::clone(&request), fingerprint, merged_key, flow);
         let tx = self.servers.insert(server);
         self.server_index.insert(fingerprint, tx);
         if let Some(key) = merged_key {
@@ -194,7 +197,7 @@ impl TransactionLayer {
     /// Takes up an INVITE again that was received before this layer came to be: its transaction is open
     /// as if nothing had been answered yet, and its user is told nothing. `None` when there is such a
     /// transaction already: the INVITE has come again meanwhile.
-    pub fn resume_invite(&mut self, invite: Request, flow: Flow) -> Option<ServerTx> {
+    pub fn resume_invite(&mut self, invite: Arc<Request>, flow: Flow) -> Option<ServerTx> {
         let fingerprint = self.matcher.server(&invite, Wanted::Own);
         if self.server_index.get(fingerprint).is_some() {
             return None;
@@ -260,7 +263,13 @@ impl TransactionLayer {
 
     /// Goes on refusing an INVITE that was refused before this layer came to be: the answer is sent again
     /// until it is acknowledged (timers G and H).
-    pub fn resume_refused(&mut self, now: Instant, invite: Request, flow: Flow, answer: Message) {
+    pub fn resume_refused(
+        &mut self,
+        now: Instant,
+        invite: Arc<Request>,
+        flow: Flow,
+        answer: Message,
+    ) {
         if let Some(tx) = self.resume_invite(invite, flow) {
             self.respond(now, tx, answer);
         }
@@ -292,7 +301,10 @@ impl TransactionLayer {
         let known = self.client_index.get(self.matcher.client_of(&response));
         match known.filter(|&tx| !self.is_answered_late(tx, &response)) {
             Some(tx) => self.handle_client_response(now, tx, response),
-            None => self.emit(Event::StrayResponse { response, flow }),
+            None => {
+                let response = Arc::new(response);
+                self.emit(Event::StrayResponse { response, flow });
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The response context of RFC 3261 §16: one forwarded request, its branches, and the best answer
 //! so far.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::{HeaderName, Method, Response, StatusCode};
@@ -67,7 +67,7 @@ pub(super) enum BranchState {
 #[derive(Debug)]
 pub(super) enum Answer {
     /// As a target gave it.
-    Received(Box<Response>),
+    Received(Arc<Response>),
     /// In place of one that never came.
     Missing(StatusCode),
 }

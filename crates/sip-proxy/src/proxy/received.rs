@@ -1,5 +1,7 @@
 //! What a proxy does with a request before it looks for targets: RFC 3261 §16.3 and §16.4.
 
+use std::sync::Arc;
+
 use sip::{Edit, HeaderName, Host, Limits, NameAddr, Request, SipUri, StatusCode, Transport, Uri};
 use sip_transaction::{Flow, Locals, Target};
 
@@ -8,7 +10,7 @@ use super::{Proxy, branch::LoopHash, route_token::RouteToken};
 /// A request, and which of its routes led to us (RFC 3261 §16.4).
 #[derive(Clone, Debug)]
 pub struct Received {
-    pub(super) request: Request,
+    pub(super) request: Arc<Request>,
     /// How many of its first Routes are ours: they are still on it, and none of its copies has them.
     pub(super) own_routes: usize,
     pub(super) way: Way,
@@ -92,19 +94,19 @@ impl Rejection {
 
 impl Received {
     /// The request, the routes that led to us still on it.
-    pub const fn request(&self) -> &Request {
+    pub fn request(&self) -> &Request {
         &self.request
     }
 
     /// The same way with another request: what the owner has changed before it is forwarded. Its Routes are
     /// to be as they were.
     #[must_use]
-    pub fn with_request(self, request: Request) -> Self {
+    pub fn with_request(self, request: Arc<Request>) -> Self {
         Self { request, ..self }
     }
 
     /// The request alone, for whoever serves it.
-    pub fn into_request(self) -> Request {
+    pub fn into_request(self) -> Arc<Request> {
         self.request
     }
 
@@ -152,7 +154,7 @@ impl Proxy {
     ///
     /// # Errors
     /// [`Rejection::NoWay`]: its routes lead nowhere.
-    pub fn receive(&self, request: Request) -> Result<Received, Rejection> {
+    pub fn receive(&self, request: Arc<Request>) -> Result<Received, Rejection> {
         let hash = LoopHash::of(&request, self.settings.key);
         let (request, strict) = self.after_strict_router(request)?;
         let (own_routes, way) = self.our_routes(&request, strict);
@@ -237,8 +239,8 @@ impl Proxy {
     //# value from the Route header field.
     fn after_strict_router(
         &self,
-        request: Request,
-    ) -> Result<(Request, Option<RouteToken>), Rejection> {
+        request: Arc<Request>,
+    ) -> Result<(Arc<Request>, Option<RouteToken>), Rejection> {
         let token = request
             .uri()
             .as_sip()
@@ -253,7 +255,7 @@ impl Proxy {
         let edit = Edit::new(&request)
             .request_uri(last.uri_bytes())
             .drop_last(HeaderName::Route, 1);
-        Ok((changed(&edit, &request)?, Some(token)))
+        Ok((Arc::new(changed(&edit, &request)?), Some(token)))
     }
 
     //= https://www.rfc-editor.org/rfc/rfc3261#section-16.4

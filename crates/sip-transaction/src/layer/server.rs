@@ -1,6 +1,9 @@
 //! Server transactions: what we are asked.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sip::{HeaderName, Limits, Message, Method, NameAddr, Request, StatusCode};
 
@@ -27,10 +30,10 @@ pub(super) struct Server {
     route: Route,
     machine: Machine,
     /// The request, until it is answered finally.
-    request: Option<Box<Request>>,
+    request: Option<Arc<Request>>,
     /// An INVITE that has been refused, until that is acknowledged: whoever takes this up later knows it
     /// by that.
-    refused: Option<Box<Request>>,
+    refused: Option<Arc<Request>>,
     last: Last,
     interval: Duration,
     armed: Armed,
@@ -55,7 +58,7 @@ enum Machine {
 
 impl Server {
     pub(super) fn new(
-        request: Request,
+        request: Arc<Request>,
         fingerprint: Fingerprint,
         merged: Option<Fingerprint>,
         source: Flow,
@@ -71,7 +74,7 @@ impl Server {
             source,
             route: Route::of(&request, source),
             machine,
-            request: Some(Box::new(request)),
+            request: Some(request),
             refused: None,
             last: Last::Nothing,
             interval: Duration::ZERO,
@@ -197,7 +200,7 @@ impl TransactionLayer {
     //# If the UAS did not find a matching transaction for the CANCEL
     //# according to the procedure above, it SHOULD respond to the CANCEL
     //# with a 481 (Call Leg/Transaction Does Not Exist).
-    pub(super) fn handle_cancel(&mut self, now: Instant, tx: ServerTx, cancel: Request) {
+    pub(super) fn handle_cancel(&mut self, now: Instant, tx: ServerTx, cancel: Arc<Request>) {
         let invite = self
             .server_index
             .get(self.matcher.server(&cancel, Wanted::CancelledInvite))
@@ -264,6 +267,7 @@ impl TransactionLayer {
                 Action::Arm(timer) => self.arm_server(now, tx, *timer),
                 Action::TellAck => {
                     if let Some((request, flow)) = ack.take() {
+                        let request = Arc::new(request);
                         self.emit(Event::Ack { request, flow });
                     }
                 }

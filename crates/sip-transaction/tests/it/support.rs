@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -137,7 +138,7 @@ impl Bench {
 
     pub(crate) fn resume(&mut self, invite: Request) -> Option<ServerTx> {
         let flow = self.flow;
-        let tx = self.layer.resume_invite(invite, flow);
+        let tx = self.layer.resume_invite(Arc::new(invite), flow);
         self.drain();
         tx
     }

@@ -1,5 +1,7 @@
 //! Route and Record-Route: loose and strict routers, two sides, phones behind a NAT.
 
+use std::sync::Arc;
+
 use sip::{HeaderName, Transport};
 use sip_proxy::Way;
 use sip_transaction::{Flow, ListenerId};
@@ -77,7 +79,7 @@ fn a_token_of_another_dialog_opens_nothing() {
         let message = sip::Message::parse(text.into(), &sip::Limits::default()).unwrap();
         let request = sip::Request::new(message).unwrap();
         let is_own = bench.proxy.owns(&request);
-        let received = bench.proxy.receive(request).unwrap();
+        let received = bench.proxy.receive(Arc::new(request)).unwrap();
         assert_eq!(is_own, received.way().is_in_dialog());
         received
     };

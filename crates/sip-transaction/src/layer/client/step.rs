@@ -1,6 +1,9 @@
 //! What the machines ask for, done.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sip::{Method, Response};
@@ -42,6 +45,7 @@ impl TransactionLayer {
             match action {
                 Action::Tell => {
                     if let Some(response) = response.take() {
+                        let response = Arc::new(response);
                         self.emit(Event::Response { tx, response });
                     }
                 }
@@ -106,6 +110,7 @@ impl TransactionLayer {
             match action {
                 Action::Tell => {
                     if let Some(response) = response.take().filter(|_| user == User::Owner) {
+                        let response = Arc::new(response);
                         self.emit(Event::Response { tx, response });
                     }
                 }
