@@ -19,6 +19,7 @@ mod side_by_side;
 mod sipp;
 mod soak;
 mod system;
+mod trained;
 mod usage;
 
 use std::{
@@ -30,12 +31,12 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
-pub(crate) use self::soak::Soak;
 use self::{
     child::Core,
     machine::Machine,
     outcome::{Done, Found, Kept, Measurement, Outcome},
 };
+pub(crate) use self::{soak::Soak, trained::Training};
 use crate::program::Program;
 
 /// What is measured.
@@ -96,9 +97,14 @@ impl Load {
 
 /// Builds what is measured and what measures.
 pub(crate) fn build() -> anyhow::Result<()> {
-    let packages = ["--package", "quinze", "--package", "quinze-benches"];
-    let programs = ["--bin", "quinze", "--bin", "quinze-load"];
-    Program::cargo(&[&["build", "--release"], &packages[..], &programs].concat()).run()
+    let args = ["--package", "quinze-benches", "--bin", "quinze-load"];
+    Program::cargo(&[&["build", "--release"], &args[..]].concat()).run()?;
+    release(Training::Once)
+}
+
+/// Builds the node as it is to be deployed, by what calls have shown.
+pub(crate) fn release(training: Training) -> anyhow::Result<()> {
+    trained::build(training)
 }
 
 /// Measures, prints, and writes what was found.

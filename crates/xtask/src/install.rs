@@ -61,6 +61,11 @@ pub(crate) fn load() -> anyhow::Result<()> {
     tools(&TOOLS[..2])
 }
 
+/// What gives an instrumented node its calls.
+pub(crate) fn sipp() -> anyhow::Result<()> {
+    tools(&TOOLS[..1])
+}
+
 fn tools(tools: &[Tool]) -> anyhow::Result<()> {
     let missing: Vec<_> = tools.iter().filter(|tool| !tool.runs()).collect();
     if missing.is_empty() {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    bench::{self, Bench},
+    bench::{self, Bench, Training},
     chaos::{self, Chaos},
     counts, france,
     fuzz::{self, Effort},
@@ -22,6 +22,8 @@ pub(crate) enum Lane {
     InstallLoad,
     /// The binary that is measured, and what measures it.
     BuildLoad,
+    /// The binary as it is deployed.
+    Release,
     /// A load or a soak.
     Bench(Bench),
     /// All tests.
@@ -75,6 +77,7 @@ impl Lane {
             Self::Build => "build: the quinze binary",
             Self::InstallLoad => "install: what loads need",
             Self::BuildLoad => "build: what is measured, and what measures",
+            Self::Release => "release: the quinze binary, by what calls have shown",
             Self::Bench(Bench::Load(_)) => "bench: loads beside Kamailio and the floor",
             Self::Bench(Bench::Soak(_)) => "bench: soak",
             Self::Test => {
@@ -109,6 +112,7 @@ impl Lane {
             Self::Build => Program::cargo(&["build", "--release", "--package", "quinze"]).run(),
             Self::InstallLoad => install::load(),
             Self::BuildLoad => bench::build(),
+            Self::Release => bench::release(Training::Anew),
             Self::Bench(what) => bench::run(what),
             // Every failure is wanted, not the first one only.
             Self::Test => Program::cargo(&["test", "--workspace", "--no-fail-fast"]).run(),

@@ -86,6 +86,10 @@ enum Command {
         #[arg(long)]
         accept: bool,
     },
+    /// Builds the node as it is to be deployed: an instrumented one is given calls by SIPp, and what they have shown
+    /// goes into the build (`target/trained/quinze`). Takes a quarter of an hour. Installs SIPp and llvm-tools where
+    /// they are missing.
+    Release,
     /// Loads beside Kamailio and the floor, or a soak, with figures. Server and load have a core each.
     Bench {
         #[command(subcommand)]
@@ -187,6 +191,7 @@ impl Command {
             Self::Bench { what } => {
                 vec![Lane::InstallLoad, Lane::BuildLoad, Lane::Bench(*what)]
             }
+            Self::Release => vec![Lane::Release],
             Self::Deny => vec![Lane::Dependencies, Lane::Advisories],
             Self::France { check } => vec![Lane::France { check: *check }],
             Self::Theory => vec![Lane::Theory],

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     child::{Child, Core, Part},
     sipp::{Calls, Played, Playing, Shape},
-    usage,
+    trained, usage,
 };
 
 /// How long a system may take until it takes calls.
@@ -99,12 +99,16 @@ pub(super) enum Agents {
 
 impl Node {
     pub(super) fn start(self, folder: &Path) -> anyhow::Result<System> {
+        self.start_program(&trained::program()?, folder)
+    }
+
+    pub(super) fn start_program(self, program: &Path, folder: &Path) -> anyhow::Result<System> {
         let ports = Ports::of(self.number);
         let folder = fresh(folder, self.name)?;
         let file = folder.join("node.toml").display().to_string();
         fs::write(&file, self.configuration(ports))?;
-        let program = super::built("quinze")?;
-        let command = [program.as_str(), "serve", "--config", &file];
+        let program = program.to_str().context("its path is no UTF-8")?;
+        let command = [program, "serve", "--config", &file];
         let mut child = Child::start(Core::Server, &folder, "node", &command)?;
         child.await_level("it takes calls", START_LIMIT, || {
             Ok(get(ports.http, "/readyz").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")))
