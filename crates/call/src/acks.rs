@@ -70,7 +70,7 @@ impl Calls {
             .get(&sent.call)
             .is_some_and(|call| match &call.stage {
                 Stage::Connected(connected) => connected
-                    .leg(sent.from.other())
+                    .leg(sent.side)
                     .and_then(|leg| leg.owed_ack.as_ref())
                     .is_some_and(|ack| ack.tx == tx),
                 Stage::Waiting(_) | Stage::Ending(_) => false,
@@ -79,6 +79,28 @@ impl Calls {
             return;
         }
         let dialog = Dialog::calling(response, &[], sent.flow, sent.peer);
+        self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    /// Acknowledges the 2xx of a re-INVITE of our own, each time it comes.
+    pub(crate) fn ack_reinvite(
+        &mut self,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+    ) {
+        let Some(sent) = self.client_uses.get(tx).and_then(ClientUse::inside) else {
+            return;
+        };
+        if let Some(SentAck { ack, flow, .. }) = &sent.ack {
+            return layer.send(ack, *flow);
+        }
+        let (number, side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
+        let dialog = match self.leg_mut(number, side) {
+            Some(leg) => leg.dialog.clone(),
+            // The call has ended meanwhile; the response says all that its ACK needs.
+            None => Dialog::calling(response, &[], flow, peer),
+        };
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
@@ -211,9 +233,9 @@ impl Calls {
     pub(crate) fn keep_ack(&mut self, tx: ClientTx, ack: SentAck) {
         match self.client_uses.get_mut(tx) {
             Some(ClientUse::Invite(sent)) => sent.acks.push(ack),
-            Some(ClientUse::Relay(relay)) => relay.ack = Some(ack),
-            Some(ClientUse::Ask(asked)) => asked.ack = Some(ack),
-            Some(ClientUse::Join(join)) => join.ack = Some(ack),
+            Some(ClientUse::Relay(sent) | ClientUse::Ask(_, sent) | ClientUse::Join(sent)) => {
+                sent.ack = Some(ack);
+            }
             Some(ClientUse::CodeOver(_) | ClientUse::Bye(_) | ClientUse::Unwatched) | None => {}
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     ids::{AttemptId, CallNumber},
     leg::{Leg, OwedAck, Side},
     ringing::ALLOW,
-    sent::{ClientUse, SentJoin},
+    sent::{ClientUse, SentInside},
     session::{AskBy, Session},
 };
 
@@ -195,7 +195,7 @@ impl Calls {
         let tx = Request::new(invite)
             .ok()
             .and_then(|invite| layer.request(now, invite, flow).ok());
-        let sent = SentJoin {
+        let sent = SentInside {
             call: number,
             side,
             flow,
@@ -268,7 +268,7 @@ impl Calls {
                 self.take_offer(now, layer, number, tx, response);
             }
             status if status.is_success() => {
-                self.ack_join(layer, tx, response);
+                self.ack_reinvite(layer, tx, response);
                 if is_awaited {
                     self.joined(now, layer, number, response);
                 } else if side == Side::Caller {
@@ -357,20 +357,6 @@ impl Calls {
             self.pay_ack(layer, owed, &leg.dialog, Some(answer));
         }
         self.hand_over(now, layer, number, leg, attempt);
-    }
-
-    /// Acknowledges the caller's 2xx, each time it comes.
-    fn ack_join(&mut self, layer: &mut TransactionLayer, tx: ClientTx, response: &Response) {
-        let Some(ClientUse::Join(sent)) = self.client_uses.get(tx) else {
-            return;
-        };
-        let (number, sent_side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
-        let dialog = match self.leg_mut(number, sent_side) {
-            Some(leg) => leg.dialog.clone(),
-            // The call has ended meanwhile; the response says all that its ACK needs.
-            None => Dialog::calling(response, &[], flow, peer),
-        };
-        self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
     /// The caller has taken the offer of a target that is gone by now: it is told again where the

@@ -10,11 +10,10 @@ use crate::{
     call::Stage,
     calls::Calls,
     carry,
-    dialog::Dialog,
     event::{EndCause, Event},
     ids::CallNumber,
     leg::{Leg, Side},
-    sent::{ClientUse, SentAck, SentAsk},
+    sent::{ClientUse, SentInside},
     session::{AskBy, Due},
 };
 
@@ -82,15 +81,15 @@ impl Calls {
         {
             Some(tx) => {
                 leg.session.asked(now, tx);
-                let sent = SentAsk {
+                let sent = SentInside {
                     call: number,
                     side,
-                    by,
                     flow,
                     peer,
                     ack: None,
                 };
-                self.client_uses.insert(tx, ClientUse::Ask(Box::new(sent)));
+                self.client_uses
+                    .insert(tx, ClientUse::Ask(by, Box::new(sent)));
             }
             None => leg.session.ask_again(now, None),
         }
@@ -116,16 +115,16 @@ impl Calls {
         tx: ClientTx,
         response: &Response,
     ) {
-        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
+        let Some(&ClientUse::Ask(by, ref sent)) = self.client_uses.get(tx) else {
             return;
         };
-        let (number, side, by) = (sent.call, sent.side, sent.by);
+        let (number, side) = (sent.call, sent.side);
         let status = response.status();
         if status.is_provisional() {
             return;
         }
         if status.is_success() && by == AskBy::Invite {
-            self.ack_ask(layer, tx, response);
+            self.ack_reinvite(layer, tx, response);
         }
         let Some(leg) = self.leg_mut(number, side) else {
             return;
@@ -157,7 +156,7 @@ impl Calls {
         tx: ClientTx,
         cause: Failure,
     ) {
-        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
+        let Some(ClientUse::Ask(_, sent)) = self.client_uses.get(tx) else {
             return;
         };
         let (number, side) = (sent.call, sent.side);
@@ -172,23 +171,6 @@ impl Calls {
             }
         }
         self.rearm(number);
-    }
-
-    /// Acknowledges the 2xx of a re-INVITE of our own, each time it comes.
-    fn ack_ask(&mut self, layer: &mut TransactionLayer, tx: ClientTx, response: &Response) {
-        let Some(ClientUse::Ask(sent)) = self.client_uses.get(tx) else {
-            return;
-        };
-        if let Some(SentAck { ack, flow, .. }) = &sent.ack {
-            return layer.send(ack, *flow);
-        }
-        let (number, side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
-        let dialog = match self.leg_mut(number, side) {
-            Some(leg) => leg.dialog.clone(),
-            // The call has ended meanwhile; the response says all that its ACK needs.
-            None => Dialog::calling(response, &[], flow, peer),
-        };
-        self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 
     /// A side is gone, and with it the call; but not with an agent whose call goes on to somebody else. It is

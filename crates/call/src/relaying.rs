@@ -14,7 +14,7 @@ use crate::{
     ids::CallNumber,
     leg::{HungUp, Side},
     ringing::ALLOW,
-    sent::{ClientUse, SentRelay},
+    sent::{ClientUse, SentInside},
 };
 
 impl Calls {
@@ -245,9 +245,9 @@ impl Calls {
             what,
             gives_up_at,
         });
-        let sent = SentRelay {
+        let sent = SentInside {
             call: number,
-            from,
+            side: from.other(),
             flow,
             peer,
             ack: None,

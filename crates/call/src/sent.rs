@@ -18,18 +18,29 @@ use crate::{
 pub(crate) enum ClientUse {
     /// An INVITE to an agent's phone.
     Invite(Box<SentInvite>),
-    /// A request relayed inside a call.
-    Relay(Box<SentRelay>),
-    /// A request by which we ask whether a side is there.
-    Ask(Box<SentAsk>),
-    /// A re-INVITE that brings a caller together with whom the call was transferred to.
-    Join(Box<SentJoin>),
+    /// What one side asked of the other.
+    Relay(Box<SentInside>),
+    /// Whether a side is there, and how that is asked.
+    Ask(AskBy, Box<SentInside>),
+    /// A re-INVITE that brings a caller together with whom the call was transferred to: the target is asked for an
+    /// offer, the caller to take it.
+    Join(Box<SentInside>),
     /// A BYE to a phone that has dialled a code.
     CodeOver(CallNumber),
     /// A BYE, and the CSeq number of our last INVITE in its dialog.
     Bye(Option<u32>),
     /// A PRACK or a NOTIFY: nothing depends on its answer.
     Unwatched,
+}
+
+impl ClientUse {
+    /// What was asked inside a call.
+    pub(crate) fn inside(&self) -> Option<&SentInside> {
+        match self {
+            Self::Relay(sent) | Self::Ask(_, sent) | Self::Join(sent) => Some(sent),
+            Self::Invite(_) | Self::CodeOver(_) | Self::Bye(_) | Self::Unwatched => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -47,36 +58,15 @@ pub(crate) struct SentInvite {
     pub(crate) acks: SmallVec<[SentAck; 1]>,
 }
 
+/// A request of ours inside a call.
 #[derive(Debug)]
-pub(crate) struct SentRelay {
+pub(crate) struct SentInside {
     pub(crate) call: CallNumber,
-    /// The side that sent the request; the other one answers.
-    pub(crate) from: Side,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    /// The ACK of a re-INVITE's 2xx.
-    pub(crate) ack: Option<SentAck>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentAsk {
-    pub(crate) call: CallNumber,
-    /// The side that is asked.
-    pub(crate) side: Side,
-    pub(crate) by: AskBy,
-    pub(crate) flow: Flow,
-    pub(crate) peer: Peer,
-    /// The ACK of a re-INVITE's 2xx.
-    pub(crate) ack: Option<SentAck>,
-}
-
-#[derive(Debug)]
-pub(crate) struct SentJoin {
-    pub(crate) call: CallNumber,
-    /// Who is asked: the target for an offer, the caller to take it.
+    /// Who was asked.
     pub(crate) side: Side,
     pub(crate) flow: Flow,
     pub(crate) peer: Peer,
+    /// The ACK of a re-INVITE's 2xx.
     pub(crate) ack: Option<SentAck>,
 }
 

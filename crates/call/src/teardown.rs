@@ -51,7 +51,7 @@ impl Calls {
         match self.client_uses.get(tx) {
             Some(ClientUse::Invite(_)) => self.handle_invite_response(now, layer, tx, response),
             Some(ClientUse::Relay(_)) => self.handle_relay_response(now, layer, tx, response),
-            Some(ClientUse::Ask(_)) => self.handle_ask_response(now, layer, tx, response),
+            Some(ClientUse::Ask(..)) => self.handle_ask_response(now, layer, tx, response),
             Some(ClientUse::Join(_)) => self.handle_join_response(now, layer, tx, response),
             Some(ClientUse::CodeOver(_)) if response.status().is_final() => {
                 self.code_over(tx);
@@ -80,7 +80,7 @@ impl Calls {
         match self.client_uses.get(tx) {
             Some(ClientUse::Invite(_)) => self.handle_invite_failed(now, tx),
             Some(ClientUse::Relay(_)) => self.handle_relay_failed(now, layer, tx, cause),
-            Some(ClientUse::Ask(_)) => self.handle_ask_failed(now, layer, tx, cause),
+            Some(ClientUse::Ask(..)) => self.handle_ask_failed(now, layer, tx, cause),
             Some(ClientUse::Join(_)) => self.handle_join_failed(now, layer, tx, cause),
             Some(ClientUse::CodeOver(_)) => {
                 self.code_over(tx);
