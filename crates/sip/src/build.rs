@@ -3,7 +3,7 @@
 
 use std::{fmt, net::SocketAddr, ops::Range};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use crate::{
     HeaderName, Method, StatusCode,
@@ -178,8 +178,13 @@ impl Builder {
         self.buffer.extend_from_slice(b"\r\n\r\n");
         let body_at = self.buffer.len();
         self.buffer.extend_from_slice(body);
-        Message::written(self.buffer.freeze(), self.start, self.fields, body_at)
-            .expect("we write the first line as it must be")
+        Message::written(
+            self.buffer.freeze(),
+            self.start,
+            self.fields.into(),
+            body_at,
+        )
+        .expect("we write the first line as it must be")
     }
 
     /// Ends a request without a body and validates it.
@@ -330,11 +335,11 @@ impl fmt::Debug for Builder {
 impl Request {
     /// The top Via with `received` and `rport` of where the request came from: what a proxy
     /// forwards (RFC 3261 §18.2.1, RFC 3581 §4).
-    pub fn received_via(&self, source: SocketAddr) -> Bytes {
+    pub fn received_via(&self, source: SocketAddr) -> BytesMut {
         let raw = self.elements(HeaderName::Via).next().unwrap_or_default();
         let mut buffer = BytesMut::with_capacity(raw.len() + 64);
         put_received_via(&mut buffer, self, raw, source, None);
-        buffer.freeze()
+        buffer
     }
 
     fn message_value(&self, name: HeaderName) -> &[u8] {

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 use crate::{
     Digits, HeaderName, InvalidMessage, Limits, Message, ParseError, Request,
     field::Field,
+    message::Fields,
     print::{put_line, put_line_fmt, put_name},
     start_line::StartLine,
 };
@@ -237,7 +238,7 @@ impl<'a> Edit<'a> {
 
     /// Appends the changed message to `out`, and notes its lines if they are wanted; where the start line
     /// ends, and where the body begins.
-    fn write(&self, out: &mut BytesMut, fields: Option<&mut Vec<Field>>) -> (usize, usize) {
+    fn write(&self, out: &mut BytesMut, fields: Option<&mut Fields>) -> (usize, usize) {
         let message = self.message;
         let mut copy = Copier {
             bytes: message.bytes(),
@@ -282,7 +283,7 @@ impl<'a> Edit<'a> {
     /// When it breaks one of the limits: it was changed beyond what anybody would read.
     pub fn finish(&self, limits: &Limits) -> Result<Message, ParseError> {
         let mut out = BytesMut::with_capacity(self.room());
-        let mut fields = Vec::with_capacity(self.message.fields().len() + self.lines.len() + 1);
+        let mut fields = Fields::new();
         let (start_end, body_at) = self.write(&mut out, Some(&mut fields));
         let message = Message::written(out.freeze(), 0..start_end, fields, body_at)?;
         message.check(limits)?;

@@ -146,13 +146,13 @@ impl Message {
     pub(crate) fn written(
         bytes: Bytes,
         start: Range<usize>,
-        fields: Vec<Field>,
+        fields: Fields,
         body_at: usize,
     ) -> Result<Self, ParseError> {
         let body_start = u16::try_from(body_at).map_err(|_| ParseError::HeadTooLong)?;
         let mut message = Self {
             start: StartLine::parse(&bytes, start)?,
-            fields: fields.into(),
+            fields,
             start_at: 0,
             body_start,
             body_end: bytes.len().try_into().unwrap_or(u32::MAX),

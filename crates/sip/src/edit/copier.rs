@@ -6,6 +6,7 @@ use super::{Name, Value};
 use crate::{
     HeaderName,
     field::{Field, HEAD_MAX},
+    message::Fields,
 };
 
 /// Copies the untouched stretches of a message.
@@ -14,7 +15,7 @@ pub(super) struct Copier<'a> {
     pub(super) copied: usize,
     pub(super) out: &'a mut BytesMut,
     /// The header lines of what is written, where somebody wants to know.
-    pub(super) fields: Option<&'a mut Vec<Field>>,
+    pub(super) fields: Option<&'a mut Fields>,
 }
 
 impl Copier<'_> {
