@@ -101,6 +101,19 @@ impl Outcome {
         Self::compared(row, what.into(), value, ("≤", limit), value <= limit.0)
     }
 
+    /// The same of a figure that may be missing.
+    pub(super) fn at_most_if_measured(
+        row: Row,
+        what: impl Into<String>,
+        value: Result<f64, &anyhow::Error>,
+        limit: (f64, &str),
+    ) -> Self {
+        match value {
+            Ok(value) => Self::at_most(row, what, value, limit),
+            Err(why) => Self::missing(row, what, why),
+        }
+    }
+
     /// A figure that has to be so large at least.
     pub(super) fn at_least(
         row: Row,

@@ -8,7 +8,7 @@ use super::{
     Load,
     outcome::{Curve, Found, Outcome, Point, Row},
     series::Series,
-    side_by_side::{processor, ratio},
+    side_by_side::{Cost, median, processor, ratio},
     sipp::{Calls, Shape},
     system::{Agents, Journal, System, datagrams_per_call},
 };
@@ -45,12 +45,7 @@ pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
     check_floor(&nodes[0], &floor, Shape::Proxied, &mut found)?;
     for rate in RATES {
         let systems = [&nodes[0], &nodes[1], &kamailio, &floor];
-        // One that cannot carry a rate on this machine, today, takes no other figure with it.
-        if let Err(error) = at_rate(load, rate, &systems, &mut found) {
-            let what = format!("{rate} calls/s");
-            let missing = |row| Outcome::missing(row, what.clone(), &error);
-            found.outcomes.extend([Row::Proxy, Row::Floor].map(missing));
-        }
+        at_rate(load, rate, &systems, &mut found)?;
     }
     most(&nodes, &kamailio, &mut found)?;
     Ok(found)
@@ -59,21 +54,21 @@ pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
 /// What a call costs both nodes, Kamailio and the floor at a rate.
 fn at_rate(load: Load, rate: u32, systems: &[&System; 4], found: &mut Found) -> anyhow::Result<()> {
     let calls = Calls::new(Shape::Proxied, rate, load.run());
-    let series = processor(load, systems, &calls)?;
-    let [without, with, of_kamailio, of_floor] = &series[..] else {
+    let costs = processor(load, systems, &calls)?;
+    let [without, with, of_kamailio, of_floor] = &costs[..] else {
         unreachable!("four systems were measured");
     };
     for (journal, of_node) in [("off", without), ("on", with)] {
         let what = format!("journal {journal}, {rate} calls/s, of Kamailio's");
         let part = ratio(of_node, of_kamailio);
-        let part = Outcome::at_most(Row::Proxy, what, part, (OF_KAMAILIO, "×"));
+        let part = Outcome::at_most_if_measured(Row::Proxy, what, part, (OF_KAMAILIO, "×"));
         let what = format!("proxied, journal {journal}, {rate} calls/s");
         let times = ratio(of_node, of_floor);
-        let times = Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×"));
+        let times = Outcome::at_most_if_measured(Row::Floor, what, times, (OF_FLOOR, "×"));
         found.outcomes.extend([part, times]);
     }
-    found.points.extend(points(&series, systems, rate));
-    found.series.extend(series);
+    found.points.extend(points(&costs, systems, rate));
+    found.series.extend(costs.into_iter().flatten());
     Ok(())
 }
 
@@ -149,14 +144,16 @@ fn most(nodes: &[System; 2], kamailio: &System, found: &mut Found) -> anyhow::Re
     Ok(())
 }
 
-fn points(series: &[Series], systems: &[&System], rate: u32) -> Vec<Point> {
-    let point = |(series, system): (&Series, &&System)| Point {
-        system: system.name.to_owned(),
-        curve: Curve::Processor,
-        rate,
-        value: series.median(),
+fn points(costs: &[Cost], systems: &[&System], rate: u32) -> Vec<Point> {
+    let point = |(cost, system): (&Cost, &&System)| {
+        Some(Point {
+            system: system.name.to_owned(),
+            curve: Curve::Processor,
+            rate,
+            value: median(cost).ok()?,
+        })
     };
-    series.iter().zip(systems).map(point).collect()
+    costs.iter().zip(systems).filter_map(point).collect()
 }
 
 /// What the curves need besides: rates between, and the time through each system.
@@ -169,9 +166,9 @@ pub(super) fn curves(load: Load, folder: &Path) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for rate in BETWEEN {
         let calls = Calls::new(Shape::Proxied, rate, load.run());
-        let series = processor(once, &systems, &calls)?;
-        found.points.extend(points(&series, &systems, rate));
-        found.series.extend(series);
+        let costs = processor(once, &systems, &calls)?;
+        found.points.extend(points(&costs, &systems, rate));
+        found.series.extend(costs.into_iter().flatten());
     }
     for rate in [BETWEEN[0], RATES[0], BETWEEN[1], RATES[1]] {
         for system in systems {

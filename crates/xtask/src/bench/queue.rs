@@ -7,7 +7,7 @@ use super::{
     outcome::{Found, Outcome, Row},
     proxy::{OF_FLOOR, check_floor},
     series::Series,
-    side_by_side::{processor, ratio},
+    side_by_side::{median, processor, ratio},
     sipp::{Calls, Shape},
     system::{Agents, Journal, System},
 };
@@ -71,17 +71,17 @@ fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
     let floor = System::floor(5, folder, Shape::Distributed, &off)?;
     check_floor(&off, &floor, Shape::Distributed, found)?;
     let calls = Calls::new(Shape::Distributed, rate, load.run());
-    let series = processor(load, &[&off, &on, &floor], &calls)?;
-    let [without, with, of_floor] = &series[..] else {
+    let costs = processor(load, &[&off, &on, &floor], &calls)?;
+    let [without, with, of_floor] = &costs[..] else {
         unreachable!("three systems were measured");
     };
-    let per_call = |what: &str, series: &Series, most| {
+    let per_call = |what: &str, cost, most| {
         let what = format!("{what}, {rate} calls/s, {agents} agents");
-        Outcome::at_most(Row::Queue, what, series.median(), (most, "µs"))
+        Outcome::at_most_if_measured(Row::Queue, what, median(cost), (most, "µs"))
     };
     let times = ratio(without, of_floor);
     let what = format!("distributed, journal off, {rate} calls/s");
-    let of_without = Outcome::at_most(
+    let of_without = Outcome::at_most_if_measured(
         Row::Queue,
         format!("journal on, {rate} calls/s, of that without"),
         ratio(with, without),
@@ -91,8 +91,8 @@ fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
         per_call("journal off", without, WITHOUT_JOURNAL),
         per_call("journal on", with, WITH_JOURNAL),
         of_without,
-        Outcome::at_most(Row::Floor, what, times, (OF_FLOOR, "×")),
+        Outcome::at_most_if_measured(Row::Floor, what, times, (OF_FLOOR, "×")),
     ]);
-    found.series.extend(series);
+    found.series.extend(costs.into_iter().flatten());
     Ok(())
 }

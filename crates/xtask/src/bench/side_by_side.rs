@@ -17,6 +17,9 @@ use super::{
 /// and then.
 const AGAIN_MOST: usize = 4;
 
+/// Microseconds of processor time per completed call, of each run of a system; or why there are none.
+pub(super) type Cost = anyhow::Result<Series>;
+
 /// What the calls of one run have cost a system.
 #[derive(Clone, Copy, Debug)]
 struct Charge {
@@ -24,70 +27,98 @@ struct Charge {
     processor: Duration,
 }
 
-/// Microseconds of processor time per completed call, of each run of each system.
+/// What a system's runs have cost so far.
+#[derive(Debug, Default)]
+struct Account {
+    charges: Vec<Charge>,
+    /// What it had used when its last run began.
+    begun: Option<Duration>,
+    /// Why it is measured no more.
+    failed: Option<anyhow::Error>,
+}
+
+/// What calls cost each of some systems.
 ///
 /// The systems take turns. A system is charged with all that it uses from the beginning of its run to
-/// that of its next one: what it does later for its calls, when it forgets them, is theirs too.
+/// that of its next one: what it does later for its calls, when it forgets them, is theirs too. One that cannot
+/// carry the calls, on this machine, today, takes no figure of another with it.
 pub(super) fn processor(
     load: Load,
     systems: &[&System],
     calls: &Calls,
-) -> anyhow::Result<Vec<Series>> {
+) -> anyhow::Result<Vec<Cost>> {
     let warm_up = Calls::new(calls.shape, calls.rate, load.warm_up());
+    let mut accounts = Vec::new();
     for system in systems {
-        flawless_at_last(system, &warm_up, &mut None)?;
+        let mut account = Account::default();
+        account.failed = flawless_at_last(system, &warm_up, &mut account)?.err();
+        accounts.push(account);
     }
-    let mut charges = vec![Vec::<Charge>::new(); systems.len()];
-    let mut begun = vec![None; systems.len()];
     for _ in 0..load.runs {
-        for (index, system) in systems.iter().enumerate() {
-            let now = system.processor_time()?;
-            charge(&mut charges[index], begun[index].replace(now), now);
-            let played = flawless_at_last(system, calls, &mut begun[index])?;
-            charges[index].push(Charge {
-                calls: played.completed,
-                processor: Duration::ZERO,
-            });
+        for (system, account) in systems.iter().zip(&mut accounts) {
+            if account.failed.is_none() {
+                account.run(system, calls)?;
+            }
         }
     }
     rest(load.settle());
-    for (index, system) in systems.iter().enumerate() {
-        charge(&mut charges[index], begun[index], system.processor_time()?);
-    }
-    let series = systems.iter().zip(charges).map(|(system, charges)| {
-        let what = format!("{}, {} calls/s, CPU per call", system.name, calls.rate);
-        Series::new(
-            what,
-            "µs",
-            charges.iter().map(|charge| charge.micros()).collect(),
-        )
-    });
-    Ok(series.collect())
+    let costs = systems.iter().zip(accounts);
+    let costs = costs.map(|(system, account)| account.close(system, calls.rate));
+    costs.collect()
 }
 
-/// Plays calls until none of them has failed, and says when the last time began.
+impl Account {
+    /// Has one more run.
+    fn run(&mut self, system: &System, calls: &Calls) -> anyhow::Result<()> {
+        let now = system.processor_time()?;
+        self.charge(now);
+        self.begun = Some(now);
+        match flawless_at_last(system, calls, self)? {
+            Ok(played) => self.charges.push(Charge {
+                calls: played.completed,
+                processor: Duration::ZERO,
+            }),
+            Err(error) => self.failed = Some(error),
+        }
+        Ok(())
+    }
+
+    /// Puts what was used since a run began on that run.
+    fn charge(&mut self, now: Duration) {
+        if let (Some(last), Some(begun)) = (self.charges.last_mut(), self.begun) {
+            last.processor = now.saturating_sub(begun);
+        }
+    }
+
+    /// What all its runs have cost.
+    fn close(mut self, system: &System, rate: u32) -> anyhow::Result<Cost> {
+        self.charge(system.processor_time()?);
+        let micros = self.charges.iter().map(|charge| charge.micros()).collect();
+        let what = format!("{}, {rate} calls/s, CPU per call", system.name);
+        Ok(match self.failed {
+            None => Ok(Series::new(what, "µs", micros)),
+            Some(error) => Err(error),
+        })
+    }
+}
+
+/// Plays calls until none of them has failed, with the account begun when the last time did; or says what failed in the
+/// end.
 #[expect(clippy::print_stdout, reason = "whoever reads the figures is to know")]
 fn flawless_at_last(
     system: &System,
     calls: &Calls,
-    begun: &mut Option<Duration>,
-) -> anyhow::Result<Played> {
+    account: &mut Account,
+) -> anyhow::Result<anyhow::Result<Played>> {
     let mut played = flawless(system, calls);
     for _ in 0..AGAIN_MOST {
         let Err(error) = &played else { break };
         println!("  once more: {error}");
         // The time until now is on nobody's account.
-        *begun = Some(system.processor_time()?);
+        account.begun = Some(system.processor_time()?);
         played = flawless(system, calls);
     }
-    played
-}
-
-/// Puts what was used since a run began on that run.
-fn charge(charges: &mut [Charge], begun: Option<Duration>, now: Duration) {
-    if let (Some(last), Some(begun)) = (charges.last_mut(), begun) {
-        last.processor = now.saturating_sub(begun);
-    }
+    Ok(played)
 }
 
 impl Charge {
@@ -118,9 +149,14 @@ pub(super) fn flawless(system: &System, calls: &Calls) -> anyhow::Result<Played>
     Ok(played)
 }
 
-/// One figure divided by another, of their medians.
-pub(super) fn ratio(one: &Series, other: &Series) -> f64 {
-    one.median() / other.median()
+/// The median of a cost.
+pub(super) fn median(cost: &Cost) -> Result<f64, &anyhow::Error> {
+    cost.as_ref().map(Series::median)
+}
+
+/// One cost divided by another, of their medians.
+pub(super) fn ratio<'a>(one: &'a Cost, other: &'a Cost) -> Result<f64, &'a anyhow::Error> {
+    Ok(median(one)? / median(other)?)
 }
 
 #[cfg(test)]
@@ -130,21 +166,26 @@ mod tests {
     #[test]
     fn a_run_is_charged_with_what_was_used_until_the_next() {
         let millis = Duration::from_millis;
-        let mut charges = vec![];
+        let mut account = Account::default();
         // Nothing has run before the first run.
-        charge(&mut charges, None, millis(5));
-        charges.push(Charge {
+        account.charge(millis(5));
+        account.begun = Some(millis(5));
+        account.charges.push(Charge {
             calls: 100,
             processor: Duration::ZERO,
         });
-        charge(&mut charges, Some(millis(5)), millis(9));
-        assert!((charges[0].micros() - 40.0).abs() < 1e-9);
+        account.charge(millis(9));
+        assert!((account.charges[0].micros() - 40.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_ratio_is_of_medians() {
-        let series = |values: &[f64]| Series::new("", "", values.to_vec());
-        let ratio = ratio(&series(&[1.0, 2.0, 90.0]), &series(&[4.0]));
-        assert!((ratio - 0.5).abs() < 1e-9);
+        let series = |values: &[f64]| Ok(Series::new("", "", values.to_vec()));
+        let (one, other) = (series(&[1.0, 2.0, 90.0]), series(&[4.0]));
+        let found = ratio(&one, &other).unwrap();
+        assert!((found - 0.5).abs() < 1e-9);
+        let lost = Err(anyhow::anyhow!("it lost calls"));
+        let missing = ratio(&one, &lost).unwrap_err();
+        assert_eq!(missing.to_string(), "it lost calls");
     }
 }

@@ -4,7 +4,7 @@
 //! cheaper is a compiler that knows which way they go.
 
 use std::{
-    fs,
+    env, fs,
     hash::{DefaultHasher, Hasher as _},
     path::{Path, PathBuf},
     time::Duration,
@@ -131,8 +131,11 @@ fn cargo_build(folder: &Path, flag: &str) -> anyhow::Result<PathBuf> {
     let to = folder.display().to_string();
     let args = ["build", "--release", "--package", "quinze"];
     let args = [&args[..], &["--target", &host, "--target-dir", &to]].concat();
+    // Beside the flags that somebody wants anyway, for their kind of CPU.
+    let given = env::var("RUSTFLAGS").unwrap_or_default();
+    let flags: Vec<_> = given.split_whitespace().chain([flag]).collect();
     Program::cargo(&args)
-        .env("CARGO_ENCODED_RUSTFLAGS", flag)
+        .env("CARGO_ENCODED_RUSTFLAGS", &flags.join("\u{1f}"))
         .run()?;
     Ok(folder.join(host).join("release/quinze"))
 }
