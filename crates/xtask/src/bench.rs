@@ -31,12 +31,12 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
 
+pub(crate) use self::soak::Soak;
 use self::{
     child::Core,
     machine::Machine,
     outcome::{Done, Found, Kept, Measurement, Outcome},
 };
-pub(crate) use self::{soak::Soak, trained::Training};
 use crate::program::Program;
 
 /// What is measured.
@@ -99,12 +99,12 @@ impl Load {
 pub(crate) fn build() -> anyhow::Result<()> {
     let args = ["--package", "quinze-benches", "--bin", "quinze-load"];
     Program::cargo(&[&["build", "--release"], &args[..]].concat()).run()?;
-    release(Training::Once)
+    release()
 }
 
 /// Builds the node as it is to be deployed, by what calls have shown.
-pub(crate) fn release(training: Training) -> anyhow::Result<()> {
-    trained::build(training)
+pub(crate) fn release() -> anyhow::Result<()> {
+    trained::build()
 }
 
 /// Measures, prints, and writes what was found.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    bench::{self, Bench, Training},
+    bench::{self, Bench},
     chaos::{self, Chaos},
     counts, france,
     fuzz::{self, Effort},
@@ -112,7 +112,7 @@ impl Lane {
             Self::Build => Program::cargo(&["build", "--release", "--package", "quinze"]).run(),
             Self::InstallLoad => install::load(),
             Self::BuildLoad => bench::build(),
-            Self::Release => bench::release(Training::Anew),
+            Self::Release => bench::release(),
             Self::Bench(what) => bench::run(what),
             // Every failure is wanted, not the first one only.
             Self::Test => Program::cargo(&["test", "--workspace", "--no-fail-fast"]).run(),

@@ -27,21 +27,14 @@ const LESSONS: [(Shape, u32, Agents); 2] = [
 /// How long each of them goes on.
 const LESSON: Duration = Duration::from_secs(6);
 
-/// Whether calls are looked at again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Training {
-    /// They are: what they do has changed.
-    Anew,
-    /// Only when that has never happened here.
-    Once,
-}
-
-/// Builds the node with what calls have shown.
-pub(crate) fn build(training: Training) -> anyhow::Result<()> {
+/// Builds the node with what calls have shown. They are looked at again when the code has changed: what was counted in
+/// other code fits half of it, and warns of the rest.
+pub(crate) fn build() -> anyhow::Result<()> {
     let folder = folder()?;
+    let sources = sources()?;
     let profile = match profile(&folder)? {
-        Some(profile) if training == Training::Once => profile,
-        _ => train(&folder)?,
+        Some(profile) if profile.sources == sources => profile.path,
+        _ => train(&folder, sources)?,
     };
     let flag = format!("-Cprofile-use={}", profile.display());
     let built = cargo_build(&folder.join("build"), &flag)?;
@@ -58,13 +51,37 @@ fn folder() -> anyhow::Result<PathBuf> {
     Ok(super::target()?.join("trained"))
 }
 
+/// What calls have shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Profile {
+    path: PathBuf,
+    /// Of the code that they were given to.
+    sources: u64,
+}
+
+impl Profile {
+    /// A profile is called by the code and by what it holds: cargo builds anew when flags change, not when a file does
+    /// that they name.
+    fn name(sources: u64, content: &[u8]) -> String {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(content);
+        format!("{sources:016x}-{:016x}.{PROFILE}", hasher.finish())
+    }
+
+    fn of(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let (sources, _) = name.strip_suffix(PROFILE)?.split_once('-')?;
+        let sources = u64::from_str_radix(sources, 16).ok()?;
+        Some(Self { path, sources })
+    }
+}
+
 /// What calls have shown here before.
-fn profile(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
+fn profile(folder: &Path) -> anyhow::Result<Option<Profile>> {
     let found = folder.is_dir().then(|| fs::read_dir(folder)).transpose()?;
     for entry in found.into_iter().flatten() {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == PROFILE) {
-            return Ok(Some(path));
+        if let Some(profile) = Profile::of(entry?.path()) {
+            return Ok(Some(profile));
         }
     }
     Ok(None)
@@ -72,8 +89,34 @@ fn profile(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
 
 const PROFILE: &str = "profdata";
 
+/// A number for all that the node is built from.
+fn sources() -> anyhow::Result<u64> {
+    let root = super::root()?;
+    let mut hasher = DefaultHasher::new();
+    let mut paths = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+    let mut folders = vec![root.join("crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() && !path.ends_with("crates/xtask") {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|ending| ending == "rs" || ending == "toml")
+            {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    for path in paths {
+        hasher.write(&fs::read(path)?);
+    }
+    Ok(hasher.finish())
+}
+
 /// Gives an instrumented node calls of each kind; what they have shown.
-fn train(folder: &Path) -> anyhow::Result<PathBuf> {
+fn train(folder: &Path, sources: u64) -> anyhow::Result<PathBuf> {
     install::sipp()?;
     let merge = llvm_profdata()?;
     let counts = folder.join("counts");
@@ -82,7 +125,7 @@ fn train(folder: &Path) -> anyhow::Result<PathBuf> {
     }
     fs::create_dir_all(&counts)?;
     while let Some(old) = profile(folder)? {
-        fs::remove_file(old)?;
+        fs::remove_file(old.path)?;
     }
     let flag = format!("-Cprofile-generate={}", counts.display());
     let node = cargo_build(&folder.join("instrumented"), &flag)?;
@@ -94,10 +137,7 @@ fn train(folder: &Path) -> anyhow::Result<PathBuf> {
     let merged = folder.join("merged");
     let [from, to] = [&counts, &merged].map(|path| path.display().to_string());
     Program::new(merge, &["merge", "--output", &to, &from]).run()?;
-    // Cargo builds anew when flags change, not when a file does that they name.
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&fs::read(&merged)?);
-    let named = folder.join(format!("{:016x}.{PROFILE}", hasher.finish()));
+    let named = folder.join(Profile::name(sources, &fs::read(&merged)?));
     fs::rename(merged, &named)?;
     Ok(named)
 }
@@ -169,4 +209,20 @@ fn llvm_profdata() -> anyhow::Result<PathBuf> {
         tool.display()
     );
     Ok(tool)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_tells_of_which_code_it_is() {
+        let name = Profile::name(15, b"counts");
+        let path = Path::new("trained").join(&name);
+        let profile = Profile::of(path.clone()).unwrap();
+        assert_eq!(profile, Profile { path, sources: 15 });
+        assert_ne!(name, Profile::name(15, b"other counts"));
+        assert_eq!(Profile::of("trained/quinze".into()), None);
+        assert_eq!(Profile::of("trained/15.profdata".into()), None);
+    }
 }
