@@ -89,11 +89,13 @@ fn profile(folder: &Path) -> anyhow::Result<Option<Profile>> {
 
 const PROFILE: &str = "profdata";
 
-/// A number for all that the node is built from.
+/// A number for all that the node is built from, its compiler included.
 fn sources() -> anyhow::Result<u64> {
     let root = super::root()?;
     let mut hasher = DefaultHasher::new();
-    let mut paths = vec![root.join("Cargo.toml"), root.join("Cargo.lock")];
+    let mut paths = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"]
+        .map(|name| root.join(name))
+        .to_vec();
     let mut folders = vec![root.join("crates")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
