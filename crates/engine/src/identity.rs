@@ -187,8 +187,8 @@ impl Engine {
 impl Source {
     /// Takes off a request what its sender may not say, and what is only between the sender and us:
     /// only an operator asserts who calls (RFC 3325 §5), and the credentials for our realm go no
-    /// further.
-    pub(crate) fn without_claims(self, request: Arc<Request>) -> Arc<Request> {
+    /// further. `limits` are those that the request came within.
+    pub(crate) fn without_claims(self, request: Arc<Request>, limits: &Limits) -> Arc<Request> {
         let is_claim = |name| request.header(name).is_some();
         if self.trunk().is_some() || !CLAIMS.into_iter().any(is_claim) {
             return request;
@@ -196,7 +196,7 @@ impl Source {
         let stripped = CLAIMS
             .iter()
             .fold(Edit::new(&request), |edit, &name| edit.remove(name))
-            .finish_request(&request, &Limits::default());
+            .finish_request(&request, limits);
         match stripped {
             Ok(stripped) => Arc::new(stripped),
             // Never: what was valid stays so without these lines.

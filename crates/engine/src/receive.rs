@@ -119,7 +119,8 @@ impl Engine {
             Some(source) => source,
             None => self.source_of(&request, flow),
         };
-        let received = match self.proxy.receive(source.without_claims(request)) {
+        let request = source.without_claims(request, &self.config.settings.message);
+        let received = match self.proxy.receive(request) {
             Ok(received) => received,
             Err(rejection) => return self.reject(now, tx, &rejection),
         };

@@ -16,6 +16,11 @@ const ARM_1: &str = "sip:arm-1@samu.example";
 
 /// One site with two agents whose phones have passwords.
 fn wire() -> Wire {
+    wire_with("")
+}
+
+/// The same with more in its configuration.
+fn wire_with(more: &str) -> Wire {
     let site = Site {
         id: "FR670",
         neighbours: &[],
@@ -24,7 +29,8 @@ fn wire() -> Wire {
     };
     let text = configuration(&[site], AFTER_20_S)
         + "[authentication]\nrealm = \"samu\"\nalgorithms = [\"SHA-256\", \"MD5\"]\n\
-           credentials = { env = \"TEST\" }\n";
+           credentials = { env = \"TEST\" }\n"
+        + more;
     let md5 = Ha1::of_password(Algorithm::Md5, "arm-2", "samu", "two");
     let credentials = format!("arm-1 password one\narm-2 MD5 {}\n", md5.expose());
     Wire::over(Bench::with_secrets(&text, &credentials, 1, Weather::CALM))
@@ -160,6 +166,22 @@ fn an_agents_call_is_challenged_and_its_credentials_go_no_further() {
     let call = of_agent("arm-1", "INVITE", callee, "i2", &(proof + asserted));
     let seen = wire.ask(PHONES, &call);
     let forwarded = seen.iter().find(|text| text.starts_with("INVITE")).unwrap();
+    assert!(!forwarded.contains("Proxy-Authorization"), "{forwarded}");
+    assert!(!forwarded.contains("P-Asserted-Identity"), "{forwarded}");
+}
+
+#[test]
+fn claims_are_taken_off_however_many_lines_the_node_is_told_to_take() {
+    let mut wire = wire_with("[limits]\nheaders = 1024\n");
+    let callee = "sip:arm-2@samu.example";
+    let asserted = "P-Asserted-Identity: <tel:+33600000000>\r\n".to_owned();
+    let lines = asserted + &"X-Line: x\r\n".repeat(400);
+    let asked = wire.ask(PHONES, &of_agent("arm-1", "INVITE", callee, "i1", &lines));
+    let proof = credentials(&asked[0], "arm-1", "one", "INVITE", callee);
+    let call = of_agent("arm-1", "INVITE", callee, "i2", &(proof + &lines));
+    let seen = wire.ask(PHONES, &call);
+    let forwarded = seen.iter().find(|text| text.starts_with("INVITE")).unwrap();
+    assert_eq!(forwarded.matches("X-Line").count(), 400);
     assert!(!forwarded.contains("Proxy-Authorization"), "{forwarded}");
     assert!(!forwarded.contains("P-Asserted-Identity"), "{forwarded}");
 }
