@@ -54,7 +54,7 @@ impl Flow {
         if !self.transport.is_reliable() {
             return None;
         }
-        let message = Message::parse(bytes.clone(), &Limits::default()).ok()?;
+        let message = Message::parse(bytes.clone(), &Limits::OURS).ok()?;
         self.next_hop(&message)
     }
 

@@ -16,6 +16,18 @@ pub struct Limits {
     pub element_count: usize,
 }
 
+impl Limits {
+    /// For a message that we have written, or that was taken within a node's limits when it came: whoever reads it
+    /// again reads it whole.
+    pub const OURS: Self = Self {
+        message_len: u32::MAX as usize,
+        head_len: usize::MAX,
+        header_count: usize::MAX,
+        line_len: usize::MAX - 2,
+        element_count: usize::MAX,
+    };
+}
+
 impl Default for Limits {
     /// Wide enough for anything a dedicated network sends: 64 KiB, 256 headers of 8 KiB.
     fn default() -> Self {

@@ -100,7 +100,7 @@ fn over_tcp(request: &Request, sent_by: SocketAddr) -> Option<Request> {
     let changed = Edit::new(request)
         .replace_first(HeaderName::Via, &*via)
         .with_content_length()
-        .finish(&Limits::default())
+        .finish(&Limits::OURS)
         .ok()?;
     Request::new(changed).ok()
 }

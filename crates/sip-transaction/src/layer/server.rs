@@ -111,7 +111,7 @@ impl Server {
         match &self.last {
             Last::Nothing => None,
             Last::Kept(last) => {
-                let last = Message::parse(last.bytes.clone(), &Limits::default()).ok()?;
+                let last = Message::parse(last.bytes.clone(), &Limits::OURS).ok()?;
                 to_tag_of(&last)
             }
             Last::Accepted(tag) => tag.clone(),

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sip::{Method, StatusCode, Transport};
+use sip::{Limits, Method, StatusCode, Transport};
 use sip_transaction::{Event, MessageKind};
 
-use crate::support::{self, Bench, large_request, response};
+use crate::support::{self, Bench, large_request, request_with, response};
 
 fn first_line_of_via(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).into_owned();
@@ -33,6 +33,20 @@ fn a_large_request_leaves_over_tcp_and_its_cancel_follows_it() {
     assert_eq!(
         first_line_of_via(&cancels[0].bytes),
         first_line_of_via(&sent[0].bytes)
+    );
+}
+
+/// What a node was told to take, it also sends on.
+#[test]
+fn a_request_of_more_lines_than_usual_leaves_over_tcp_too() {
+    let mut bench = Bench::with_tcp();
+    let lines = "X-Line: one of many\r\n".repeat(2 * Limits::default().header_count);
+    bench.request(request_with(Method::Invite, &lines));
+    let sent = bench.sent(MessageKind::Request("INVITE"));
+    assert_eq!(sent[0].flow.transport, Transport::Tcp);
+    assert_eq!(
+        first_line_of_via(&sent[0].bytes),
+        "Via: SIP/2.0/TCP 192.0.2.1:5062;branch=z9hG4bKone;rport"
     );
 }
 

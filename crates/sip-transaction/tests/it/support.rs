@@ -269,7 +269,7 @@ pub(crate) fn request_with(method: Method, lines: &str) -> Request {
 }
 
 fn parse(text: &str) -> Request {
-    let message = Message::parse(text.to_owned().into(), &Limits::default()).unwrap();
+    let message = Message::parse(text.to_owned().into(), &Limits::OURS).unwrap();
     Request::new(message).unwrap()
 }
 
