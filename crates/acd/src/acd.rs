@@ -67,8 +67,8 @@ pub struct Acd {
 /// A line's waiting calls.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    pub(crate) order: RankedSet,
-    pub(crate) arrivals: BTreeSet<(Instant, CallId)>,
+    pub(crate) order: RankedSet<OrderKey>,
+    pub(crate) arrivals: RankedSet<(Instant, CallId)>,
     /// The class of calls that come now.
     pub(crate) entry: Option<ClassId>,
     /// When its calls have to be looked at next because of one another's waits.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Bound,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use crate::{
     course::Course,
     directory::{Directory, Ring, Step},
     ids::{LineId, SiteId, StepIndex, StepRef},
-    order::OrderKey,
+    order::{OrderKey, RankedSet},
     requirement::Relax,
     staff::RequirementId,
 };
@@ -30,10 +29,10 @@ pub(crate) struct Classes {
     by_line: Vec<Vec<ClassId>>,
     catchments: Vec<Catchment>,
     catchments_known: BTreeMap<(RequirementId, Vec<SiteId>), CatchmentId>,
-    /// By site: the catchments that it is part of.
-    catchments_at: Vec<Vec<CatchmentId>>,
-    /// By site: the first call of each class of its own lines.
-    home: Vec<BTreeSet<(OrderKey, ClassId)>>,
+    /// By site: the catchments that it is part of, and what they ask for.
+    catchments_at: Vec<Vec<(RequirementId, CatchmentId)>>,
+    /// By site: the first call of each class of its own lines, and what is asked for it.
+    home: Vec<BTreeSet<(OrderKey, ClassId, RequirementId)>>,
 }
 
 /// Calls of a line that have come equally far.
@@ -54,7 +53,7 @@ pub(crate) struct Class {
     onward: Vec<Option<ClassId>>,
     /// Where the calls are seen from other sites; `None` where they reach no other.
     catchment: Option<CatchmentId>,
-    calls: BTreeSet<OrderKey>,
+    calls: RankedSet<OrderKey>,
 }
 
 /// A site within reach.
@@ -71,9 +70,8 @@ struct CatchmentId(u32);
 
 /// Classes of any lines that ask for the same and reach the same sites, home included. A site looks
 /// at the first call of each catchment that it is part of, not at each class of the country.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Catchment {
-    requirement: RequirementId,
     /// The first call of each class, as sites see it that are not its home.
     heads: BTreeSet<(OrderKey, ClassId)>,
 }
@@ -87,16 +85,15 @@ impl Class {
     /// Whether a call is in it.
     #[cfg(debug_assertions)]
     pub(crate) fn has(&self, key: OrderKey) -> bool {
-        self.calls.contains(&key)
+        self.calls.rank(&key).is_some()
     }
 
     /// The call after another one, or the first.
     pub(crate) fn after(&self, key: Option<OrderKey>) -> Option<OrderKey> {
-        let Some(key) = key else {
-            return self.first();
-        };
-        let beyond = (Bound::Excluded(key), Bound::Unbounded);
-        self.calls.range(beyond).next().copied()
+        match key {
+            Some(key) => self.calls.after(&key).copied(),
+            None => self.first(),
+        }
     }
 
     /// Its first calls, so many at most.
@@ -178,23 +175,28 @@ impl Classes {
         ids.map(|&id| (id, self.get(id)))
     }
 
-    /// The first calls of the classes of a site's own lines, in order.
-    pub(crate) fn heads_at_home(&self, site: SiteId) -> impl Iterator<Item = (OrderKey, ClassId)> {
-        self.home[site.index()].iter().copied()
-    }
-
-    /// The first call of each catchment that a site is part of, as it is seen from elsewhere: the
-    /// site's own calls among them are never before their place at home.
-    pub(crate) fn heads_from_elsewhere(
+    /// The first call of a site's own lines, among those that ask for what somebody is able to take.
+    pub(crate) fn first_at_home(
         &self,
         site: SiteId,
-    ) -> impl Iterator<Item = (RequirementId, OrderKey, ClassId)> {
-        let ids = self.catchments_at[site.index()].iter();
-        ids.filter_map(|id| {
-            let catchment = &self.catchments[id.0 as usize];
-            let &(key, class) = catchment.heads.first()?;
-            Some((catchment.requirement, key, class))
-        })
+        is_able: impl Fn(RequirementId) -> bool,
+    ) -> Option<(OrderKey, ClassId)> {
+        let heads = self.home[site.index()].iter();
+        let mut able = heads.filter(|&&(.., requirement)| is_able(requirement));
+        able.next().map(|&(key, class, _)| (key, class))
+    }
+
+    /// The first call of the catchments that a site is part of, among those that ask for what somebody is able to
+    /// take, as it is seen from elsewhere: the site's own calls among them are never before their place at home.
+    pub(crate) fn first_from_elsewhere(
+        &self,
+        site: SiteId,
+        is_able: impl Fn(RequirementId) -> bool,
+    ) -> Option<(OrderKey, ClassId)> {
+        let catchments = self.catchments_at[site.index()].iter();
+        let able = catchments.filter(|&&(requirement, _)| is_able(requirement));
+        let heads = able.filter_map(|(_, id)| self.catchments[id.0 as usize].heads.first());
+        heads.min().copied()
     }
 
     fn head_changed(&mut self, id: ClassId, before: Option<OrderKey>) {
@@ -205,9 +207,9 @@ impl Classes {
         }
         let home = &mut self.home[class.site.index()];
         if let Some(key) = before {
-            home.remove(&(key, id));
+            home.remove(&(key, id, class.requirement));
         }
-        home.extend(after.map(|key| (key, id)));
+        home.extend(after.map(|key| (key, id, class.requirement)));
         let Some(catchment) = class.catchment else {
             return;
         };
@@ -240,13 +242,10 @@ impl Classes {
             return Some(known);
         }
         for site in &key.1 {
-            self.catchments_at[site.index()].push(next);
+            self.catchments_at[site.index()].push((requirement, next));
         }
         self.catchments_known.insert(key, next);
-        self.catchments.push(Catchment {
-            requirement,
-            heads: BTreeSet::new(),
-        });
+        self.catchments.push(Catchment::default());
         Some(next)
     }
 }
@@ -296,7 +295,7 @@ impl Acd {
             asked,
             onward,
             catchment,
-            calls: BTreeSet::new(),
+            calls: RankedSet::default(),
         })
     }
 

@@ -94,38 +94,26 @@ impl Acd {
     /// The class whose first call comes first at a site, among those that a free agent there may
     /// take, and how the site sees that call.
     fn first_at(&self, site: SiteId) -> Option<(OrderKey, ClassId)> {
-        let is_able = |&(_, id): &(OrderKey, ClassId)| {
-            self.staff.ready(site, self.classes.get(id).requirement) > 0
-        };
-        let own = self.classes.heads_at_home(site).find(is_able);
-        let reserve = self.reserve(site);
-        let may_help = self
-            .classes
-            .heads_from_elsewhere(site)
-            .filter(|&(requirement, ..)| self.staff.ready(site, requirement) > reserve)
-            .map(|(_, key, id)| (key, id));
-        own.into_iter().chain(may_help).min()
+        if !self.staff.anybody_ready(site) {
+            return None;
+        }
+        let (ready, reserve) = (self.staff.ready_at(site), self.reserve(site));
+        let own = self.classes.first_at_home(site, |asked| ready(asked) > 0);
+        let may_help = |asked| ready(asked) > reserve;
+        let elsewhere = self.classes.first_from_elsewhere(site, may_help);
+        own.into_iter().chain(elsewhere).min()
     }
 
     /// The call that comes first for one free agent, as the agent's sites see it.
     pub(crate) fn first_for(&self, agent: AgentId) -> Option<OrderKey> {
         let agent = self.directory.agent_profile(agent);
+        let is_able = |asked| self.staff.meets(agent.profile, asked);
         let first_at = |site: SiteId| {
-            let is_able = |&(_, id): &(OrderKey, ClassId)| {
-                let requirement = self.classes.get(id).requirement;
-                self.staff.meets(agent.profile, requirement)
-            };
-            let own = self.classes.heads_at_home(site).find(is_able);
-            let reserve = self.reserve(site);
-            let may_help = self
-                .classes
-                .heads_from_elsewhere(site)
-                .filter(|&(requirement, ..)| {
-                    self.staff.meets(agent.profile, requirement)
-                        && self.staff.ready(site, requirement) > reserve
-                })
-                .map(|(_, key, id)| (key, id));
-            own.into_iter().chain(may_help).min()
+            let (ready, reserve) = (self.staff.ready_at(site), self.reserve(site));
+            let own = self.classes.first_at_home(site, is_able);
+            let may_help = |asked| ready(asked) > reserve && is_able(asked);
+            let elsewhere = self.classes.first_from_elsewhere(site, may_help);
+            own.into_iter().chain(elsewhere).min()
         };
         agent.sites().filter_map(first_at).min().map(|(key, _)| key)
     }

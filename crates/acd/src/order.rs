@@ -1,6 +1,6 @@
 //! The total order of waiting calls, and a set that knows the rank of each.
 
-use std::{cmp::Ordering, time::Instant};
+use std::{collections::VecDeque, ops::Range, time::Instant};
 
 use crate::ids::{CallId, Priority};
 
@@ -13,214 +13,200 @@ pub(crate) struct OrderKey {
     pub(crate) call: CallId,
 }
 
-/// A sorted set with ranks: insertion, removal and rank cost the logarithm of its size.
+/// A sorted set with ranks, for keys of which most come last, and of which the first go before others.
 ///
-/// A treap: a search tree by key that is a heap by weights. The weights come from a counter, so the
-/// same insertions make the same tree.
-#[derive(Debug, Default)]
-pub(crate) struct RankedSet {
-    nodes: Vec<Node>,
-    root: Link,
-    free: Vec<u32>,
-    counter: u64,
-}
-
-type Link = Option<u32>;
-
+/// The keys lie in runs of at most [`RUN_MAX`]. What comes last or goes first touches one run, which is a few lines of
+/// memory; anywhere else it costs a search and the moving of half a run. A rank costs a look at the lengths of the runs
+/// between the key and the nearer end.
 #[derive(Debug)]
-struct Node {
-    key: OrderKey,
-    weight: u64,
-    size: u32,
-    left: Link,
-    right: Link,
+pub(crate) struct RankedSet<K> {
+    /// None is empty, and all keys of one come before all of the next. Two neighbours have more than [`RUN_SHORT`]
+    /// keys together, so there are never many more runs than it takes.
+    runs: VecDeque<Vec<K>>,
+    len: usize,
+    /// The last run that became empty: where calls come and go one by one, nothing is allocated.
+    spare: Vec<K>,
 }
 
-impl RankedSet {
-    pub(crate) fn len(&self) -> usize {
-        self.size(self.root) as usize
+/// The most keys in a run.
+const RUN_MAX: usize = 64;
+
+/// Two neighbours that have no more together are made one.
+const RUN_SHORT: usize = RUN_MAX / 2;
+
+impl<K> Default for RankedSet<K> {
+    fn default() -> Self {
+        Self {
+            runs: VecDeque::new(),
+            len: 0,
+            spare: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord> RankedSet<K> {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
-    pub(crate) fn insert(&mut self, key: OrderKey) {
-        let index = self.allocate(key);
-        let (before, after) = self.split(self.root, &key);
-        let left = self.merge(before, Some(index));
-        self.root = self.merge(left, after);
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Adds a key, unless it is there.
+    pub(crate) fn insert(&mut self, key: K) {
+        let at = self.run_of(&key);
+        let Some(run) = self.runs.get_mut(at) else {
+            return self.append(key);
+        };
+        let Err(place) = run.binary_search(&key) else {
+            return;
+        };
+        run.insert(place, key);
+        self.len += 1;
+        if run.len() > RUN_MAX {
+            let second = run.split_off(RUN_SHORT);
+            self.runs.insert(at + 1, second);
+        }
+    }
+
+    /// Adds a key that comes after all others.
+    fn append(&mut self, key: K) {
+        self.len += 1;
+        match self.runs.back_mut() {
+            Some(run) if run.len() < RUN_MAX => run.push(key),
+            _ => {
+                let mut run = std::mem::take(&mut self.spare);
+                run.push(key);
+                self.runs.push_back(run);
+            }
+        }
     }
 
     /// Removes a key; whether it was there.
-    pub(crate) fn remove(&mut self, key: &OrderKey) -> bool {
-        let (root, removed) = self.remove_from(self.root, key);
-        self.root = root;
-        self.free.extend(removed);
-        removed.is_some()
+    pub(crate) fn remove(&mut self, key: &K) -> bool {
+        let at = self.run_of(key);
+        let Some(run) = self.runs.get_mut(at) else {
+            return false;
+        };
+        let Ok(place) = run.binary_search(key) else {
+            return false;
+        };
+        run.remove(place);
+        self.len -= 1;
+        match run.len() {
+            0 => self.spare = self.runs.remove(at).unwrap_or_default(),
+            1..=RUN_SHORT => self.join_with_next(at),
+            _ => return true,
+        }
+        if let Some(before) = at.checked_sub(1) {
+            self.join_with_next(before);
+        }
+        true
+    }
+
+    /// Makes one run of two where they are short.
+    fn join_with_next(&mut self, at: usize) {
+        if at + 1 >= self.runs.len() || self.runs[at].len() + self.runs[at + 1].len() > RUN_SHORT {
+            return;
+        }
+        if let Some(mut next) = self.runs.remove(at + 1) {
+            self.runs[at].append(&mut next);
+        }
     }
 
     /// How many keys are before this one, if it is in the set.
-    pub(crate) fn rank(&self, key: &OrderKey) -> Option<usize> {
-        let mut link = self.root;
-        let mut before = 0;
-        while let Some(index) = link {
-            let node = &self.nodes[index as usize];
-            match key.cmp(&node.key) {
-                Ordering::Less => link = node.left,
-                Ordering::Equal => return Some((before + self.size(node.left)) as usize),
-                Ordering::Greater => {
-                    before += self.size(node.left) + 1;
-                    link = node.right;
-                }
-            }
-        }
-        None
+    pub(crate) fn rank(&self, key: &K) -> Option<usize> {
+        let at = self.run_of(key);
+        let place = self.runs.get(at)?.binary_search(key).ok()?;
+        let lengths = |runs: Range<usize>| self.runs.range(runs).map(Vec::len).sum::<usize>();
+        let before = if at < self.runs.len() / 2 {
+            lengths(0..at)
+        } else {
+            self.len - lengths(at..self.runs.len())
+        };
+        Some(before + place)
+    }
+
+    pub(crate) fn first(&self) -> Option<&K> {
+        self.runs.front()?.first()
+    }
+
+    /// The key after this one, which need not be in the set.
+    pub(crate) fn after(&self, key: &K) -> Option<&K> {
+        let at = self
+            .runs
+            .partition_point(|run| run.last().is_some_and(|last| last <= key));
+        let run = self.runs.get(at)?;
+        run.get(run.partition_point(|one| one <= key))
     }
 
     /// All keys in order.
-    #[cfg(test)]
-    pub(crate) fn keys(&self) -> Vec<OrderKey> {
-        let mut keys = Vec::with_capacity(self.len());
-        let mut path = Vec::new();
-        let mut link = self.root;
-        loop {
-            while let Some(index) = link {
-                path.push(index);
-                link = self.nodes[index as usize].left;
-            }
-            let Some(index) = path.pop() else { return keys };
-            keys.push(self.nodes[index as usize].key);
-            link = self.nodes[index as usize].right;
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &K> {
+        self.runs.iter().flatten()
+    }
+
+    /// The run that a key is in, or would be; one beyond the last where it comes after all keys.
+    fn run_of(&self, key: &K) -> usize {
+        let is_before = |run: &Vec<K>| run.last().is_some_and(|last| last < key);
+        match self.runs.back() {
+            Some(last) if is_before(last) => self.runs.len(),
+            // Most sets are one run, or are asked for what is in their first.
+            _ if self.runs.front().is_none_or(|first| !is_before(first)) => 0,
+            _ => self.runs.partition_point(is_before),
         }
     }
-
-    fn size(&self, link: Link) -> u32 {
-        link.map_or(0, |index| self.nodes[index as usize].size)
-    }
-
-    fn allocate(&mut self, key: OrderKey) -> u32 {
-        self.counter += 1;
-        let node = Node {
-            key,
-            weight: mix(self.counter),
-            size: 1,
-            left: None,
-            right: None,
-        };
-        if let Some(index) = self.free.pop() {
-            self.nodes[index as usize] = node;
-            return index;
-        }
-        self.nodes.push(node);
-        u32::try_from(self.nodes.len() - 1).expect("Settings::calls_max bounds the calls")
-    }
-
-    /// Everything before `key`, and the rest. Recursion is as deep as the tree: logarithmic.
-    fn split(&mut self, link: Link, key: &OrderKey) -> (Link, Link) {
-        let Some(index) = link else {
-            return (None, None);
-        };
-        let at = index as usize;
-        if self.nodes[at].key < *key {
-            let (left, right) = self.split(self.nodes[at].right, key);
-            self.nodes[at].right = left;
-            self.update(at);
-            (link, right)
-        } else {
-            let (left, right) = self.split(self.nodes[at].left, key);
-            self.nodes[at].left = right;
-            self.update(at);
-            (left, link)
-        }
-    }
-
-    /// One tree of two, all keys of the first being before all of the second.
-    fn merge(&mut self, left: Link, right: Link) -> Link {
-        let (Some(a), Some(b)) = (left, right) else {
-            return left.or(right);
-        };
-        let (a_at, b_at) = (a as usize, b as usize);
-        if self.nodes[a_at].weight > self.nodes[b_at].weight {
-            let merged = self.merge(self.nodes[a_at].right, right);
-            self.nodes[a_at].right = merged;
-            self.update(a_at);
-            left
-        } else {
-            let merged = self.merge(left, self.nodes[b_at].left);
-            self.nodes[b_at].left = merged;
-            self.update(b_at);
-            right
-        }
-    }
-
-    fn remove_from(&mut self, link: Link, key: &OrderKey) -> (Link, Option<u32>) {
-        let Some(index) = link else {
-            return (None, None);
-        };
-        let at = index as usize;
-        let removed = match key.cmp(&self.nodes[at].key) {
-            Ordering::Equal => {
-                let merged = self.merge(self.nodes[at].left, self.nodes[at].right);
-                return (merged, Some(index));
-            }
-            Ordering::Less => {
-                let (left, removed) = self.remove_from(self.nodes[at].left, key);
-                self.nodes[at].left = left;
-                removed
-            }
-            Ordering::Greater => {
-                let (right, removed) = self.remove_from(self.nodes[at].right, key);
-                self.nodes[at].right = right;
-                removed
-            }
-        };
-        self.update(at);
-        (link, removed)
-    }
-
-    fn update(&mut self, at: usize) {
-        let size = 1 + self.size(self.nodes[at].left) + self.size(self.nodes[at].right);
-        self.nodes[at].size = size;
-    }
-}
-
-/// A counter's value, spread over all bits (splitmix64).
-const fn mix(counter: u64) -> u64 {
-    let mut bits = counter.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, time::Duration};
+    use std::{collections::BTreeSet, ops::Bound, time::Duration};
 
     use proptest::prelude::*;
 
     use super::*;
 
+    /// What the set promises of its runs.
+    fn check_runs(set: &RankedSet<OrderKey>) {
+        let lengths: Vec<_> = set.runs.iter().map(Vec::len).collect();
+        assert!(lengths.iter().all(|&one| (1..=RUN_MAX).contains(&one)));
+        let is_needed = |pair: &[usize]| pair[0] + pair[1] > RUN_SHORT;
+        assert!(lengths.windows(2).all(is_needed), "{lengths:?}");
+    }
+
     proptest! {
         #[test]
-        fn agrees_with_a_sorted_set(steps in proptest::collection::vec((0..3_u8, 0..40_u64, any::<bool>()), 1..300)) {
+        fn agrees_with_a_sorted_set(steps in proptest::collection::vec((0..3_u8, 0..400_u64, 0..5_u8), 1..2_000)) {
             #[expect(clippy::disallowed_methods, reason = "an Instant has no other constructor")]
             let base = Instant::now();
             let mut ranked = RankedSet::default();
             let mut model = BTreeSet::new();
-            for (priority, number, adds) in steps {
+            // First many come, then many go.
+            let half = steps.len() / 2;
+            for (step, (priority, number, chance)) in steps.into_iter().enumerate() {
                 let key = OrderKey {
                     priority: Priority::new(priority).unwrap(),
                     arrival: base + Duration::from_millis(number % 7),
                     call: CallId::new(number),
                 };
-                if adds {
-                    if model.insert(key) {
-                        ranked.insert(key);
-                    }
+                if (chance > 0) == (step < half) {
+                    model.insert(key);
+                    ranked.insert(key);
                 } else {
-                    prop_assert_eq!(ranked.remove(&key), model.remove(&key));
+                    // One that is there, as well as one that may be.
+                    let there = model.range(key..).next().copied().unwrap_or(key);
+                    for key in [key, there] {
+                        prop_assert_eq!(ranked.remove(&key), model.remove(&key));
+                    }
                 }
+                check_runs(&ranked);
                 prop_assert_eq!(ranked.len(), model.len());
+                prop_assert_eq!(ranked.first(), model.first());
                 prop_assert_eq!(ranked.rank(&key), model.iter().position(|one| *one == key));
+                let beyond = (Bound::Excluded(key), Bound::Unbounded);
+                prop_assert_eq!(ranked.after(&key), model.range(beyond).next());
             }
-            prop_assert_eq!(ranked.keys(), model.into_iter().collect::<Vec<_>>());
+            prop_assert!(ranked.iter().eq(&model));
         }
     }
 }

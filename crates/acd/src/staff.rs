@@ -28,6 +28,9 @@ pub(crate) struct Staff {
     on_duty: Vec<u32>,
     /// By site: the free agents of each profile that has any.
     ready: Vec<BTreeMap<ProfileId, Free>>,
+    /// By site: how many of them meet each requirement. The same is among the tallies, which lie by requirement: whoever
+    /// asks about many requirements at one site would have to read a line of memory for each.
+    ready_by_requirement: Vec<Vec<u32>>,
 }
 
 /// Who meets a requirement, and how many of them are where in which state.
@@ -71,6 +74,7 @@ impl Staff {
             met_by: vec![Vec::new(); directory.profiles.len()],
             on_duty: vec![0; directory.sites().len()],
             ready: directory.sites().map(|_| BTreeMap::new()).collect(),
+            ready_by_requirement: directory.sites().map(|_| Vec::new()).collect(),
         }
     }
 
@@ -103,6 +107,9 @@ impl Staff {
         for (met, sum) in self.met_by.iter_mut().zip(&sums) {
             met.extend(sum.map(|_| id));
         }
+        for (ready, tally) in self.ready_by_requirement.iter_mut().zip(&tallies) {
+            ready.push(tally.of(AgentStateKind::Ready));
+        }
         self.known.insert(requirement.clone(), id);
         self.asked.push(Asked { sums, tallies });
         id
@@ -120,6 +127,8 @@ impl Staff {
             let tally = &mut self.asked[id.0 as usize].tallies[site.index()];
             tally.by_state[from as usize] -= 1;
             tally.by_state[to as usize] += 1;
+            self.ready_by_requirement[site.index()][id.0 as usize] =
+                tally.of(AgentStateKind::Ready);
         }
     }
 
@@ -181,9 +190,19 @@ impl Staff {
         self.tally(site, requirement).on_duty as usize
     }
 
+    pub(crate) fn anybody_ready(&self, site: SiteId) -> bool {
+        !self.ready[site.index()].is_empty()
+    }
+
     /// Free agents of a site who meet a requirement.
     pub(crate) fn ready(&self, site: SiteId, requirement: RequirementId) -> usize {
         self.tally(site, requirement).of(AgentStateKind::Ready) as usize
+    }
+
+    /// The same for any requirement at one site.
+    pub(crate) fn ready_at(&self, site: SiteId) -> impl Fn(RequirementId) -> usize + '_ {
+        let ready = &self.ready_by_requirement[site.index()];
+        |requirement| ready[requirement.0 as usize] as usize
     }
 
     /// Whether an agent of this profile meets a requirement.
