@@ -84,7 +84,7 @@ fn page(kept: &Kept, machine: &Machine, notes: &Notes) -> String {
         "# What was measured\n\nWritten by `cargo xtask bench load`; what is said about rows that are not \
          reached comes from `notes.toml`.\n\n\
          - machine: {processor}, {cores} cores; Linux {kernel}\n\
-         - {rustc}, the node as `cargo xtask release` builds it; SIPp {sipp}; Kamailio {kamailio} with `-x fm -X fm`, four workers\n\
+         - {rustc}, the node as `cargo xtask release` builds it; SIPp {sipp}; Kamailio {kamailio} with `-x fm -X fm -b 4194304`, four workers\n\
          - server on core 0, SIPp and all that makes load on core 1; CPU is the processes' own clock, the \
          one that `/proc` shows, from the beginning of a run to that of the next, by completed call\n\
          - medians; ranges below. Ratios count, not absolute times.\n\n{}",

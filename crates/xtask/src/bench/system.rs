@@ -188,7 +188,8 @@ impl System {
     }
 
     /// Kamailio with four workers and the allocator that is meant for production: its default is one
-    /// that looks for faults, and costs several times as much.
+    /// that looks for faults, and costs several times as much. And with as much room in the kernel as the node asks for:
+    /// by default it takes a sixteenth of that, and loses calls whenever the machine stands still for a moment.
     pub(super) fn kamailio(number: u16, folder: &Path) -> anyhow::Result<Self> {
         let name = "kamailio";
         let ports = Ports::of(number);
@@ -204,7 +205,7 @@ impl System {
             &[
                 "kamailio", "-DD", "-E", "-x", "fm", "-X", "fm", "-m", "2048", "-M", "32",
             ][..],
-            &["-f", &file, "-Y", &run, "-w", &run],
+            &["-b", "4194304", "-f", &file, "-Y", &run, "-w", &run],
         ]
         .concat();
         let mut child = Child::start(Core::Server, &folder, name, &command)?;
