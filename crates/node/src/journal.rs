@@ -42,8 +42,9 @@
 //! the count and the sum of all rows, each group names the one before it, and opening a file checks its
 //! structure. A row that does not fit is left out and reported, a group that is not whole or not there
 //! is counted; a file whose structure is unsound is refused and left as it is. After the first
-//! failed write the file is never written again: a disk that failed once to make something durable
-//! may say yes the second time and have lost it all the same.
+//! failed write the file is never written again, by this process or another: a disk that failed once to make
+//! something durable may say yes the second time and have lost it all the same. What it holds goes on in a new
+//! file ([renewal]).
 
 use crate::sync;
 
@@ -53,8 +54,9 @@ pub mod error;
 pub mod file;
 mod gate;
 pub mod look;
-mod place;
+pub(crate) mod place;
 mod read;
+pub(crate) mod renewal;
 pub mod row;
 mod schema;
 #[cfg(test)]

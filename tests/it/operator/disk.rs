@@ -1,10 +1,10 @@
 //! What a node does when the disk of its journal is slow, and when it fails.
 
-use std::process::Command;
+use std::{fs, process::Command};
 
 use nix::sys::signal::Signal;
 
-use super::{NUMBER, Peer, folder};
+use super::{NUMBER, Peer, folder, quinze};
 use crate::support::node::Node;
 
 fn start(name: &str) -> Node {
@@ -65,6 +65,48 @@ fn when_the_disk_fails_calls_go_on_and_new_ones_are_for_another_node() {
         Some(0),
         "no signal of the file's size has ended it"
     );
+}
+
+/// A page whose sync has failed may look written and not be: the next process does not write the same file.
+#[test]
+fn after_the_disk_has_failed_the_next_process_goes_on_in_another_file() {
+    let folder = folder("disk-failed");
+    let configuration =
+        |sip, http| super::configuration(sip, http) + "\n[journal]\npath = \"quinze.journal\"\n";
+    let mut node = Node::start(&folder, configuration);
+    let sip = node.sip;
+    let mut waits = Peer::calling(sip, NUMBER, "waits");
+    waits.expect("SIP/2.0 182 ");
+    let_no_file_grow(&node);
+    let mut finds_out = Peer::calling(sip, NUMBER, "finds-out");
+    finds_out.expect("SIP/2.0 182 ");
+    let note = folder.join("quinze.journal.failed");
+    node.until("it is noted", |_| note.exists());
+    node.process.signal(Signal::SIGKILL).unwrap();
+    assert_eq!(node.end(), None);
+
+    let mut next = Node::start(&folder, |_, http| configuration(sip, http));
+    let log = next.until_logged("goes on in a new file", 1);
+    assert!(!log.contains("has lost"), "{log}");
+    waits.expect("SIP/2.0 182 ");
+    assert!(!note.exists());
+    let names = fs::read_dir(&folder).unwrap();
+    let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let aside: Vec<_> = names
+        .filter(|name| name.starts_with("quinze.journal.broken-"))
+        .collect();
+    let old = aside
+        .iter()
+        .find(|name| !name.contains("-wal") && !name.contains("-shm"));
+    let old = folder.join(old.expect("the old file is kept for somebody to look at"));
+    for journal in [&folder.join("quinze.journal"), &old] {
+        let verified = quinze(&["journal", "verify", journal.to_str().unwrap()]);
+        assert_eq!(verified.status.code(), Some(0), "{journal:?}: {verified:?}");
+    }
+    waits.cancel();
+    let ended = waits.expect("SIP/2.0 487 ");
+    waits.acknowledge(&ended);
+    next.stop();
 }
 
 /// A disk that does not come back from a write: its thread is stopped.

@@ -81,6 +81,16 @@ impl OpenError {
     }
 }
 
+impl OpenError {
+    /// Whether the disk has failed: what can be read may not be on it.
+    pub(super) fn is_of_disk(&self) -> bool {
+        let Self::Sqlite { source } = self else {
+            return false;
+        };
+        source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+    }
+}
+
 /// Of a file of which nothing is known yet.
 impl From<rusqlite::Error> for OpenError {
     fn from(source: rusqlite::Error) -> Self {
@@ -170,6 +180,14 @@ pub enum WriteError {
     /// An earlier write failed, and nothing was tried.
     #[error("an earlier write of the journal failed")]
     Failed,
+}
+
+impl WriteError {
+    /// Whether the disk has failed, or something did that nobody knows: then what was durable before may be lost
+    /// although it can be read. A disk that is full or read-only has only refused.
+    pub(super) const fn is_of_disk(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Other { .. })
+    }
 }
 
 impl From<rusqlite::Error> for WriteError {

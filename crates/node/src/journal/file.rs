@@ -1,16 +1,21 @@
 //! The file that is written: opened by one node at a time, and durable when a write returns.
 
-use std::{collections::HashMap, fs::File, path::Path};
+use std::{
+    collections::HashMap,
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use engine::journal::Row;
 use rusqlite::{Connection, OpenFlags};
+use tracing::error;
 
 use self::log::Log;
 use super::{
     backlog::{Backlog, Name, name_of},
     blocks::{self, Place},
     error::{OpenError, WriteError},
-    place, read,
+    place, read, renewal,
     row::{Change, Damage, Head, checksum},
     schema::{self, Identity},
     wal,
@@ -45,6 +50,9 @@ pub struct JournalFile {
     content: Vec<u8>,
     block: Box<[u8; blocks::LEN]>,
     failed: bool,
+    /// The disk has failed under it: nobody is to write it again.
+    is_distrusted: bool,
+    path: PathBuf,
     _lock: File,
 }
 
@@ -87,17 +95,27 @@ impl JournalFile {
         // SQLite takes a name that begins with "file:" for something else than a path.
         let path = std::path::absolute(path)?;
         let lock = place::lock(&path)?;
-        place::check_pair(&path)?;
-        place::create(&path)?;
+        let opened = Self::open_locked(&path, lock);
+        if opened.as_ref().is_err_and(OpenError::is_of_disk)
+            && let Err(error) = renewal::note(&path)
+        {
+            error!(%error, "{NOT_NOTED}");
+        }
+        opened
+    }
+
+    fn open_locked(path: &Path, lock: File) -> Result<(Self, Recovered), OpenError> {
+        place::check_pair(path)?;
+        place::create(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut conn = Connection::open_with_flags(&path, flags)?;
+        let mut conn = Connection::open_with_flags(path, flags)?;
         schema::prepare(&conn)?;
         let identity = schema::identify(&conn)?;
         if conn.is_readonly(rusqlite::MAIN_DB)? {
             let what = format!("no right to write {}", path.display());
             return Err(OpenError::ReadOnly { what });
         }
-        let lost_groups = wal::lost_groups(&place::beside(&path, "-wal"))?;
+        let lost_groups = wal::lost_groups(&place::beside(path, "-wal"))?;
         let content = match identity {
             Identity::Fresh if lost_groups > 0 => {
                 let what = "the write-ahead log is damaged, and nothing is in the file yet";
@@ -106,7 +124,7 @@ impl JournalFile {
             Identity::Fresh => {
                 schema::prepare_to_write(&conn)?;
                 schema::create(&mut conn)?;
-                place::sync_directory(&path)?;
+                place::sync_directory(path)?;
                 read::Content::default()
             }
             Identity::Journal { format } => {
@@ -148,6 +166,8 @@ impl JournalFile {
             content: Vec::new(),
             block: Box::new([0; blocks::LEN]),
             failed: false,
+            is_distrusted: false,
+            path: path.to_owned(),
             _lock: lock,
         };
         Ok((file, recovered))
@@ -414,9 +434,11 @@ impl JournalFile {
     /// write-ahead log as it is: a page whose sync failed may look written and not be.
     fn hold<T, E: Into<WriteError>>(&mut self, result: Result<T, E>) -> Result<T, WriteError> {
         result.map_err(|error| {
+            let error = error.into();
             self.failed = true;
+            self.is_distrusted |= error.is_of_disk();
             let _fails_only_when_closed = schema::keep_wal(&self.conn, true);
-            error.into()
+            error
         })
     }
 }
@@ -426,16 +448,21 @@ impl Drop for JournalFile {
     fn drop(&mut self) {
         while !self.failed && !self.is_tidy() {
             let cleared = self.clear();
-            if self
-                .hold::<_, WriteError>(cleared.map_err(Into::into))
-                .is_err()
-            {
-                // The blocks are read the next time.
-                return;
-            }
+            // Where that fails, the blocks are read the next time.
+            let _told_to_nobody = self.hold(cleared);
+        }
+        // Only now: a disk that has failed may take its time with this, too, and others are to hear of it at once.
+        if self.is_distrusted
+            && let Err(error) = renewal::note(&self.path)
+        {
+            error!(%error, "{NOT_NOTED}");
         }
     }
 }
+
+/// What is told where a disk takes no note of its failure.
+const NOT_NOTED: &str =
+    "it cannot be noted that the disk has failed: the next process will write the same journal";
 
 /// How many blocks are in use at most before rows are written beside every group: 16 MiB. What is changed again
 /// or removed before so much was written costs no row; all of it is read at the next opening.

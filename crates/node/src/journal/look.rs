@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 use super::{
     blocks::Blocks,
     error::{OpenError, reading},
+    file::Recovered,
     place::{beside, check_pair, size},
     read::{self, Stored},
     row::{Damage, Row},
@@ -81,6 +82,26 @@ pub fn verify(path: &Path) -> Result<Report, OpenError> {
         share.bytes += (row.key.len() + row.body.len()) as u64;
     }
     Ok(report)
+}
+
+/// Everything that a journal holds, as opening it would find it.
+///
+/// # Errors
+///
+/// As for [`verify`].
+pub(super) fn read(path: &Path) -> Result<Recovered, OpenError> {
+    let (path, conn, identity) = open(path)?;
+    let mut content = match identity {
+        Identity::Fresh => read::Content::default(),
+        Identity::Journal { format } => read::read(&conn, format)?,
+    };
+    content.rows.sort_unstable_by_key(|(seq, _)| *seq);
+    Ok(Recovered {
+        rows: content.rows,
+        damaged: content.damaged,
+        last_seq: content.head.last_seq,
+        lost_groups: content.recent.lost + lost_of_log(&path)?,
+    })
 }
 
 /// Groups that the write-ahead log has lost. Of one that is being written, a look may see what was never

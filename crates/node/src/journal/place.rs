@@ -6,6 +6,7 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::error::OpenError;
@@ -26,7 +27,7 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
         let directory = directory.to_owned();
         return Err(OpenError::NoDirectory { directory });
     }
-    let name = beside(path, ".lock");
+    let name = beside(path, LOCK);
     let file = File::options()
         .create(true)
         .truncate(false)
@@ -79,5 +80,41 @@ pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
         .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Renames the files of a journal, so that somebody can look at them.
+pub(crate) fn put_aside(path: &Path) -> io::Result<()> {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut seconds = unix.map_or(0, |since| since.as_secs());
+    let named = |seconds| beside(path, &format!("{ASIDE}{seconds}"));
+    // A file does not get the log of another.
+    while named(seconds).try_exists()? {
+        seconds += 1;
+    }
+    let aside = named(seconds);
+    for part in PARTS {
+        match fs::rename(beside(path, part), beside(&aside, part)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The files that a journal is, by what their names have after its own.
+pub(super) const PARTS: [&str; 3] = ["", "-wal", "-shm"];
+
+/// What the name of the file has after the journal's by which it is locked.
+pub(super) const LOCK: &str = ".lock";
+
+/// What the names of files have after the journal's that were put aside; the time follows, in seconds since 1970.
+pub(crate) const ASIDE: &str = ".broken-";
+
 /// The rights of new files: rows hold what callers said about themselves.
-const OWNER: u32 = 0o600;
+pub(super) const OWNER: u32 = 0o600;

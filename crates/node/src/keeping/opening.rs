@@ -1,9 +1,8 @@
 //! What a journal holds when a process begins, and how it is taken up.
 
 use std::{
-    ffi::OsString,
     io,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -18,6 +17,7 @@ use super::{Keeping, clock::JournalClock};
 use crate::journal::{
     error::OpenError,
     file::{JournalFile, Recovered},
+    place, renewal,
 };
 
 /// After so long nobody upstream waits any more (Timer C, RFC 3261 §16.6): whoever waited is given up.
@@ -42,33 +42,17 @@ impl Opened {
         names: journal::Names<'_>,
     ) -> Result<Self, OpenError> {
         remove_broken(path, kept);
-        let (file, recovered) = match JournalFile::open(path) {
+        let (file, recovered) = match renew_if_due(path).and_then(|()| JournalFile::open(path)) {
             Err(OpenError::Corrupt { what }) => {
                 error!(path = %path.display(), %what, "the journal is broken: it is put aside");
-                put_aside(path).map_err(|source| OpenError::Io { source })?;
+                place::put_aside(path)?;
+                renewal::forget(path)?;
                 JournalFile::open(path)?
             }
             opened => opened?,
         };
-        let Recovered {
-            rows,
-            damaged,
-            lost_groups,
-            ..
-        } = recovered;
-        for damage in damaged {
-            error!(
-                ?damage,
-                "a row of the journal is damaged: what it held is lost"
-            );
-        }
-        if lost_groups > 0 {
-            error!(
-                lost_groups,
-                "the journal has lost changes that were durable"
-            );
-        }
-        let found: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+        tell_losses(&recovered);
+        let found: Vec<_> = recovered.rows.into_iter().map(|(_, row)| row).collect();
         let (clock, down) = JournalClock::begin(&found);
         let state = found
             .iter()
@@ -149,12 +133,37 @@ impl Opened {
     }
 }
 
+/// What a journal holds whose disk has failed goes on in a new file.
+fn renew_if_due(path: &Path) -> Result<(), OpenError> {
+    if renewal::is_due(path) {
+        let shown = path.display();
+        error!(path = %shown, "the disk has failed under this journal: what it holds goes on in a new file");
+        tell_losses(&renewal::renew(path)?);
+    }
+    Ok(())
+}
+
+fn tell_losses(found: &Recovered) {
+    for damage in &found.damaged {
+        error!(
+            ?damage,
+            "a row of the journal is damaged: what it held is lost"
+        );
+    }
+    if found.lost_groups > 0 {
+        error!(
+            lost_groups = found.lost_groups,
+            "the journal has lost changes that were durable"
+        );
+    }
+}
+
 /// Removes what was put aside too long ago: numbers of callers are in it.
 fn remove_broken(path: &Path, kept: Duration) {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return;
     };
-    let prefix = format!("{}.broken-", name.display());
+    let prefix = format!("{}{}", name.display(), place::ASIDE);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let since = name.to_str().and_then(|name| name.strip_prefix(&prefix));
@@ -170,25 +179,6 @@ fn remove_broken(path: &Path, kept: Duration) {
             }
         }
     }
-}
-
-/// Renames the files of a journal, so that somebody can look at them.
-fn put_aside(path: &Path) -> io::Result<()> {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
-    let suffix = format!(".broken-{}", unix.map_or(0, |since| since.as_secs()));
-    for part in ["", "-wal", "-shm"] {
-        let with = |end: &str| {
-            let mut name = OsString::from(path);
-            name.push(end);
-            name.push(part);
-            PathBuf::from(name)
-        };
-        match std::fs::rename(with(""), with(&suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
