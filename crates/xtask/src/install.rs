@@ -9,7 +9,7 @@ use crate::program::Program;
 /// A program of Debian's that the tests run, and what shows that it is there.
 #[derive(Clone, Copy, Debug)]
 struct Tool {
-    /// Its packages: the program's, and what it loads.
+    /// Its packages: the program's, and what it loads, which only Debian's dpkg can be asked about.
     packages: &'static [&'static str],
     program: &'static str,
     /// Arguments with which it says something and ends at once.
@@ -67,7 +67,7 @@ pub(crate) fn sipp() -> anyhow::Result<()> {
 }
 
 fn tools(tools: &[Tool]) -> anyhow::Result<()> {
-    let missing: Vec<_> = tools.iter().filter(|tool| !tool.runs()).collect();
+    let missing: Vec<_> = tools.iter().filter(|tool| !tool.is_there()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -82,7 +82,7 @@ fn tools(tools: &[Tool]) -> anyhow::Result<()> {
         );
     }
     debian(&packages)?;
-    match missing.iter().find(|tool| !tool.runs()) {
+    match missing.iter().find(|tool| !tool.is_there()) {
         None => Ok(()),
         Some(tool) => bail!(
             "{} is installed, but `{}` does not run",
@@ -143,10 +143,27 @@ fn debian(packages: &[&str]) -> anyhow::Result<()> {
 }
 
 impl Tool {
+    fn is_there(&self) -> bool {
+        self.runs()
+            && self
+                .packages
+                .iter()
+                .skip(1)
+                .all(|package| is_installed(package))
+    }
+
     /// Whatever it ends with: SIPp says 99 after its version.
     fn runs(&self) -> bool {
         Program::new(self.program, self.proof).exists()
     }
+}
+
+/// Whether Debian has installed a package. Where there is no dpkg, whoever has the program has seen to the rest.
+fn is_installed(package: &str) -> bool {
+    let query = |args: &[&str]| Program::new("dpkg-query", args);
+    // A package that was removed is still known by its configuration.
+    let status = ["--show", "--showformat=${db:Status-Status}", package];
+    !query(&["--version"]).exists() || query(&status).output().is_ok_and(|is| is == "installed")
 }
 
 /// What we may do on this machine.
