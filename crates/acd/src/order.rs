@@ -31,6 +31,9 @@ pub(crate) struct RankedSet<K> {
 /// The most keys in a run.
 const RUN_MAX: usize = 64;
 
+/// For how many keys a run that became empty keeps room at most: after a storm there are thousands of empty sets.
+const SPARE_ROOM: usize = 8;
+
 /// Two neighbours that have no more together are made one.
 const RUN_SHORT: usize = RUN_MAX / 2;
 
@@ -95,7 +98,10 @@ impl<K: Copy + Ord> RankedSet<K> {
         run.remove(place);
         self.len -= 1;
         match run.len() {
-            0 => self.spare = self.runs.remove(at).unwrap_or_default(),
+            0 => {
+                self.spare = self.runs.remove(at).unwrap_or_default();
+                self.spare.shrink_to(SPARE_ROOM);
+            }
             1..=RUN_SHORT => self.join_with_next(at),
             _ => return true,
         }

@@ -64,19 +64,15 @@ pub struct Contents {
 /// As for [`JournalFile::open`](super::file::JournalFile::open), but for the lock, and with
 /// [`OpenError::NotThere`].
 pub fn verify(path: &Path) -> Result<Report, OpenError> {
-    let (path, conn, identity) = open(path)?;
-    let content = match identity {
-        Identity::Fresh => read::Content::default(),
-        Identity::Journal { format } => read::read(&conn, format)?,
-    };
+    let found = read(path)?;
     let mut report = Report {
-        damaged: content.damaged,
-        lost_groups: content.recent.lost + lost_of_log(&path)?,
-        last_seq: content.head.last_seq,
-        file_bytes: size(&path)? + size(&beside(&path, "-wal"))?,
+        damaged: found.damaged,
+        lost_groups: found.lost_groups,
+        last_seq: found.last_seq,
+        file_bytes: size(path)? + size(&beside(path, "-wal"))?,
         ..Report::default()
     };
-    for (_, row) in &content.rows {
+    for (_, row) in &found.rows {
         let share = report.kinds.entry(row.kind).or_default();
         share.rows += 1;
         share.bytes += (row.key.len() + row.body.len()) as u64;
