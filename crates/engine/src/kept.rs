@@ -99,9 +99,10 @@ impl Engine {
 
     /// Begins with what another has kept, in an engine that has no calls yet. What is to be sent at once
     /// is to be polled then.
-    pub fn restore(&mut self, now: Instant, kept: KeptNode) {
+    pub fn restore(&mut self, now: Instant, mut kept: KeptNode) {
         debug_assert!(self.calls.is_empty(), "it begins with what was before");
         self.now = now;
+        self.know_callers_again(&mut kept);
         self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
         let from = self.epoch << EPOCH_SHIFT;
         self.calls.begin_numbers_at(CallNumber::from_value(from));

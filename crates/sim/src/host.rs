@@ -10,7 +10,7 @@ use std::{
 
 use engine::{
     Config, Engine, Event, JournalState, Output,
-    journal::{self, Change, Clock, Loss, Row},
+    journal::{self, Change, Clock, Kind, Loss, Row},
 };
 
 use crate::storm::Planted;
@@ -425,6 +425,11 @@ impl Dead {
     /// A bit of the disk flips; what that has hit.
     pub(crate) fn flip_a_bit(&mut self) -> Option<Flipped> {
         self.disk.flip_a_bit()
+    }
+
+    /// The disk loses the rows of a kind.
+    pub(crate) fn lose_rows(&mut self, kind: Kind) {
+        self.disk.lose(kind);
     }
 
     /// Another disk is put in, with nothing on it.

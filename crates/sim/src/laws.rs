@@ -119,7 +119,11 @@ impl Watcher {
                 if is_answer && sighting.to == node {
                     self.see_answer(response, node);
                 } else if is_answer {
-                    self.confirmed.insert(text(response.call_id()));
+                    // One with a Call-ID that nobody has invited with was damaged before the node sent it on.
+                    let call_id = text(response.call_id());
+                    if self.invited.contains(&call_id) {
+                        self.confirmed.insert(call_id);
+                    }
                 }
             }
         }

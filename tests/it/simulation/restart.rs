@@ -18,19 +18,24 @@ use super::{
 impl Bench {
     /// Kills the node and starts another with other random numbers, `down` later.
     pub(super) fn restart(&mut self, text: &str, seed: u64, down: Duration) {
-        let loaded = config::load(
-            "test.toml".as_ref(),
-            text,
-            [0, 1, 2, 3].map(|word| seed.rotate_left(word) ^ 0x9e37_79b9),
-        );
-        let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
-        self.world.restart(self.node, loaded.engine, down);
+        let config = with_seed(text, seed);
+        self.world.restart(self.node, config, down);
     }
 
     fn places(&self) -> Vec<Option<usize>> {
         let calls = self.world.node(self.node).calls(self.world.now());
         calls.iter().map(|call| call.place).collect()
     }
+}
+
+fn with_seed(text: &str, seed: u64) -> engine::Config {
+    let loaded = config::load(
+        "test.toml".as_ref(),
+        text,
+        [0, 1, 2, 3].map(|word| seed.rotate_left(word) ^ 0x9e37_79b9),
+    );
+    let loaded = loaded.unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.engine
 }
 
 const ONE_SITE: [&str; 1] = ["arm-1"];
@@ -200,6 +205,38 @@ fn who_gave_up_is_still_to_be_called_back_and_the_agent_of_the_last_call_is_know
         engine::acd::AbandonedState::Resolved,
         "{listed:?}"
     );
+    bench.finish();
+}
+
+/// Callers are known by a secret, so that nobody reads their numbers from what is written down about them. A journal whose
+/// row of the process is damaged has lost it.
+#[test]
+fn who_called_before_the_secret_was_lost_is_known_after_it() {
+    let (_, text) = one_site();
+    let text = text.replacen("[[line]]\n", "[[line]]\nresume_within = \"10m\"\n", 1);
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    let agent = bench.agent("arm-1");
+    bench.world.set_agent(bench.node, agent, Want::LoggedOut);
+    let caller = |number| CallPlan::to(DIALLED).number(number);
+    let (gone, patient, waiting) = ("+33612345671", "+33612345672", "+33612345673");
+    bench.call(caller(gone).patience(seconds(5.0)));
+    bench.world.run_for(seconds(1.0));
+    bench.call(caller(patient).patience(seconds(20.0)));
+    bench.world.run_for(seconds(1.0));
+    bench.call(caller(waiting).patience(seconds(120.0)));
+    bench.world.run_for(seconds(8.0));
+    assert_eq!(bench.places(), [Some(1), Some(2)], "one has given up");
+    let (config, lost) = (with_seed(&text, 2), journal::Kind::Process);
+    let down = seconds(1.0);
+    bench.world.restart_without(bench.node, config, down, lost);
+    bench.world.run_for(seconds(20.0));
+    assert_eq!(bench.places(), [Some(1)], "another has given up");
+    for number in [patient, gone] {
+        bench.call(caller(number).patience(seconds(30.0)));
+        bench.world.run_for(seconds(1.0));
+    }
+    // As they came first: the one who waits, and after it who calls again, the last of whom was the first of all.
+    assert_eq!(bench.places(), [Some(3), Some(2), Some(1)]);
     bench.finish();
 }
 

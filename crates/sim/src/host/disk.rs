@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::journal::{Change, Row};
+use engine::journal::{Change, Kind, Row};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
@@ -116,6 +116,18 @@ impl Disk {
         for pending in &mut self.pending {
             pending.durable_at = pending.durable_at.max(until);
         }
+    }
+
+    /// The rows of a kind are there no more, and nobody is told.
+    pub(super) fn lose(&mut self, kind: Kind) {
+        let rows = self.file.rows().keys();
+        let lost = rows.filter(|(one, _)| *one == kind.number());
+        let lost = lost.map(|(kind, key)| Change::Remove {
+            kind: *kind,
+            key: key.clone(),
+        });
+        let group = lost.collect();
+        self.file.write(group);
     }
 
     /// The next group is not taken, and none after it.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use engine::{
     Config, Engine, Input,
     acd::AgentStateKind,
+    journal::Kind,
     sip::Transport,
     sip_proxy::{Answer, Query},
     sip_transaction::Flow,
@@ -61,6 +62,24 @@ impl World {
         self.revive(node, config, Beginning::default());
         let losses = self.host(node).map_or(&[][..], Host::losses).iter();
         losses.map(|loss| loss.error.to_string()).collect()
+    }
+
+    /// As [`World::restart`], when the disk has lost the rows of a kind.
+    ///
+    /// # Panics
+    /// When there is no such node.
+    pub fn restart_without(
+        &mut self,
+        node: SocketAddr,
+        config: Config,
+        down: Duration,
+        kind: Kind,
+    ) {
+        self.kill(node);
+        self.run_for(down);
+        let dead = self.dead.get_mut(&node).expect("it was killed");
+        dead.lose_rows(kind);
+        self.revive(node, config, Beginning::default());
     }
 
     /// Kills a node between two steps; what it had not synced.

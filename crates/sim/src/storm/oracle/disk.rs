@@ -5,7 +5,7 @@ use std::time::Instant;
 use engine::{
     Engine,
     call::KeptStage,
-    journal::{self, Clock, KeptNode},
+    journal::{self, Clock, KeptNode, KeptPlace},
 };
 
 use super::{Oracle, Verdict};
@@ -59,6 +59,10 @@ fn look_at_calls(node: &Engine, now: Instant, read: &KeptNode) -> Verdict {
         let Some(journey) = entry.journey.as_ref().filter(|_| !is_over) else {
             continue;
         };
+        // Its agent was taking over the call that it is about: it is over however that goes.
+        if journey.place == KeptPlace::Left(None) {
+            continue;
+        }
         let id = &entry.legs.id;
         let Some(call) = node.call(now, id) else {
             return Err(format!("call {id} is on the disk, and forgotten"));

@@ -101,7 +101,10 @@ impl Oracle {
         let Seat { name, state, .. } = *seat;
         let ends_at = match state {
             AgentState::Offered { deadline, .. } => {
-                let was_answered = seat.call.is_some_and(|id| self.talked.contains(id));
+                // One that came back with what a disk had lost may have been answered.
+                let was_answered = seat.call.is_some_and(|id| {
+                    self.talked.contains(id) || self.forgiven.contains(id.as_str())
+                });
                 let longest = match was_answered {
                     true => JOINED_WITHIN,
                     false => RING_MAX,

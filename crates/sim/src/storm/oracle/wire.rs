@@ -74,6 +74,8 @@ pub(super) struct Wire {
     hung_up: BTreeMap<Dialog, Duration>,
     /// Whether messages are damaged on their way: one of which enough is left is answered for another.
     is_damaged: bool,
+    /// Call-IDs of dialogs that were asked for then: where their sides say that they are reached nobody may be.
+    astray: BTreeSet<String>,
     /// Callers who were refused, and when first, in the node's uptime.
     refused: BTreeMap<Dialog, Duration>,
     /// Those in which our answer to a phone's own question is not acknowledged: they are not hung up before
@@ -117,6 +119,7 @@ impl Wire {
             over: BTreeSet::new(),
             hung_up: BTreeMap::new(),
             is_damaged: false,
+            astray: BTreeSet::new(),
             refused: BTreeMap::new(),
             unacked: BTreeSet::new(),
             answered: BTreeMap::new(),
@@ -165,7 +168,9 @@ impl Wire {
         if self.sent_on.contains(&call_id) {
             return Ok(());
         }
-        if *request.method() == Method::Bye && !self.is_damaged {
+        self.note_asked(request);
+        let counts = !self.is_damaged && !self.astray.contains(&call_id);
+        if *request.method() == Method::Bye && counts {
             let dialog = (call_id.clone(), tag.clone());
             self.hung_up.entry(dialog).or_insert(uptime);
         }
@@ -198,6 +203,13 @@ impl Wire {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A dialog is asked for.
+    fn note_asked(&mut self, request: &Request) {
+        if self.is_damaged && *request.method() == Method::Invite {
+            self.astray.insert(text(request.call_id()));
+        }
     }
 
     fn hang_up(&mut self, dialog: Dialog) {
@@ -257,6 +269,7 @@ impl Wire {
     }
 
     fn peer_asks(&mut self, request: &Request) {
+        self.note_asked(request);
         let tag = request.from_tag().map(text).unwrap_or_default();
         let dialog = (text(request.call_id()), tag);
         match request.method() {
