@@ -18,13 +18,15 @@ use crate::{
 /// The BYEs that are open, by the phone, and who waits for them.
 #[derive(Debug, Default)]
 pub(crate) struct Goodbyes {
-    /// By the URI by which a phone was rung.
-    open: BTreeMap<Bytes, ClientTx>,
-    /// Those in dialogs that nobody knows but who answered, by Call-ID and To tag. Anybody can say so:
-    /// nobody is rung later for it.
-    unknown: BTreeMap<ClientTx, (Bytes, Bytes)>,
+    /// By the URI by which a phone was rung, with the dialog that it ends.
+    open: BTreeMap<Bytes, (ClientTx, Ended)>,
+    /// Those in dialogs that nobody knows but who answered. Anybody can say so: nobody is rung later for it.
+    unknown: BTreeMap<ClientTx, Ended>,
     waiting: Vec<Waiting>,
 }
+
+/// A dialog that a BYE ends: its Call-ID and To tag.
+type Ended = (Bytes, Bytes);
 
 /// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
 const UNKNOWN_MAX: usize = 1_000;
@@ -46,14 +48,19 @@ impl Goodbyes {
         self.waiting.iter().map(|one| one.until).min()
     }
 
-    /// Whether whoever answers so is being told that its call is over, or that another one is.
+    /// Whether whoever answers so is being told that this call is over, or that another one is.
     pub(crate) fn are_said_to(&self, response: &Response) -> bool {
         let to = response.header(HeaderName::To).map(NameAddr::parse);
         let is_open = |phone: NameAddr<'_>| self.open.contains_key(phone.uri_bytes());
-        let (call_id, tag) = dialog_of(response);
-        let mut unknown = self.unknown.values();
-        to.is_some_and(|to| to.is_ok_and(is_open))
-            || unknown.any(|(of, with)| *of == call_id && *with == tag)
+        to.is_some_and(|to| to.is_ok_and(is_open)) || self.are_said_in_dialog_of(response)
+    }
+
+    /// Whether whoever answers so is being told that this very call is over.
+    pub(crate) fn are_said_in_dialog_of(&self, response: &Response) -> bool {
+        let dialog = dialog_of(response);
+        let open = self.open.values().map(|(_, ended)| ended);
+        open.chain(self.unknown.values())
+            .any(|ended| *ended == dialog)
     }
 
     /// Whether one more may be said in a dialog that nobody knows.
@@ -74,7 +81,11 @@ impl Calls {
         let to = bye.header(HeaderName::To);
         if let Some(to) = to.and_then(|to| NameAddr::parse(to).ok()) {
             let phone = Bytes::copy_from_slice(to.uri_bytes());
-            self.goodbyes.open.insert(phone, tx);
+            let ended = (
+                Bytes::copy_from_slice(bye.call_id()),
+                Bytes::copy_from_slice(bye.to_tag().unwrap_or_default()),
+            );
+            self.goodbyes.open.insert(phone, (tx, ended));
         }
     }
 
@@ -86,7 +97,7 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) -> bool {
-        let Some(&bye) = self.goodbyes.open.get(&target.uri) else {
+        let Some(&(bye, _)) = self.goodbyes.open.get(&target.uri) else {
             return false;
         };
         self.goodbyes.waiting.push(Waiting {
@@ -109,7 +120,7 @@ impl Calls {
 
     /// A BYE is answered, or given up: its phone is free.
     pub(crate) fn bye_over(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
-        self.goodbyes.open.retain(|_, open| *open != tx);
+        self.goodbyes.open.retain(|_, (open, _)| *open != tx);
         self.goodbyes.unknown.remove(&tx);
         self.ring_those(now, layer, |one| one.bye == tx);
     }
@@ -135,8 +146,7 @@ impl Calls {
     }
 }
 
-/// The Call-ID and the To tag of an answer.
-fn dialog_of(response: &Response) -> (Bytes, Bytes) {
+fn dialog_of(response: &Response) -> Ended {
     let tag = response.to_tag().unwrap_or_default();
     let call_id = Bytes::copy_from_slice(response.call_id());
     (call_id, Bytes::copy_from_slice(tag))

@@ -203,10 +203,10 @@ impl Calls {
         response: &Response,
     ) {
         let status = response.status();
-        if status.is_success() && !self.answers_what_we_asked(tx, response) {
-            self.handle_refusal(tx, AgentFailure::Rejected(StatusCode::BAD_GATEWAY));
-        } else if status.is_success() {
-            self.handle_answer(now, layer, tx, response);
+        if status.is_success() {
+            if self.answers_what_we_asked(tx, response) {
+                self.handle_answer(now, layer, tx, response);
+            }
         } else if status.is_final() {
             self.handle_refusal(tx, AgentFailure::of(status));
         } else if status != StatusCode::TRYING {
@@ -215,8 +215,8 @@ impl Calls {
         }
     }
 
-    /// Whether a 2xx has the Call-ID, the From tag and the CSeq of our INVITE. One that has our branch
-    /// and not those would make a dialog that only one side knows (RFC 3261 §12.1.2).
+    /// Whether a 2xx has the Call-ID, the From tag and the CSeq of our INVITE, whoever has answered it before. One that
+    /// has our branch and not those would make a dialog that only one side knows (RFC 3261 §12.1.2).
     fn answers_what_we_asked(&self, tx: ClientTx, response: &Response) -> bool {
         let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
             return false;

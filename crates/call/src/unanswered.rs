@@ -122,8 +122,11 @@ impl Calls {
             flow,
         });
         let (call, attempt) = (sent.call, sent.attempt);
-        self.bye(now, layer, &mut dialog, None);
-        self.emit(Event::LateAnswer { call, attempt });
+        // A process before this one may have begun to say so.
+        if !self.goodbyes.are_said_in_dialog_of(response) {
+            self.bye(now, layer, &mut dialog, None);
+            self.emit(Event::LateAnswer { call, attempt });
+        }
         true
     }
 
@@ -189,15 +192,16 @@ impl Calls {
         response: &Response,
         flow: Flow,
     ) {
-        if self.goodbyes.are_said_to(response) {
-            // It will hear that, or else it answers again.
+        let is_told = self.goodbyes.are_said_in_dialog_of(response);
+        if !is_told && self.goodbyes.are_said_to(response) {
+            // It hears that another call is over, and answers again until it hears that this one is.
             return;
         }
         let mut dialog = Dialog::of_before(response, flow);
         let cseq = response.cseq_number();
         let (ack, _) = dialog.ack(cseq, &mut self.ids, &self.locals);
         layer.send(&ack.finish(), flow);
-        if self.goodbyes.has_room_for_unknown() {
+        if !is_told && self.goodbyes.has_room_for_unknown() {
             let (bye, _) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
             let bye = bye.finish_request().ok();
             if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {

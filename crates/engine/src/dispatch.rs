@@ -61,6 +61,7 @@ impl Engine {
                     self.dropped(DropReason::StrayResponse);
                 }
             }
+            Tx::MismatchedResponse => self.dropped(DropReason::MismatchedResponse),
             Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
             Tx::ClientEnded { tx } => {
                 self.probes.remove(tx);

@@ -296,6 +296,8 @@ pub enum DropReason {
     Invalid(Invalid),
     /// A response to nothing that we asked.
     StrayResponse,
+    /// A response to an INVITE of ours that is not the answer to it: it was damaged on its way, or is made up.
+    MismatchedResponse,
     /// An ACK that belongs to no call.
     StrayAck,
     /// A request that was not forwarded ([`sip_proxy::Rejection::label`]); it was answered.
@@ -322,6 +324,7 @@ impl DropReason {
             Self::Framing(error) => error.label(),
             Self::InvalidRequest(invalid) | Self::Invalid(invalid) => invalid.label(),
             Self::StrayResponse => "stray-response",
+            Self::MismatchedResponse => "mismatched-response",
             Self::StrayAck => "stray-ack",
             Self::NotForwarded(why) => why,
             Self::Unproven(why) => why.label(),

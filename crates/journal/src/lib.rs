@@ -24,6 +24,6 @@ mod wire;
 
 pub use clock::Clock;
 pub use item::{Item, Key};
-pub use rows::{Change, Decoded, Kind, Loss, Names, Row, VERSION, decode, encode};
+pub use rows::{Change, Decoded, Kind, Loss, Names, Row, VERSION, VERSIONS_READ, decode, encode};
 pub use state::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess};
 pub use wire::WireError;

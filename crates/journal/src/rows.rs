@@ -1,6 +1,6 @@
 //! The state of a node as rows.
 
-use std::{cell::RefCell, fmt};
+use std::{cell::RefCell, fmt, ops::RangeInclusive};
 
 use acd::{ActiveCrisis, CrisisId, Directory, LineId, SiteId, SiteState};
 use minicbor::{Decoder, Encoder};
@@ -9,11 +9,14 @@ use crate::{
     clock::Clock,
     item::{Item, Key},
     state::KeptNode,
-    wire::{Context, Out, StandIn, Wire, WireError, begin},
+    wire::{Body, Context, Out, StandIn, Wire, WireError, begin},
 };
 
-/// The version of the rows that are written. The one before is read, too, once there is one.
-pub const VERSION: u16 = 1;
+/// The version of the rows that are written: in one of version 1 nothing stands for bytes that are there already.
+pub const VERSION: u16 = 2;
+
+/// The versions that are read.
+pub const VERSIONS_READ: RangeInclusive<u16> = 1..=VERSION;
 
 /// What a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,7 +167,7 @@ pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Ro
         clock,
     };
     // Most calls fit: a vector that grows as it is written is copied again and again.
-    let mut out = Encoder::new(Vec::with_capacity(match item {
+    let mut out = Encoder::new(Body::with_capacity(match item {
         Item::Call(_) => CALL_LEN,
         _ => 128,
     }));
@@ -203,7 +206,7 @@ pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Ro
         kind: key.kind().number(),
         key: key.bytes(directory),
         version: VERSION,
-        body: out.into_writer(),
+        body: out.into_writer().bytes,
     }
 }
 
@@ -258,7 +261,7 @@ pub fn decode<'r>(
 }
 
 fn take(node: &mut KeptNode, row: &Row, context: &Context<'_>) -> Result<(), WireError> {
-    if row.version != VERSION {
+    if !VERSIONS_READ.contains(&row.version) {
         let told = format!("version {}, and {VERSION} is known", row.version);
         return Err(WireError::Malformed(told));
     }

@@ -4,12 +4,14 @@
 use std::{
     cell::RefCell,
     collections::BTreeSet,
+    convert::Infallible,
     time::{Duration, Instant},
 };
 
 use acd::{Directory, LineId};
 use bytes::Bytes;
-use minicbor::{Decoder, Encoder, data::Type};
+use minicbor::{Decoder, Encoder, data::Type, encode::Write};
+use smallvec::SmallVec;
 
 use crate::clock::Clock;
 
@@ -70,7 +72,7 @@ impl StandIn<'_> {
     }
 }
 
-pub(crate) type Out = Encoder<Vec<u8>>;
+pub(crate) type Out = Encoder<Body>;
 pub(crate) type In<'b> = Decoder<'b>;
 
 /// A value that is written and read.
@@ -108,13 +110,86 @@ impl Wire for String {
     }
 }
 
+/// Bytes that are in the row already are not written again: an INVITE is what was asked as well as what the caller's
+/// side last said of its media. In their place stands where they begin.
 impl Wire for Bytes {
     fn put(&self, out: &mut Out, _: &Context<'_>) {
-        out.bytes(self).expect(WRITES);
+        if self.len() < SHARED_FROM {
+            out.bytes(self).expect(WRITES);
+            return;
+        }
+        match out.writer().find(self) {
+            Some(at) => out.u64(at as u64).expect(WRITES),
+            None => {
+                let at = out.writer().bytes.len();
+                out.bytes(self).expect(WRITES);
+                out.writer_mut().strings.push((at, self.len()));
+                out
+            }
+        };
     }
 
     fn get(input: &mut In<'_>, _: &Context<'_>) -> Result<Self, WireError> {
-        Ok(Self::copy_from_slice(input.bytes()?))
+        let here = input.position();
+        if input.datatype()? == Type::Bytes {
+            return Ok(Self::copy_from_slice(input.bytes()?));
+        }
+        let at = input.u64()?;
+        let after = input.position();
+        let before = usize::try_from(at).ok().filter(|at| *at < here);
+        input.set_position(before.ok_or_else(|| {
+            WireError::Malformed(format!("bytes at {here} that are to be at {at}"))
+        })?);
+        let bytes = Self::copy_from_slice(input.bytes()?);
+        input.set_position(after);
+        Ok(bytes)
+    }
+}
+
+/// From how many bytes on it is looked whether they are there already.
+const SHARED_FROM: usize = 32;
+
+/// The body of a row, as it is written.
+#[derive(Debug, Default)]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    /// Where the strings of bytes begin that may come again, and how long they are.
+    strings: SmallVec<[(usize, usize); 16]>,
+}
+
+impl Body {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(capacity),
+            ..Self::default()
+        }
+    }
+
+    /// Where these bytes have been written.
+    fn find(&self, wanted: &[u8]) -> Option<usize> {
+        let strings = self.strings.iter().copied();
+        let mut alike = strings.filter(|(_, len)| *len == wanted.len());
+        // Between the two is what CBOR says of the length.
+        let head = |len: usize| {
+            1 + if len < 0x100 {
+                1
+            } else if len < 0x1_0000 {
+                2
+            } else {
+                4
+            }
+        };
+        let is_it = |&(at, len): &(usize, usize)| self.bytes[at + head(len)..].starts_with(wanted);
+        alike.find(is_it).map(|(at, _)| at)
+    }
+}
+
+impl Write for Body {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 }
 

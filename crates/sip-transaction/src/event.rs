@@ -61,6 +61,9 @@ pub enum Event {
         /// Where it came from.
         flow: Flow,
     },
+    /// A response that names an INVITE of ours by its branch, and has not the Call-ID, the From tag or the CSeq number
+    /// that it must have.
+    MismatchedResponse,
     /// A request of ours got no final answer.
     ClientFailed {
         /// Its transaction.

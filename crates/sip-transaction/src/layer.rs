@@ -299,19 +299,19 @@ impl TransactionLayer {
     /// Takes a response.
     pub fn handle_response(&mut self, now: Instant, response: Response, flow: Flow) {
         let known = self.client_index.get(self.matcher.client_of(&response));
-        match known.filter(|&tx| !self.is_answered_late(tx, &response)) {
-            Some(tx) => self.handle_client_response(now, tx, response),
-            None => {
+        let client = known.and_then(|tx| Some((tx, self.clients.get(tx)?)));
+        match client {
+            Some((_, client)) if !client.may_be_answered_by(&response) => {
+                self.emit(Event::MismatchedResponse);
+            }
+            Some((tx, client)) if !client.is_answered_late(&response) => {
+                self.handle_client_response(now, tx, response);
+            }
+            _ => {
                 let response = Arc::new(response);
                 self.emit(Event::StrayResponse { response, flow });
             }
         }
-    }
-
-    /// Whether this is the 2xx to an INVITE whose user has been told that it has failed.
-    fn is_answered_late(&self, tx: ClientTx, response: &Response) -> bool {
-        let client = self.clients.get(tx);
-        response.status().is_success() && client.is_some_and(Client::is_given_up)
     }
 
     /// A connection is lost, or could not be made: what waits for an answer over it fails now, and what

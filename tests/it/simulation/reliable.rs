@@ -266,14 +266,18 @@ fn an_answer_to_another_call_is_none() {
         let ok = phone_says(&invite, "200 OK", "", "");
         let got = wire.ask(RAW_PHONE, &ok.replacen(what, with, 1));
         assert!(got.iter().all(|one| !one.starts_with("ACK")), "{what}");
-        // The next agent's phone is rung.
-        let heard = wire
-            .bench
-            .world
-            .node(wire.bench.node)
-            .status(wire.bench.world.now());
-        assert_eq!((heard.ringing, heard.connected), (1, 0), "{what}");
-        assert_eq!(wire.bench.state("arm-2"), "offered", "{what}");
+        assert_eq!(wire.bench.state("arm-1"), "offered", "{what}");
+        // It was damaged on its way, and comes again.
+        let got = wire.ask(RAW_PHONE, &ok);
+        assert!(got.iter().any(|one| one.starts_with("ACK")), "{what}");
+        assert_eq!(wire.bench.state("arm-1"), "talking", "{what}");
+        // Another time, when its phone has been heard.
+        let got = wire.ask(
+            RAW_PHONE,
+            &ok.replacen(what, with, 1)
+                .replacen(";tag=phone", ";tag=other", 1),
+        );
+        assert!(got.iter().all(|one| !one.starts_with("ACK")), "{what}");
     }
 }
 

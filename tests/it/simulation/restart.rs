@@ -347,7 +347,7 @@ fn a_damaged_row_is_told_and_costs_no_other() {
         assert_eq!(read.losses.len(), 1, "half of a row is none");
         rows[which].version += 1;
         let read = journal::decode(&rows, node.names(), clock);
-        assert!(read.losses[0].error.to_string().contains("version 2"));
+        assert!(read.losses[0].error.to_string().contains("version 3"));
         (rows[which].version, rows[which].kind) = (1, 99);
         let read = journal::decode(&rows, node.names(), clock);
         let [loss] = &read.losses[..] else {

@@ -196,5 +196,6 @@ const WAL_KEPT: i32 = 32 + WAL_PAGES_MAX * (24 + 4096);
 /// are in the way of nothing but moving the log. It is SQLite's own that matters, for moments.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pages that are kept in memory, in KiB.
-const CACHE_KIB: i64 = 16 << 10;
+/// Pages that are kept in memory, in KiB: those of all blocks that are written over in turn, of which none is read again
+/// before, and some of the rows.
+const CACHE_KIB: i64 = 20 << 10;

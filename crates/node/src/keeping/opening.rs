@@ -91,10 +91,9 @@ impl Opened {
             self.give_up_who_waited();
         }
         // Rows of a later version are left to it.
-        let ours = self
-            .found
-            .iter()
-            .filter(|row| row.version == journal::VERSION && Kind::of_number(row.kind).is_some());
+        let ours = self.found.iter().filter(|row| {
+            journal::VERSIONS_READ.contains(&row.version) && Kind::of_number(row.kind).is_some()
+        });
         engine.keep_journal(self.clock.clock(), ours);
         engine.restore(now, self.node);
         let status = engine.status(now);

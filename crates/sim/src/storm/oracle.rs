@@ -11,7 +11,7 @@ mod wire;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use engine::{
@@ -68,6 +68,8 @@ pub(super) struct Oracle {
     returning: Returning,
     /// Calls whose agents the configuration does not know any more: they are with nobody.
     alone: BTreeSet<CallId>,
+    /// Agents who talk in no call, and since when.
+    adrift: BTreeMap<acd::AgentId, Instant>,
 }
 
 /// After what it is looked.
@@ -102,6 +104,7 @@ impl Oracle {
             agents_lost: false,
             returning: Returning::default(),
             alone: BTreeSet::new(),
+            adrift: BTreeMap::new(),
         }
     }
 

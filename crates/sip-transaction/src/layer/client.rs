@@ -112,12 +112,28 @@ impl Client {
         })
     }
 
-    /// Whether this is an INVITE whose user has been told that its connection broke.
-    pub(super) const fn is_given_up(&self) -> bool {
+    /// Whether this has the Call-ID, the From tag and the CSeq number of the INVITE, as every answer must (RFC 3261
+    /// §8.2.6.2), while there is none that is final. One that has the branch and not those was damaged on its way, and
+    /// comes again: its dialog would be known by one side only (§12.1.2).
+    pub(super) fn may_be_answered_by(&self, response: &Response) -> bool {
+        let Machine::Invite {
+            asked: Asked::Open { request, .. },
+            ..
+        } = &self.machine
+        else {
+            return true;
+        };
+        request.call_id() == response.call_id()
+            && request.from_tag() == response.from_tag()
+            && request.cseq_number() == response.cseq_number()
+    }
+
+    /// Whether this is the 2xx to an INVITE whose user has been told that its connection broke.
+    pub(super) fn is_answered_late(&self, response: &Response) -> bool {
         let Machine::Invite { state, .. } = &self.machine else {
             return false;
         };
-        matches!(state, invite::State::GivenUp)
+        matches!(state, invite::State::GivenUp) && response.status().is_success()
     }
 
     /// A BYE that is not answered, and where it goes.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sip::{Method, StatusCode};
+use sip::{Limits, Message, Method, Response, StatusCode};
 use sip_transaction::{Attempt, Event, Failure, MessageKind};
 
 use crate::support::{Bench, request, request_with, response, seconds};
@@ -128,6 +128,29 @@ fn every_2xx_is_told_until_timer_m() {
         bench.count(|event| matches!(event, Event::StrayResponse { .. })),
         1
     );
+}
+
+#[test]
+fn an_answer_to_another_invite_by_the_same_branch_is_none() {
+    for (what, with) in [
+        ("Call-ID: ", "Call-ID: x"),
+        (";tag=", ";tag=x"),
+        ("CSeq: 7 ", "CSeq: 8 "),
+    ] {
+        let mut bench = Bench::new();
+        let invite = request(Method::Invite);
+        bench.request(invite.clone());
+        for status in [StatusCode::RINGING, StatusCode::OK] {
+            let right = response(&invite, status, Some("a"));
+            let text = String::from_utf8_lossy(right.bytes()).replacen(what, with, 1);
+            let wrong = Message::parse(text.into(), &Limits::default()).unwrap();
+            bench.receive_response(Response::new(wrong).unwrap());
+            bench.receive_response(right);
+        }
+        let mismatched = bench.count(|event| matches!(event, Event::MismatchedResponse));
+        let told = bench.count(|event| matches!(event, Event::Response { .. }));
+        assert_eq!((mismatched, told), (2, 2), "{what}");
+    }
 }
 
 #[test]

@@ -62,15 +62,19 @@ impl Oracle {
             let talks = match seat.state {
                 AgentState::Talking { .. } => true,
                 AgentState::Offered { .. } => false,
-                _ => continue,
+                _ => {
+                    self.adrift.remove(&id);
+                    continue;
+                }
             };
             let at = seat
                 .call
                 .and_then(|id| calls.iter().position(|call| call.id == *id));
             let Some(at) = at else {
-                let state = seat.state.kind().name();
-                return Err(format!("{name} is {state} in no call"));
+                self.look_at_adrift(id, name, seat.state, now)?;
+                continue;
             };
+            self.adrift.remove(&id);
             if talks {
                 talking[at] += 1;
             } else if !calls[at].rung.contains(&id) {
@@ -94,6 +98,23 @@ impl Oracle {
             }
         }
         self.look_who_is_free(node, &seats, calls)
+    }
+
+    /// Who was called about another call, and takes that one over, is in none when the colleague hangs up first: until it
+    /// is known how that goes.
+    fn look_at_adrift(
+        &mut self,
+        id: AgentId,
+        name: &str,
+        state: &AgentState,
+        now: Instant,
+    ) -> Verdict {
+        let since = *self.adrift.entry(id).or_insert(now);
+        let may_be = matches!(state, AgentState::Talking { .. }) && now <= since + JOINED_WITHIN;
+        match may_be {
+            true => Ok(()),
+            false => Err(format!("{name} is {} in no call", state.kind().name())),
+        }
     }
 
     /// A state that is to end has not outlived its end.

@@ -236,9 +236,12 @@ impl Wire {
         self.glares += u64::from(status.value() == 491);
         let call_id = text(response.call_id());
         if !centre::is_operator(to) {
+            let tag = response.from_tag().map(text).unwrap_or_default();
             if status.is_success() {
-                let tag = response.from_tag().map(text).unwrap_or_default();
                 self.unacked.insert((call_id, tag));
+            } else if status == StatusCode::CALL_DOES_NOT_EXIST && self.is_damaged {
+                // Its question was damaged on its way: it takes the answer for the end of its call.
+                self.hang_up((call_id, tag));
             }
             return Ok(());
         }
