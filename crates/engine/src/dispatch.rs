@@ -65,7 +65,7 @@ impl Engine {
             Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
             Tx::ClientEnded { tx } => {
                 self.probes.remove(tx);
-                self.proxy.handle_client_ended(tx);
+                self.proxy.handle_client_ended(now, &mut self.layer, tx);
                 self.calls.handle_client_ended(tx);
             }
             Tx::ServerEnded { tx } => {

@@ -248,10 +248,23 @@ impl Proxy {
     }
 
     /// A client transaction is gone.
-    pub fn handle_client_ended(&mut self, tx: ClientTx) {
-        let Some(id) = self.by_client.remove(tx) else {
+    pub fn handle_client_ended(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+    ) {
+        let Some(&id) = self.by_client.get(tx) else {
             return;
         };
+        let context = self.contexts.get(id);
+        let is_pending = context.is_some_and(|context| context.pending().any(|one| one == tx));
+        if is_pending {
+            // It was answered, and no answer had a way back.
+            let answer = Answer::Missing(StatusCode::BAD_GATEWAY);
+            self.handle_failure(now, layer, id, tx, answer);
+        }
+        self.by_client.remove(tx);
         self.disarm(id, tx);
         if let Some(context) = self.contexts.get_mut(id) {
             context.branches.retain(|branch| branch.tx != tx);

@@ -24,16 +24,18 @@
 //!                                   └────────────┘
 //! ```
 //!
-//! When its connection breaks, the RFC forgets an INVITE. It may have arrived all the same, and its phone
-//! ring for nobody. So it is remembered until a phone can no longer say so:
+//! When its connection breaks or timer B fires, the RFC forgets an INVITE. It may have arrived all the same, the last
+//! of its repetitions half a second before, and its phone ring for nobody. So it is remembered until a phone can no
+//! longer say so:
 //!
 //! ```text
 //!     Calling, Proceeding
 //!              │ no transport: tell the user; Proceeding: CANCEL by another connection
+//!              │ Calling: B: tell the user, arm M
 //!        ┌─────▼────┐ 1xx: CANCEL       300-699: ACK, arm D
 //!     ┌──┤ Given up ├──────────────────────────────────────► Completed
 //!     │  └─▲──────┬─┘
-//!     └────┘      │ B, or the guard of the CANCEL
+//!     └────┘      │ B, M, or the guard of the CANCEL
 //!                 ▼
 //!             Terminated
 //! ```
@@ -97,7 +99,9 @@ impl State {
         use Event::{Failure, Fired, Provisional, Success, TransportError};
         Some(match (self, event) {
             (Self::Calling, Fired(Timer::A)) => (Self::Calling, &[Resend]),
-            (Self::Calling, Fired(Timer::B)) => (Self::Terminated, &[FailTimeout]),
+            (Self::Calling, Fired(Timer::B)) => {
+                (Self::GivenUp, &[StopCalling, FailTimeout, Arm(Timer::M)])
+            }
             (Self::Calling | Self::Proceeding, TransportError) => (Self::GivenUp, &[FailTransport]),
             (Self::Calling, Provisional) => (Self::Proceeding, &[StopCalling, Tell]),
             (Self::Calling | Self::Proceeding, Success) => {
@@ -118,7 +122,9 @@ impl State {
             (Self::GivenUp, Failure) => {
                 (Self::Completed, &[StopCalling, Acknowledge, Arm(Timer::D)])
             }
-            (Self::GivenUp, Fired(Timer::B | Timer::CancelGuard)) => (Self::Terminated, &[]),
+            (Self::GivenUp, Fired(Timer::B | Timer::M | Timer::CancelGuard)) => {
+                (Self::Terminated, &[])
+            }
             _ => return None,
         })
     }

@@ -45,7 +45,8 @@ impl Proxy {
         }
     }
 
-    /// A 2xx goes on at once, each of an INVITE's; what is pending is called back.
+    /// A 2xx goes on at once, each of an INVITE's; what is pending is called back. One without a way back cannot: that of
+    /// an INVITE is said again until it is acknowledged, and any other was the last word.
     pub(super) fn handle_success(
         &mut self,
         now: Instant,
@@ -54,6 +55,14 @@ impl Proxy {
         tx: ClientTx,
         response: &Response,
     ) {
+        let Some(response) = upstream(response, &[]) else {
+            let is_invite = self.contexts.get(id).is_some_and(|one| one.is_invite);
+            if !is_invite {
+                let answer = Answer::Missing(StatusCode::BAD_GATEWAY);
+                self.handle_failure(now, layer, id, tx, answer);
+            }
+            return;
+        };
         self.answered(id, tx);
         let Some(context) = self.contexts.get_mut(id) else {
             return;
@@ -61,10 +70,7 @@ impl Proxy {
         if !context.succeed() {
             return;
         }
-        let server = context.server;
-        if let Some(response) = upstream(response, &[]) {
-            layer.respond(now, server, response);
-        }
+        layer.respond(now, context.server, response);
         self.cancel_pending(now, layer, id, Some(COMPLETED_ELSEWHERE));
     }
 

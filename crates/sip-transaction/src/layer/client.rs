@@ -128,7 +128,7 @@ impl Client {
             && request.cseq_number() == response.cseq_number()
     }
 
-    /// Whether this is the 2xx to an INVITE whose user has been told that its connection broke.
+    /// Whether this is the 2xx to an INVITE whose user has been told that it has failed.
     pub(super) fn is_answered_late(&self, response: &Response) -> bool {
         let Machine::Invite { state, .. } = &self.machine else {
             return false;

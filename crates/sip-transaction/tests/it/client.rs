@@ -27,6 +27,35 @@ fn an_invite_without_answer_is_repeated_by_timer_a_and_fails_by_timer_b() {
         failed,
         Some((Duration::from_secs(32), tx, Failure::Timeout))
     );
+    assert_eq!(
+        bench.layer.live().client,
+        1,
+        "a phone may still say that it rings"
+    );
+    bench.run_for(Duration::from_secs(5));
+    assert_eq!(bench.layer.live().client, 0);
+}
+
+/// The last repetition goes out half a second before timer B fires.
+#[test]
+fn a_phone_that_says_after_timer_b_that_it_rings_is_told_to_stop() {
+    let mut bench = Bench::new();
+    let invite = request(Method::Invite);
+    bench.request(invite.clone());
+    bench.run_for(Duration::from_millis(32_500));
+    let failed = |bench: &Bench| bench.count(|event| matches!(event, Event::ClientFailed { .. }));
+    assert_eq!(failed(&bench), 1);
+    let sent = |bench: &Bench, method| bench.sent(MessageKind::Request(method)).len();
+    for _ in 0..2 {
+        bench.receive_response(response(&invite, StatusCode::RINGING, Some("a")));
+        assert_eq!(sent(&bench, "CANCEL"), 1);
+    }
+    let cancelled = StatusCode::REQUEST_TERMINATED;
+    bench.receive_response(response(&invite, cancelled, Some("a")));
+    assert_eq!(sent(&bench, "ACK"), 1);
+    let told = bench.count(|event| matches!(event, Event::Response { .. }));
+    assert_eq!((told, failed(&bench)), (0, 1), "its user has been told");
+    bench.run_for(Duration::from_secs(70));
     assert_eq!(bench.layer.live().client, 0);
 }
 
@@ -56,7 +85,7 @@ fn after_a_provisional_response_timer_e_runs_at_t2() {
 fn over_tcp_nothing_is_repeated_and_timer_b_still_runs() {
     let mut bench = Bench::over_tcp();
     bench.request(request(Method::Invite));
-    bench.run_for(Duration::from_secs(60));
+    bench.run_for(Duration::from_secs(65));
     assert_eq!(bench.sent_at().len(), 1);
     assert_eq!(bench.layer.live().client, 0);
 }

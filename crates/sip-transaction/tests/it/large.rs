@@ -88,7 +88,7 @@ fn a_peer_without_tcp_gets_its_large_requests_over_udp_and_is_remembered() {
             Transport::Tcp,
             "asked again later"
         );
-        bench.run_for(Duration::from_secs(60));
+        bench.run_for(Duration::from_secs(65));
         assert_eq!(bench.layer.live().client, 0);
     }
 }

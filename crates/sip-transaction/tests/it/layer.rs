@@ -66,7 +66,7 @@ fn a_key_is_not_given_again_before_its_end_was_told() {
     let old: Vec<_> = (0..3)
         .map(|number| {
             let branch = format!("z9hG4bK{number}");
-            bench.request(support::with_branch(request(Method::Invite), &branch))
+            bench.request(support::with_branch(request(Method::Options), &branch))
         })
         .collect();
     bench.wait_without_listening(Duration::from_secs(32));
@@ -79,7 +79,7 @@ fn a_key_is_not_given_again_before_its_end_was_told() {
             Some(Event::ClientFailed { tx, .. }) => {
                 failed.push(kept.get(tx).copied());
                 let branch = format!("z9hG4bK{number}");
-                let new = support::with_branch(request(Method::Invite), &branch);
+                let new = support::with_branch(request(Method::Options), &branch);
                 kept.insert(bench.request_without_listening(new), "new");
             }
             Some(Event::ClientEnded { tx }) => {
@@ -122,7 +122,7 @@ fn many_transactions_leave_nothing() {
         bench.layer.live().client + bench.layer.live().server,
         40_000
     );
-    bench.run_for(HALF * 80);
+    bench.run_for(HALF * 130);
     assert_eq!(bench.layer.live().client + bench.layer.live().server, 0);
     assert_eq!(bench.layer.poll_timeout(), None);
 }

@@ -6,7 +6,7 @@ use sip::{HeaderName, Transport};
 
 use crate::support::flow;
 
-use super::{ANNE, BRUNO, Bench, CALLER, US, find, invite, lines, phone, request};
+use super::{ANNE, BRUNO, Bench, CALLER, Sent, US, find, invite, lines, phone, request};
 
 const URI: &str = "sip:anne@samu67.example";
 
@@ -205,13 +205,45 @@ fn timer_c_ends_a_branch_that_ignores_the_cancel() {
 fn an_answer_without_the_way_back_is_a_502() {
     let mut bench = bench();
     let forwarded = find(&bench.receive(CALLER, &invite(URI)), "INVITE").clone();
-    let second_via = format!("Via: {}\r\n", forwarded.values(HeaderName::Via)[1]);
-    let robbed = forwarded.answer(486, "").replace(&second_via, "");
     assert_eq!(
-        lines(&bench.receive(ANNE, &robbed)),
+        lines(&bench.receive(ANNE, &robbed(&forwarded, 486))),
         ["ACK 192.0.2.20:5060", "502 192.0.2.10:5060"]
     );
     bench.assert_drains();
+
+    let forwarded = find(
+        &bench.receive(CALLER, &request("MESSAGE", URI, "")),
+        "MESSAGE",
+    )
+    .clone();
+    assert_eq!(
+        lines(&bench.receive(ANNE, &robbed(&forwarded, 200))),
+        ["502 192.0.2.10:5060"]
+    );
+    bench.assert_drains();
+}
+
+/// An answer without the Via of whoever asked.
+fn robbed(forwarded: &Sent, status: u16) -> String {
+    let second_via = format!("Via: {}\r\n", forwarded.values(HeaderName::Via)[1]);
+    forwarded.answer(status, "").replace(&second_via, "")
+}
+
+#[test]
+fn a_2xx_without_the_way_back_is_waited_for_again() {
+    for comes_again in [true, false] {
+        let mut bench = bench();
+        let forwarded = find(&bench.receive(CALLER, &invite(URI)), "INVITE").clone();
+        assert!(bench.receive(ANNE, &robbed(&forwarded, 200)).is_empty());
+        if comes_again {
+            let sent = bench.receive(ANNE, &forwarded.answer(200, ""));
+            assert_eq!(lines(&sent), ["200 192.0.2.10:5060"]);
+        } else {
+            let sent = bench.pass(Duration::from_millis(32_300));
+            assert_eq!(lines(&sent), ["502 192.0.2.10:5060"], "after timer M");
+        }
+        bench.assert_drains();
+    }
 }
 
 #[test]

@@ -220,7 +220,7 @@ impl Bench {
             Event::ClientFailed { tx, cause } => {
                 assert!(self.proxy.handle_client_failed(now, layer, tx, cause));
             }
-            Event::ClientEnded { tx } => self.proxy.handle_client_ended(tx),
+            Event::ClientEnded { tx } => self.proxy.handle_client_ended(now, layer, tx),
             Event::ServerEnded { tx } => self.proxy.handle_server_ended(tx),
             _ => {}
         }

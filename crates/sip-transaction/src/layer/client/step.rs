@@ -59,6 +59,8 @@ impl TransactionLayer {
                 Action::StopCalling => self.stop_client(tx),
                 Action::Arm(timer) => self.arm_end(now, tx, *timer),
                 Action::FailTimeout => {
+                    // Whoever says now that they ring is told to stop.
+                    self.cancel(now, tx, None);
                     self.emit(Event::ClientFailed {
                         tx,
                         cause: Failure::Timeout,
