@@ -170,6 +170,11 @@ impl Dialog {
         }
     }
 
+    /// What the other side's answers name it by.
+    pub(crate) const fn call_id_and_remote_tag(&self) -> (&Bytes, &Bytes) {
+        (&self.call_id, &self.remote_tag)
+    }
+
     /// Whether a 2xx to an INVITE of ours is the peer's of this dialog.
     pub(crate) fn answers(&self, response: &Response) -> bool {
         response.to_tag() == Some(&*self.remote_tag)

@@ -7,25 +7,38 @@ use std::{collections::BTreeMap, time::Instant};
 use bytes::Bytes;
 use sip::{HeaderName, NameAddr, Request, Response};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
+use slotmap::SecondaryMap;
 
 use crate::{
     calls::Calls,
+    dialog::Dialog,
     ids::{AttemptId, CallNumber},
     inviting::Whom,
     sent::ClientUse,
 };
 
-/// The BYEs that are open, by the phone, and who waits for them.
+/// The BYEs that are open, and who waits for them.
 #[derive(Debug, Default)]
 pub(crate) struct Goodbyes {
-    /// By the URI by which a phone was rung, with the dialog that it ends.
-    open: BTreeMap<Bytes, (ClientTx, Ended)>,
-    /// Those in dialogs that nobody knows but who answered. Anybody can say so: nobody is rung later for it.
-    unknown: BTreeMap<ClientTx, Ended>,
+    open: SecondaryMap<ClientTx, Goodbye>,
+    by_dialog: BTreeMap<Ended, ClientTx>,
+    /// By the URI by which a phone was rung: the last.
+    by_phone: BTreeMap<Bytes, ClientTx>,
+    /// How many are said in dialogs that nobody knows but who answered.
+    unknown: usize,
     waiting: Vec<Waiting>,
 }
 
-/// A dialog that a BYE ends: its Call-ID and To tag.
+/// A BYE that is open.
+#[derive(Debug)]
+struct Goodbye {
+    ends: Ended,
+    /// The URI by which its phone was rung; `None` in a dialog that nobody knows: anybody can say that there is one, and
+    /// nobody is rung later for it.
+    phone: Option<Bytes>,
+}
+
+/// A dialog that a BYE ends: its Call-ID and its other side's tag.
 type Ended = (Bytes, Bytes);
 
 /// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
@@ -51,26 +64,56 @@ impl Goodbyes {
     /// Whether whoever answers so is being told that this call is over, or that another one is.
     pub(crate) fn are_said_to(&self, response: &Response) -> bool {
         let to = response.header(HeaderName::To).map(NameAddr::parse);
-        let is_open = |phone: NameAddr<'_>| self.open.contains_key(phone.uri_bytes());
-        to.is_some_and(|to| to.is_ok_and(is_open)) || self.are_said_in_dialog_of(response)
+        let is_told = |phone: NameAddr<'_>| self.by_phone.contains_key(phone.uri_bytes());
+        to.is_some_and(|to| to.is_ok_and(is_told)) || self.are_said_in_dialog_of(response)
     }
 
     /// Whether whoever answers so is being told that this very call is over.
     pub(crate) fn are_said_in_dialog_of(&self, response: &Response) -> bool {
-        let dialog = dialog_of(response);
-        let open = self.open.values().map(|(_, ended)| ended);
-        open.chain(self.unknown.values())
-            .any(|ended| *ended == dialog)
+        self.by_dialog.contains_key(&dialog_of(response))
+    }
+
+    /// The one that is being said in this dialog: a process before this one may have begun to, or an answer that was
+    /// damaged on its way has had its own.
+    pub(crate) fn said_in(&self, dialog: &Dialog) -> Option<ClientTx> {
+        let (call_id, tag) = dialog.call_id_and_remote_tag();
+        let ended = (call_id.clone(), tag.clone());
+        self.by_dialog.get(&ended).copied()
     }
 
     /// Whether one more may be said in a dialog that nobody knows.
-    pub(crate) fn has_room_for_unknown(&self) -> bool {
-        self.unknown.len() < UNKNOWN_MAX
+    pub(crate) const fn has_room_for_unknown(&self) -> bool {
+        self.unknown < UNKNOWN_MAX
     }
 
     /// One has been said in the dialog of this answer, which nobody knows.
     pub(crate) fn note_unknown(&mut self, tx: ClientTx, response: &Response) {
-        self.unknown.insert(tx, dialog_of(response));
+        self.unknown += 1;
+        self.note(tx, dialog_of(response), None);
+    }
+
+    fn note(&mut self, tx: ClientTx, ends: Ended, phone: Option<Bytes>) {
+        self.by_dialog.insert(ends.clone(), tx);
+        if let Some(phone) = &phone {
+            self.by_phone.insert(phone.clone(), tx);
+        }
+        self.open.insert(tx, Goodbye { ends, phone });
+    }
+
+    fn forget(&mut self, tx: ClientTx) {
+        let Some(Goodbye { ends, phone }) = self.open.remove(tx) else {
+            return;
+        };
+        if self.by_dialog.get(&ends) == Some(&tx) {
+            self.by_dialog.remove(&ends);
+        }
+        match phone {
+            Some(phone) if self.by_phone.get(&phone) == Some(&tx) => {
+                self.by_phone.remove(&phone);
+            }
+            Some(_) => {}
+            None => self.unknown -= 1,
+        }
     }
 }
 
@@ -78,14 +121,14 @@ impl Calls {
     /// A BYE has been sent. The phone of a dialog of ours has in To what it was rung by.
     pub(crate) fn note_bye(&mut self, tx: ClientTx, bye: &Request, invited: Option<u32>) {
         self.client_uses.insert(tx, ClientUse::Bye(invited));
-        let to = bye.header(HeaderName::To);
-        if let Some(to) = to.and_then(|to| NameAddr::parse(to).ok()) {
-            let phone = Bytes::copy_from_slice(to.uri_bytes());
-            let ended = (
+        let to = bye.header(HeaderName::To).map(NameAddr::parse);
+        if let Some(Ok(to)) = to {
+            let ends = (
                 Bytes::copy_from_slice(bye.call_id()),
                 Bytes::copy_from_slice(bye.to_tag().unwrap_or_default()),
             );
-            self.goodbyes.open.insert(phone, (tx, ended));
+            let phone = Bytes::copy_from_slice(to.uri_bytes());
+            self.goodbyes.note(tx, ends, Some(phone));
         }
     }
 
@@ -97,7 +140,7 @@ impl Calls {
         attempt: AttemptId,
         target: &Target,
     ) -> bool {
-        let Some(&(bye, _)) = self.goodbyes.open.get(&target.uri) else {
+        let Some(&bye) = self.goodbyes.by_phone.get(&target.uri) else {
             return false;
         };
         self.goodbyes.waiting.push(Waiting {
@@ -120,8 +163,7 @@ impl Calls {
 
     /// A BYE is answered, or given up: its phone is free.
     pub(crate) fn bye_over(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
-        self.goodbyes.open.retain(|_, (open, _)| *open != tx);
-        self.goodbyes.unknown.remove(&tx);
+        self.goodbyes.forget(tx);
         self.ring_those(now, layer, |one| one.bye == tx);
     }
 

@@ -273,7 +273,8 @@ impl Calls {
         self.rearm(number);
     }
 
-    /// Sends BYE inside a dialog. Its transaction, if it could be sent, sees to the retransmissions.
+    /// Sends BYE inside a dialog, unless one is being sent. Its transaction, if it could be sent, sees to the
+    /// retransmissions.
     pub(crate) fn bye(
         &mut self,
         now: Instant,
@@ -281,6 +282,10 @@ impl Calls {
         dialog: &mut Dialog,
         reason: Option<&[u8]>,
     ) -> Option<ClientTx> {
+        let said = self.goodbyes.said_in(dialog);
+        if said.is_some() {
+            return said;
+        }
         let (builder, flow) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
         let bye: Option<Request> = builder
             .header_opt(HeaderName::Reason, reason)

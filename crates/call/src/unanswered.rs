@@ -123,7 +123,7 @@ impl Calls {
         });
         let (call, attempt) = (sent.call, sent.attempt);
         // A process before this one may have begun to say so.
-        if !self.goodbyes.are_said_in_dialog_of(response) {
+        if self.goodbyes.said_in(&dialog).is_none() {
             self.bye(now, layer, &mut dialog, None);
             self.emit(Event::LateAnswer { call, attempt });
         }

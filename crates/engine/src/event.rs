@@ -296,7 +296,7 @@ pub enum DropReason {
     Invalid(Invalid),
     /// A response to nothing that we asked.
     StrayResponse,
-    /// A response to an INVITE of ours that is not the answer to it: it was damaged on its way, or is made up.
+    /// A 2xx to an INVITE of ours that is not the answer to it: it was damaged on its way, or is made up.
     MismatchedResponse,
     /// An ACK that belongs to no call.
     StrayAck,

@@ -61,8 +61,8 @@ pub enum Event {
         /// Where it came from.
         flow: Flow,
     },
-    /// A response that names an INVITE of ours by its branch, and has not the Call-ID, the From tag or the CSeq number
-    /// that it must have.
+    /// A 2xx that names an INVITE of ours by its branch, and has not the Call-ID, the From tag or the CSeq number that it
+    /// must have.
     MismatchedResponse,
     /// A request of ours got no final answer.
     ClientFailed {

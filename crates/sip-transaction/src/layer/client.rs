@@ -112,10 +112,14 @@ impl Client {
         })
     }
 
-    /// Whether this has the Call-ID, the From tag and the CSeq number of the INVITE, as every answer must (RFC 3261
+    /// Whether a 2xx has the Call-ID, the From tag and the CSeq number of the INVITE, as every answer must (RFC 3261
     /// §8.2.6.2), while there is none that is final. One that has the branch and not those was damaged on its way, and
-    /// comes again: its dialog would be known by one side only (§12.1.2).
+    /// comes again: its dialog would be known by one side only (§12.1.2). Any other response opens none, and whoever
+    /// gives it can be told to stop, by the branch alone.
     pub(super) fn may_be_answered_by(&self, response: &Response) -> bool {
+        if !response.status().is_success() {
+            return true;
+        }
         let Machine::Invite {
             asked: Asked::Open { request, .. },
             ..

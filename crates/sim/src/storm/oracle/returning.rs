@@ -3,9 +3,8 @@
 use engine::{
     CallView, Engine, Outcome,
     acd::SiteId,
-    call::{CallId, KeptStage, StageView},
+    call::{CallId, StageView},
     journal::{self, Kind},
-    sip::{HeaderName, Limits, Message, NameAddr, Uri},
 };
 use memchr::memmem;
 use std::{collections::BTreeMap, time::Instant};
@@ -144,7 +143,7 @@ impl Returning {
     }
 }
 
-/// Who calls, as the INVITE said that the node has written down.
+/// Who calls, as the node has written down: what it goes by, when one of two headers that say so was damaged.
 fn number_of(host: &Host, call: &CallId) -> Option<String> {
     let finder = memmem::Finder::new(call.as_str());
     let mut rows = host.durable().values();
@@ -153,18 +152,7 @@ fn number_of(host: &Host, call: &CallId) -> Option<String> {
     let engine: &Engine = &host.engine;
     let read = journal::decode([row], engine.names(), host.clock()).node;
     let entry = read.calls.into_iter().next()?;
-    let invite = match entry.legs.stage {
-        KeptStage::Waiting(waiting) => waiting.invite,
-        KeptStage::Connected(connected) => connected.invite,
-        KeptStage::Ending(_) => return None,
-    };
-    let invite = Message::parse(invite, &Limits::default()).ok()?;
-    let from = NameAddr::parse(invite.header(HeaderName::From)?).ok()?;
-    // What was damaged on its way may say nothing.
-    let Uri::Sip(uri) = Uri::parse(from.uri_bytes()).ok()? else {
-        return None;
-    };
-    let number = std::str::from_utf8(uri.user?.expose()).ok()?;
-    // Agents who call have no number.
-    number.starts_with('+').then(|| number.to_owned())
+    // Agents who call have none.
+    let number = entry.journey?.number?;
+    Some(number.into_exposed())
 }

@@ -74,7 +74,8 @@ pub(super) struct Wire {
     hung_up: BTreeMap<Dialog, Duration>,
     /// Whether messages are damaged on their way: one of which enough is left is answered for another.
     is_damaged: bool,
-    /// Call-IDs of dialogs that were asked for then: where their sides say that they are reached nobody may be.
+    /// Call-IDs of dialogs in which something was asked for then: their sides may go by tags that only one of them knows,
+    /// and be reached where nobody is.
     astray: BTreeSet<String>,
     /// Callers who were refused, and when first, in the node's uptime.
     refused: BTreeMap<Dialog, Duration>,
@@ -169,8 +170,8 @@ impl Wire {
             return Ok(());
         }
         self.note_asked(request);
-        let counts = !self.is_damaged && !self.astray.contains(&call_id);
-        if *request.method() == Method::Bye && counts {
+        let is_astray = self.astray.contains(&call_id);
+        if *request.method() == Method::Bye && !self.is_damaged && !is_astray {
             let dialog = (call_id.clone(), tag.clone());
             self.hung_up.entry(dialog).or_insert(uptime);
         }
@@ -193,7 +194,8 @@ impl Wire {
             Method::Ack if !self.branches.contains(&(call_id.clone(), branch)) => {
                 let user = self.rung.get(&call_id).cloned();
                 let dialog = (call_id, tag);
-                let counts = self.answers.contains(&dialog) && !self.over.contains(&dialog);
+                let is_own = self.answers.contains(&dialog) && !self.over.contains(&dialog);
+                let counts = is_own && !is_astray;
                 if let Some(user) = user.filter(|_| counts) {
                     self.phones.insert(dialog, user);
                     self.has_more = true;
