@@ -1,11 +1,13 @@
 //! Reliable provisional responses (RFC 3262) and early media, with a caller or a phone that is
 //! written by hand.
 
+use std::collections::BTreeSet;
+
 use engine::Event;
 
 use super::{
     AFTER_20_S, Bench, Site, configuration,
-    requests::{LINE, RAW, Wire, request, status},
+    requests::{Call, LINE, RAW, Wire, request, status},
     seconds,
 };
 use sim::{Answer, CallPlan, Manner, Weather};
@@ -122,17 +124,21 @@ fn one_who_only_supports_it_is_not_bothered() {
 }
 
 /// One site with an agent whose phone is written by hand.
-fn raw_phone() -> Wire {
+fn with_raw_phone() -> String {
     let site = Site {
         id: "FR670",
         neighbours: &[],
         reserve: 0,
         agents: &["arm-1", "arm-2"],
     };
-    let text = configuration(&[site], AFTER_20_S).replace(
+    configuration(&[site], AFTER_20_S).replace(
         "sip:arm-1@203.0.113.1:5060",
         &format!("sip:arm-1@{RAW_PHONE}"),
-    );
+    )
+}
+
+fn raw_phone() -> Wire {
+    let text = with_raw_phone();
     let mut bench = Bench::new(&text, 1, Weather::CALM);
     bench.manner("arm-2", Manner::answers(Answer::Never));
     Wire::over(bench)
@@ -351,4 +357,63 @@ fn a_phone_that_asks_something_while_it_rings_is_answered() {
         let answers = wire.ask(RAW_PHONE, &text);
         assert_eq!(super::requests::status(&answers), [expected], "{method}");
     }
+}
+
+/// A phone answers when its INVITE is given up, and does not hear that its call is over: the next process goes on saying
+/// so, and says nothing else.
+#[test]
+fn a_phone_that_answers_late_hears_one_bye_from_any_process() {
+    let mut wire = raw_phone();
+    let plan = CallPlan::to(super::DIALLED).patience(seconds(3.0));
+    wire.bench.call(plan);
+    wire.bench.world.run_for(seconds(0.1));
+    let invite = first(&wire, "INVITE");
+    wire.bench.world.run_for(seconds(33.0));
+    let ok = phone_says(&invite, "200 OK", "", "");
+    let mut byes = BTreeSet::new();
+    for _ in 0..2 {
+        let got = wire.ask(RAW_PHONE, &ok);
+        let acks = got.iter().filter(|one| one.starts_with("ACK"));
+        assert_eq!(acks.count(), 1, "each answer has its ACK: {got:?}");
+        byes.extend(got.into_iter().filter(|one| one.starts_with("BYE")));
+        wire.forget();
+        wire.bench.restart(&with_raw_phone(), 2, seconds(1.0));
+        wire.bench.world.run_for(seconds(1.0));
+        let got = wire.got(RAW_PHONE);
+        byes.extend(got.into_iter().filter(|one| one.starts_with("BYE")));
+    }
+    assert_eq!(byes.len(), 1, "{byes:?}");
+    let bye = byes.first().unwrap();
+    wire.ask(RAW_PHONE, &phone_says(bye, "200 OK", "", ""));
+    wire.bench.finish();
+}
+
+/// A caller asks for something and hangs up. Both was sent on to a phone, which answers the first when nobody waits for
+/// it any more, and has not heard the second.
+#[test]
+fn who_answers_while_its_call_is_ended_is_acknowledged_and_no_more() {
+    let mut wire = raw_phone();
+    wire.ask(RAW, &request(RAW, "INVITE", LINE, "call", ""));
+    let invite = first(&wire, "INVITE");
+    wire.ask(RAW_PHONE, &phone_says(&invite, "200 OK", "", ""));
+    let ok = wire.got(RAW).pop().unwrap();
+    let mut call = Call::answered(wire, &ok);
+    call.ask(2, "INVITE", "v=0\r\n");
+    let reinvite = first(&call.wire, "INVITE");
+    call.ask(3, "BYE", "");
+    assert!(first(&call.wire, "BYE").contains("CSeq: 3 BYE"));
+    call.wire.bench.world.run_for(seconds(31.9));
+    let answer =
+        phone_says(&reinvite, "200 OK", "", "").replacen(";tag=phone;tag=phone", ";tag=phone", 1);
+    let got = call.wire.ask(RAW_PHONE, &answer);
+    let kinds: Vec<_> = got.iter().filter_map(|one| one.split(' ').next()).collect();
+    assert_eq!(kinds, ["ACK"], "{got:?}");
+    assert!(got[0].contains("CSeq: 2 ACK"));
+    call.wire.bench.finish();
+}
+
+/// The first of what a phone was sent that begins so.
+fn first(wire: &Wire, method: &str) -> String {
+    let mut got = wire.got(RAW_PHONE).into_iter();
+    got.find(|one| one.starts_with(method)).unwrap()
 }

@@ -197,8 +197,8 @@ fn a_node_that_is_full_says_when_to_come_again() {
 }
 
 /// A call between a raw caller and `arm-1`, who answers at once.
-struct Call {
-    wire: Wire,
+pub(super) struct Call {
+    pub(super) wire: Wire,
     /// The To of the node's answer.
     to: String,
     /// The node's contact.
@@ -212,7 +212,11 @@ impl Call {
             .manner("arm-1", Manner::answers_after(seconds(0.0)));
         let invite = request(RAW, "INVITE", LINE, "call", "");
         let answers = wire.ask(RAW, &invite);
-        let ok = answers.last().unwrap().clone();
+        Self::answered(wire, answers.last().unwrap())
+    }
+
+    /// The same when the raw caller has got this answer.
+    pub(super) fn answered(wire: Wire, ok: &str) -> Self {
         assert!(ok.starts_with("SIP/2.0 200 "), "{ok}");
         let value = |name: &str| {
             let line = ok.lines().find_map(|line| line.strip_prefix(name));
