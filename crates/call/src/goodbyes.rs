@@ -8,6 +8,7 @@ use bytes::Bytes;
 use sip::{HeaderName, NameAddr, Request, Response};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 use slotmap::SecondaryMap;
+use smallvec::SmallVec;
 
 use crate::{
     calls::Calls,
@@ -21,7 +22,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Goodbyes {
     open: SecondaryMap<ClientTx, Goodbye>,
-    by_dialog: BTreeMap<Ended, ClientTx>,
+    /// By Call-ID: one for each phone that has answered the same INVITE.
+    by_call_id: BTreeMap<Bytes, SmallVec<[ClientTx; 2]>>,
     /// By the URI by which a phone was rung: the last.
     by_phone: BTreeMap<Bytes, ClientTx>,
     /// How many are said in dialogs that nobody knows but who answered.
@@ -32,14 +34,13 @@ pub(crate) struct Goodbyes {
 /// A BYE that is open.
 #[derive(Debug)]
 struct Goodbye {
-    ends: Ended,
+    /// The Call-ID and the other side's tag of the dialog that it ends.
+    call_id: Bytes,
+    tag: Bytes,
     /// The URI by which its phone was rung; `None` in a dialog that nobody knows: anybody can say that there is one, and
     /// nobody is rung later for it.
     phone: Option<Bytes>,
 }
-
-/// A dialog that a BYE ends: its Call-ID and its other side's tag.
-type Ended = (Bytes, Bytes);
 
 /// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
 const UNKNOWN_MAX: usize = 1_000;
@@ -70,15 +71,20 @@ impl Goodbyes {
 
     /// Whether whoever answers so is being told that this very call is over.
     pub(crate) fn are_said_in_dialog_of(&self, response: &Response) -> bool {
-        self.by_dialog.contains_key(&dialog_of(response))
+        let tag = response.to_tag().unwrap_or_default();
+        self.said(response.call_id(), tag).is_some()
     }
 
     /// The one that is being said in this dialog: a process before this one may have begun to, or an answer that was
     /// damaged on its way has had its own.
     pub(crate) fn said_in(&self, dialog: &Dialog) -> Option<ClientTx> {
         let (call_id, tag) = dialog.call_id_and_remote_tag();
-        let ended = (call_id.clone(), tag.clone());
-        self.by_dialog.get(&ended).copied()
+        self.said(call_id, tag)
+    }
+
+    fn said(&self, call_id: &[u8], tag: &[u8]) -> Option<ClientTx> {
+        let mut open = self.by_call_id.get(call_id)?.iter().copied();
+        open.find(|&tx| self.open.get(tx).is_some_and(|one| *one.tag == *tag))
     }
 
     /// Whether one more may be said in a dialog that nobody knows.
@@ -89,23 +95,33 @@ impl Goodbyes {
     /// One has been said in the dialog of this answer, which nobody knows.
     pub(crate) fn note_unknown(&mut self, tx: ClientTx, response: &Response) {
         self.unknown += 1;
-        self.note(tx, dialog_of(response), None);
+        let part = |part| response.bytes().slice_ref(part);
+        let goodbye = Goodbye {
+            call_id: part(response.call_id()),
+            tag: part(response.to_tag().unwrap_or_default()),
+            phone: None,
+        };
+        self.note(tx, goodbye);
     }
 
-    fn note(&mut self, tx: ClientTx, ends: Ended, phone: Option<Bytes>) {
-        self.by_dialog.insert(ends.clone(), tx);
-        if let Some(phone) = &phone {
+    fn note(&mut self, tx: ClientTx, goodbye: Goodbye) {
+        let call_id = goodbye.call_id.clone();
+        self.by_call_id.entry(call_id).or_default().push(tx);
+        if let Some(phone) = &goodbye.phone {
             self.by_phone.insert(phone.clone(), tx);
         }
-        self.open.insert(tx, Goodbye { ends, phone });
+        self.open.insert(tx, goodbye);
     }
 
     fn forget(&mut self, tx: ClientTx) {
-        let Some(Goodbye { ends, phone }) = self.open.remove(tx) else {
+        let Some(Goodbye { call_id, phone, .. }) = self.open.remove(tx) else {
             return;
         };
-        if self.by_dialog.get(&ends) == Some(&tx) {
-            self.by_dialog.remove(&ends);
+        if let Some(said) = self.by_call_id.get_mut(&call_id) {
+            said.retain(|one| *one != tx);
+            if said.is_empty() {
+                self.by_call_id.remove(&call_id);
+            }
         }
         match phone {
             Some(phone) if self.by_phone.get(&phone) == Some(&tx) => {
@@ -123,12 +139,14 @@ impl Calls {
         self.client_uses.insert(tx, ClientUse::Bye(invited));
         let to = bye.header(HeaderName::To).map(NameAddr::parse);
         if let Some(Ok(to)) = to {
-            let ends = (
-                Bytes::copy_from_slice(bye.call_id()),
-                Bytes::copy_from_slice(bye.to_tag().unwrap_or_default()),
-            );
-            let phone = Bytes::copy_from_slice(to.uri_bytes());
-            self.goodbyes.note(tx, ends, Some(phone));
+            // They keep the message, which its transaction keeps too.
+            let part = |part| bye.bytes().slice_ref(part);
+            let goodbye = Goodbye {
+                call_id: part(bye.call_id()),
+                tag: part(bye.to_tag().unwrap_or_default()),
+                phone: Some(part(to.uri_bytes())),
+            };
+            self.goodbyes.note(tx, goodbye);
         }
     }
 
@@ -186,10 +204,4 @@ impl Calls {
             self.ring_somebody(now, layer, call, attempt, &one.target, &Whom::Agent);
         }
     }
-}
-
-fn dialog_of(response: &Response) -> Ended {
-    let tag = response.to_tag().unwrap_or_default();
-    let call_id = Bytes::copy_from_slice(response.call_id());
-    (call_id, Bytes::copy_from_slice(tag))
 }

@@ -3,11 +3,12 @@
 //! is sent.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     hash::{BuildHasher as _, Hasher as _},
 };
 
 use foldhash::quality::FixedState;
+use hashbrown::HashMap;
 use journal::{Change, Clock, Key, Row};
 use slotmap::Key as _;
 
@@ -17,17 +18,17 @@ use crate::{engine::Engine, input_output::Output, receive::aor_of};
 #[derive(Debug)]
 pub(crate) struct Notebook {
     clock: Clock,
-    /// What digests are made with. Nobody outside knows it: a row that looks like the one before is not written.
-    hashing: FixedState,
-    /// A digest of each row that is written.
-    written: BTreeMap<Key, u64>,
+    /// A digest of each row that is written. Nobody outside knows what it is made with: a row that looks like the one
+    /// before is not written.
+    written: HashMap<Key, u64, FixedState>,
     /// Rows that are written and mean nothing here: they are to go.
     meaningless: Vec<Change>,
     /// Everything is to be looked at.
     is_new: bool,
     /// Something may have happened since it was last looked at.
     is_open: bool,
-    changed: BTreeSet<Key>,
+    /// In no order, some perhaps several times.
+    changed: Vec<Key>,
 }
 
 impl Engine {
@@ -39,14 +40,15 @@ impl Engine {
         self.acd.note_touched();
         self.records.note_touched();
         let hashing = FixedState::with_seed(self.secrets[2]);
+        // A table that grows is moved, for which everybody waits.
+        let room = self.config.settings.calls_max.min(ROOM_MAX);
         let mut notebook = Notebook {
             clock,
-            hashing,
-            written: BTreeMap::new(),
+            written: HashMap::with_capacity_and_hasher(room, hashing),
             meaningless: Vec::new(),
             is_new: true,
             is_open: true,
-            changed: BTreeSet::new(),
+            changed: Vec::new(),
         };
         for row in written {
             match Key::of_row(row, self.directory()) {
@@ -82,7 +84,7 @@ impl Engine {
     /// Some phone of this address-of-record came, went or was refreshed.
     pub(crate) fn note_phones(&mut self, agent: acd::AgentId) {
         if let Some(notebook) = &mut self.notebook {
-            notebook.changed.insert(Key::Phones(agent));
+            notebook.changed.push(Key::Phones(agent));
         }
     }
 
@@ -103,7 +105,7 @@ impl Engine {
             changed.extend([Key::Withdrawn(number), Key::Bye(number)]);
         }
         for tx in touched.servers {
-            changed.insert(Key::Refused(tx.data().as_ffi()));
+            changed.push(Key::Refused(tx.data().as_ffi()));
         }
         let touched = self.acd.take_touched();
         let call = |call: acd::CallId| Key::Call(call::CallNumber::from_value(call.value()));
@@ -112,7 +114,7 @@ impl Engine {
         changed.extend(touched.abandoned.into_iter().map(Key::Abandoned));
         changed.extend(touched.callers.into_iter().map(Key::Caller));
         if touched.sites {
-            changed.insert(Key::Sites);
+            changed.push(Key::Sites);
         }
     }
 
@@ -122,13 +124,17 @@ impl Engine {
         let mut keys = std::mem::take(&mut notebook.changed);
         if std::mem::take(&mut notebook.is_new) {
             // Rows that nothing stands for any more go.
-            keys = self.keys();
+            keys.extend(self.keys());
             keys.extend(notebook.written.keys().cloned());
         }
-        for key in keys {
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys.drain(..) {
             let row = self.row(&key, notebook.clock);
             changes.extend(notebook.change(&key, row, directory));
         }
+        // The room is for the next.
+        notebook.changed = keys;
         changes
     }
 
@@ -197,9 +203,12 @@ impl Notebook {
     }
 
     fn digest(&self, row: &Row) -> u64 {
-        let mut hasher = self.hashing.build_hasher();
+        let mut hasher = self.written.hasher().build_hasher();
         hasher.write_u16(row.version);
         hasher.write(&row.body);
         hasher.finish()
     }
 }
+
+/// For how many rows there is room from the beginning, at most.
+const ROOM_MAX: usize = 1 << 17;

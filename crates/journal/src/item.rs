@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Which of the things that change by themselves.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// What the process is.
     Process,

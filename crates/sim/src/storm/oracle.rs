@@ -180,7 +180,7 @@ impl Oracle {
 
     /// Messages are damaged on their way from now on, or no more.
     pub(super) fn note_damage(&mut self, is_damaged: bool) {
-        self.wire.note_damage(is_damaged);
+        self.wire.note_damage(is_damaged, self.uptime);
     }
 
     /// Everything that was open is lost, and may be.

@@ -37,6 +37,9 @@ const HANGS_UP_WITHIN: Duration = Duration::from_secs(40);
 /// waited for its disk).
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long what was damaged may still be on its way: Timer B of a proxy.
+const CARRIED_WITHIN: Duration = Duration::from_secs(32);
+
 /// What the node has said, and to whom.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -74,6 +77,8 @@ pub(super) struct Wire {
     hung_up: BTreeMap<Dialog, Duration>,
     /// Whether messages are damaged on their way: one of which enough is left is answered for another.
     is_damaged: bool,
+    /// When they were damaged last, in the node's uptime.
+    damaged_until: Option<Duration>,
     /// Call-IDs of dialogs in which something was asked for then: their sides may go by tags that only one of them knows,
     /// and be reached where nobody is.
     astray: BTreeSet<String>,
@@ -120,6 +125,7 @@ impl Wire {
             over: BTreeSet::new(),
             hung_up: BTreeMap::new(),
             is_damaged: false,
+            damaged_until: None,
             astray: BTreeSet::new(),
             refused: BTreeMap::new(),
             unacked: BTreeSet::new(),
@@ -145,7 +151,7 @@ impl Wire {
                 Said::Response(response) if *from == self.node => {
                     self.node_answers(response, *to, durable, uptime)?;
                 }
-                Said::Request(request) => self.peer_asks(request),
+                Said::Request(request) => self.peer_asks(request, uptime),
                 Said::Response(response) => self.peer_answers(response, uptime),
             }
         }
@@ -169,7 +175,7 @@ impl Wire {
         if self.sent_on.contains(&call_id) {
             return Ok(());
         }
-        self.note_asked(request);
+        self.note_asked(request, uptime);
         let is_astray = self.astray.contains(&call_id);
         if *request.method() == Method::Bye && !self.is_damaged && !is_astray {
             let dialog = (call_id.clone(), tag.clone());
@@ -207,10 +213,21 @@ impl Wire {
         Ok(())
     }
 
-    /// A dialog is asked for.
-    fn note_asked(&mut self, request: &Request) {
-        if self.is_damaged && *request.method() == Method::Invite {
-            self.astray.insert(text(request.call_id()));
+    /// Something is asked for in a dialog.
+    fn note_asked(&mut self, request: &Request, uptime: Duration) {
+        if *request.method() == Method::Invite {
+            self.note_astray(request.call_id(), uptime);
+        }
+    }
+
+    /// An INVITE is on its way, or was, and its answer is.
+    fn note_astray(&mut self, call_id: &[u8], uptime: Duration) {
+        // A proxy sends on what was damaged before.
+        let lately = self
+            .damaged_until
+            .is_some_and(|until| uptime < until + CARRIED_WITHIN);
+        if self.is_damaged || lately {
+            self.astray.insert(text(call_id));
         }
     }
 
@@ -235,6 +252,8 @@ impl Wire {
         if response.cseq_method() != b"INVITE" {
             return Ok(());
         }
+        // One that was damaged is not seen when it comes.
+        self.note_astray(response.call_id(), uptime);
         self.glares += u64::from(status.value() == 491);
         let call_id = text(response.call_id());
         if !centre::is_operator(to) {
@@ -273,8 +292,8 @@ impl Wire {
         }
     }
 
-    fn peer_asks(&mut self, request: &Request) {
-        self.note_asked(request);
+    fn peer_asks(&mut self, request: &Request, uptime: Duration) {
+        self.note_asked(request, uptime);
         let tag = request.from_tag().map(text).unwrap_or_default();
         let dialog = (text(request.call_id()), tag);
         match request.method() {
@@ -414,7 +433,10 @@ impl Wire {
     }
 
     /// Messages are damaged on their way from now on, or no more.
-    pub(super) fn note_damage(&mut self, is_damaged: bool) {
+    pub(super) fn note_damage(&mut self, is_damaged: bool, uptime: Duration) {
+        if self.is_damaged {
+            self.damaged_until = Some(uptime);
+        }
         self.is_damaged = is_damaged;
         if is_damaged {
             self.hung_up.clear();
