@@ -12,6 +12,7 @@ mod appends;
 mod floor;
 mod packet;
 mod phones;
+mod syncs;
 mod tap;
 mod waiting;
 
@@ -42,6 +43,8 @@ enum Part {
     Phones(phones::Phones),
     /// Durable appends, one at a time.
     Appends(appends::Appends),
+    /// Blocks that are made durable, and nothing else.
+    Syncs(syncs::Syncs),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Part::Waiting(waiting) => waiting.run(&until),
         Part::Phones(phones) => phones.run(&until),
         Part::Appends(appends) => appends.run(until),
+        Part::Syncs(syncs) => syncs.run(&until),
     }?;
     say(&figures.to_string())
 }

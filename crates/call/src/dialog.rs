@@ -170,9 +170,9 @@ impl Dialog {
         }
     }
 
-    /// What the other side's answers name it by.
-    pub(crate) const fn call_id_and_remote_tag(&self) -> (&Bytes, &Bytes) {
-        (&self.call_id, &self.remote_tag)
+    /// What it is named by (RFC 3261 §12): the Call-ID, our tag and the other side's.
+    pub(crate) fn call_id_and_tags(&self) -> (&[u8], (&[u8], &[u8])) {
+        (&self.call_id, (&self.local_tag, &self.remote_tag))
     }
 
     /// Whether a 2xx to an INVITE of ours is the peer's of this dialog.

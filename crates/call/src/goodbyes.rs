@@ -34,9 +34,10 @@ pub(crate) struct Goodbyes {
 /// A BYE that is open.
 #[derive(Debug)]
 struct Goodbye {
-    /// The Call-ID and the other side's tag of the dialog that it ends.
+    /// The dialog that it ends.
     call_id: Bytes,
-    tag: Bytes,
+    local_tag: Bytes,
+    remote_tag: Bytes,
     /// The URI by which its phone was rung; `None` in a dialog that nobody knows: anybody can say that there is one, and
     /// nobody is rung later for it.
     phone: Option<Bytes>,
@@ -56,6 +57,19 @@ struct Waiting {
     until: Instant,
 }
 
+impl Goodbye {
+    /// The parts keep the message, which its transaction keeps too.
+    fn of(bye: &Request, phone: Option<Bytes>) -> Self {
+        let part = |part: &[u8]| bye.bytes().slice_ref(part);
+        Self {
+            call_id: part(bye.call_id()),
+            local_tag: part(bye.from_tag().unwrap_or_default()),
+            remote_tag: part(bye.to_tag().unwrap_or_default()),
+            phone,
+        }
+    }
+}
+
 impl Goodbyes {
     /// When an attempt has waited for long enough.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -71,20 +85,22 @@ impl Goodbyes {
 
     /// Whether whoever answers so is being told that this very call is over.
     pub(crate) fn are_said_in_dialog_of(&self, response: &Response) -> bool {
-        let tag = response.to_tag().unwrap_or_default();
-        self.said(response.call_id(), tag).is_some()
+        let tag = |tag: Option<_>| tag.unwrap_or_default();
+        let tags = (tag(response.from_tag()), tag(response.to_tag()));
+        self.said(response.call_id(), tags).is_some()
     }
 
     /// The one that is being said in this dialog: a process before this one may have begun to, or an answer that was
     /// damaged on its way has had its own.
     pub(crate) fn said_in(&self, dialog: &Dialog) -> Option<ClientTx> {
-        let (call_id, tag) = dialog.call_id_and_remote_tag();
-        self.said(call_id, tag)
+        let (call_id, tags) = dialog.call_id_and_tags();
+        self.said(call_id, tags)
     }
 
-    fn said(&self, call_id: &[u8], tag: &[u8]) -> Option<ClientTx> {
+    fn said(&self, call_id: &[u8], (local, remote): (&[u8], &[u8])) -> Option<ClientTx> {
+        let ends = |one: &Goodbye| *one.local_tag == *local && *one.remote_tag == *remote;
         let mut open = self.by_call_id.get(call_id)?.iter().copied();
-        open.find(|&tx| self.open.get(tx).is_some_and(|one| *one.tag == *tag))
+        open.find(|&tx| self.open.get(tx).is_some_and(ends))
     }
 
     /// Whether one more may be said in a dialog that nobody knows.
@@ -92,16 +108,10 @@ impl Goodbyes {
         self.unknown < UNKNOWN_MAX
     }
 
-    /// One has been said in the dialog of this answer, which nobody knows.
-    pub(crate) fn note_unknown(&mut self, tx: ClientTx, response: &Response) {
+    /// This has been said in a dialog that nobody knows.
+    pub(crate) fn note_unknown(&mut self, tx: ClientTx, bye: &Request) {
         self.unknown += 1;
-        let part = |part| response.bytes().slice_ref(part);
-        let goodbye = Goodbye {
-            call_id: part(response.call_id()),
-            tag: part(response.to_tag().unwrap_or_default()),
-            phone: None,
-        };
-        self.note(tx, goodbye);
+        self.note(tx, Goodbye::of(bye, None));
     }
 
     fn note(&mut self, tx: ClientTx, goodbye: Goodbye) {
@@ -137,16 +147,10 @@ impl Calls {
     /// A BYE has been sent. The phone of a dialog of ours has in To what it was rung by.
     pub(crate) fn note_bye(&mut self, tx: ClientTx, bye: &Request, invited: Option<u32>) {
         self.client_uses.insert(tx, ClientUse::Bye(invited));
-        let to = bye.header(HeaderName::To).map(NameAddr::parse);
+        let to = bye.header(HeaderName::To).map(NameAddr::parse_liberal);
         if let Some(Ok(to)) = to {
-            // They keep the message, which its transaction keeps too.
-            let part = |part| bye.bytes().slice_ref(part);
-            let goodbye = Goodbye {
-                call_id: part(bye.call_id()),
-                tag: part(bye.to_tag().unwrap_or_default()),
-                phone: Some(part(to.uri_bytes())),
-            };
-            self.goodbyes.note(tx, goodbye);
+            let phone = bye.bytes().slice_ref(to.uri_bytes());
+            self.goodbyes.note(tx, Goodbye::of(bye, Some(phone)));
         }
     }
 

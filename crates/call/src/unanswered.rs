@@ -101,6 +101,10 @@ impl Calls {
         let Some(sent) = self.unanswered.invites.get_mut(&call_id) else {
             return self.handle_answer_of_before(now, layer, response, flow);
         };
+        if response.from_tag() != Some(&*sent.local_tag) || response.cseq_number() != 1 {
+            // It was damaged on its way, and comes again.
+            return false;
+        }
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
             layer.send(&known.ack, known.flow);
@@ -203,11 +207,13 @@ impl Calls {
         layer.send(&ack.finish(), flow);
         if !is_told && self.goodbyes.has_room_for_unknown() {
             let (bye, _) = dialog.request(&Method::Bye, &mut self.ids, &self.locals);
-            let bye = bye.finish_request().ok();
-            if let Some(tx) = bye.and_then(|bye| layer.request(now, bye, flow).ok()) {
+            let Ok(bye) = bye.finish_request() else {
+                return;
+            };
+            if let Ok(tx) = layer.request(now, bye.clone(), flow) {
                 self.client_uses
                     .insert(tx, ClientUse::Bye(dialog.invited()));
-                self.goodbyes.note_unknown(tx, response);
+                self.goodbyes.note_unknown(tx, &bye);
             }
         }
     }

@@ -296,7 +296,8 @@ pub enum DropReason {
     Invalid(Invalid),
     /// A response to nothing that we asked.
     StrayResponse,
-    /// A 2xx to an INVITE of ours that is not the answer to it: it was damaged on its way, or is made up.
+    /// A 2xx to an INVITE of ours that is not the answer to it: it was damaged on its way, or is made up. Until the
+    /// answer has come.
     MismatchedResponse,
     /// An ACK that belongs to no call.
     StrayAck,

@@ -3,7 +3,8 @@
 //!
 //! # Rows
 //! A [`Row`] is one thing that changes by itself: a call, an agent, the state of the sites. Its body is CBOR
-//! (RFC 8949), an array of fields in a fixed order; its version says which fields there are. Sites, lines,
+//! (RFC 8949), an array of fields in a fixed order; its version says how to read it, and a program reads its own and the one
+//! before: one of before leaves later rows alone, and has told that it does. Sites, lines,
 //! agents and plans are written by name, so that a configuration that changed in between still finds its
 //! own; what it does not know any more is told ([`Loss`]), and costs no call: one whose line is gone is the
 //! default line's.

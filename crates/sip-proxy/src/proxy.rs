@@ -94,7 +94,7 @@ new_key_type! {
 /// a timer for [`Proxy::poll_timeout`].
 ///
 /// Deadlines: a branch of an INVITE has a Timer C and then the guard of its CANCEL; any other has the
-/// Timer F of its transaction. So every context ends.
+/// Timer F of its transaction. One that was accepted and not heard has the Timer M of its INVITE. So every context ends.
 #[derive(Debug)]
 pub struct Proxy {
     settings: ProxySettings,
@@ -261,8 +261,7 @@ impl Proxy {
         let is_pending = context.is_some_and(|context| context.pending().any(|one| one == tx));
         if is_pending {
             // It was answered, and no answer had a way back.
-            let answer = Answer::Missing(StatusCode::BAD_GATEWAY);
-            self.handle_failure(now, layer, id, tx, answer);
+            self.accepted_unheard(now, layer, id, tx);
         }
         self.by_client.remove(tx);
         self.disarm(id, tx);

@@ -54,7 +54,7 @@ pub enum Event {
         /// The response.
         response: Arc<Response>,
     },
-    /// A response to nothing that is open.
+    /// A response to nothing that is open, or a 2xx to an INVITE that has failed.
     StrayResponse {
         /// The response.
         response: Arc<Response>,
@@ -64,7 +64,8 @@ pub enum Event {
     /// A 2xx that names an INVITE of ours by its branch, and has not the Call-ID, the From tag or the CSeq number that it
     /// must have.
     MismatchedResponse,
-    /// A request of ours got no final answer.
+    /// A request of ours got no final answer. An INVITE is remembered for another 64·T1, so that a phone which rings
+    /// all the same is told to stop.
     ClientFailed {
         /// Its transaction.
         tx: ClientTx,

@@ -301,11 +301,12 @@ impl TransactionLayer {
         let known = self.client_index.get(self.matcher.client_of(&response));
         let client = known.and_then(|tx| Some((tx, self.clients.get(tx)?)));
         match client {
-            Some((_, client)) if !client.may_be_answered_by(&response) => {
-                self.emit(Event::MismatchedResponse);
-            }
             Some((tx, client)) if !client.is_answered_late(&response) => {
-                self.handle_client_response(now, tx, response);
+                if client.may_be_answered_by(&response) {
+                    self.handle_client_response(now, tx, response);
+                } else {
+                    self.emit(Event::MismatchedResponse);
+                }
             }
             _ => {
                 let response = Arc::new(response);

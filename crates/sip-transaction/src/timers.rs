@@ -59,7 +59,7 @@ pub(crate) enum Timer {
     K,
     /// INVITE server: no more repeated INVITEs are expected after a 2xx (RFC 6026).
     L,
-    /// INVITE client: no more 2xx are expected (RFC 6026).
+    /// INVITE client: no more 2xx are expected (RFC 6026), nor anything of one that has failed by timer B.
     M,
     /// INVITE client: no final response came after our CANCEL (RFC 3261 §9.1).
     CancelGuard,

@@ -370,6 +370,9 @@ fn a_phone_that_answers_late_hears_one_bye_from_any_process() {
     let invite = first(&wire, "INVITE");
     wire.bench.world.run_for(seconds(33.0));
     let ok = phone_says(&invite, "200 OK", "", "");
+    let damaged = ok.replacen(";tag=", ";tag=x", 1);
+    let got = wire.ask(RAW_PHONE, &damaged);
+    assert_eq!(got, Vec::<String>::new(), "it comes again");
     let mut byes = BTreeSet::new();
     for _ in 0..2 {
         let got = wire.ask(RAW_PHONE, &ok);

@@ -7,7 +7,7 @@ use sip_transaction::{ClientTx, ServerTx, TransactionLayer};
 
 use super::{
     ContextId, Proxy,
-    context::{Answer, BranchState, CHALLENGES},
+    context::{Answer, BranchState, CHALLENGES, Context},
     received::WHAT_WE_CHANGED,
 };
 
@@ -58,8 +58,7 @@ impl Proxy {
         let Some(response) = upstream(response, &[]) else {
             let is_invite = self.contexts.get(id).is_some_and(|one| one.is_invite);
             if !is_invite {
-                let answer = Answer::Missing(StatusCode::BAD_GATEWAY);
-                self.handle_failure(now, layer, id, tx, answer);
+                self.accepted_unheard(now, layer, id, tx);
             }
             return;
         };
@@ -72,6 +71,22 @@ impl Proxy {
         }
         layer.respond(now, context.server, response);
         self.cancel_pending(now, layer, id, Some(COMPLETED_ELSEWHERE));
+    }
+
+    /// Somebody has accepted the request, and no answer of theirs can be passed on: nobody else is asked.
+    pub(super) fn accepted_unheard(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        id: ContextId,
+        tx: ClientTx,
+    ) {
+        let open = self.contexts.get_mut(id).and_then(Context::open_mut);
+        if let Some(open) = open {
+            open.groups.clear();
+        }
+        let answer = Answer::Missing(StatusCode::BAD_GATEWAY);
+        self.handle_failure(now, layer, id, tx, answer);
     }
 
     pub(super) fn handle_failure(

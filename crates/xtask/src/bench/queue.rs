@@ -1,15 +1,18 @@
 //! Queued calls that are given to agents, with the journal and without, beside the floor.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
+
+use anyhow::Context as _;
 
 use super::{
     Load,
+    child::{Core, Part, rest},
     outcome::{Found, Outcome, Row},
     proxy::{OF_FLOOR, check_floor},
     series::Series,
     side_by_side::{median, processor, ratio},
     sipp::{Calls, Shape},
-    system::{Agents, Journal, System},
+    system::{Agents, Journal, System, get},
 };
 
 /// Calls a second at which the cost of a call has a target, and the agents who take them.
@@ -93,6 +96,59 @@ fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
         of_without,
         Outcome::at_most_if_measured(Row::Floor, what, times, (OF_FLOOR, "×")),
     ]);
+    if let Ok(without) = without {
+        let of_syncs = journal_floor(load, folder, &on, &calls, without)?;
+        found.series.extend(of_syncs);
+    }
     found.series.extend(costs.into_iter().flatten());
     Ok(())
 }
+
+/// What the syncs of the journal's groups take alone, and what a call would cost with them and nothing else of a journal.
+fn journal_floor(
+    load: Load,
+    folder: &Path,
+    node: &System,
+    calls: &Calls,
+    without: &Series,
+) -> anyhow::Result<[Series; 3]> {
+    let before = groups(node)?;
+    let played = node.play(calls)?;
+    let per_call = (groups(node)? - before) / f64::from(played.completed);
+    let path = folder.join("syncs").display().to_string();
+    let rate = (per_call * f64::from(calls.rate)).to_string();
+    let args = ["syncs", "--path", &path, "--rate", &rate];
+    let mut spent = Vec::new();
+    for _ in 0..load.runs {
+        let syncs = Part::start(Core::Server, folder, &args, Duration::from_secs(10))?;
+        rest(SYNCED_FOR);
+        let each = syncs.end()?["cpu_us"].as_f64();
+        spent.push(each.context("it is not told how long syncs take")? * per_call);
+    }
+    let times = spent.iter().map(|spent| 1.0 + spent / without.median());
+    let times = times.collect();
+    Ok([
+        Series::new("groups of the journal per call", "", vec![per_call]),
+        Series::new(
+            "one sync of a block for each group, nothing else, CPU per call",
+            "µs",
+            spent,
+        ),
+        Series::new(
+            "with such syncs alone, of that without a journal",
+            "×",
+            times,
+        ),
+    ])
+}
+
+/// How many groups the journal has made durable.
+fn groups(node: &System) -> anyhow::Result<f64> {
+    let metrics = get(node.ports.http, "/metrics")?;
+    let name = "quinze_journal_append_seconds_count ";
+    let count = metrics.lines().find_map(|line| line.strip_prefix(name));
+    Ok(count.context("the node counts no groups")?.trim().parse()?)
+}
+
+/// How long syncs are made in each run.
+const SYNCED_FOR: Duration = Duration::from_secs(5);

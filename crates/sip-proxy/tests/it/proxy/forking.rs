@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use sip::HeaderName;
 
-use super::{ANNE, BRUNO, Bench, CALLER, Sent, find, invite, lines, phone, request};
+use super::{
+    ANNE, BRUNO, Bench, CALLER, Sent, find, forwarding::robbed, invite, lines, phone, request,
+};
 
 const URI: &str = "sip:both@samu67.example";
 
@@ -233,4 +235,17 @@ fn breadth_is_shared_and_what_is_left_of_it_kept() {
     assert!(anne.text().contains("Max-Breadth: 1\r\n"));
     let sent = bench.receive(ANNE, &anne.answer(486, ""));
     assert_eq!(sent[1].flow.remote, BRUNO.parse().unwrap());
+}
+
+#[test]
+fn what_somebody_has_accepted_is_asked_of_nobody_else() {
+    let mut bench = serial();
+    for method in ["MESSAGE", "INVITE"] {
+        let sent = bench.receive(CALLER, &request(method, URI, ""));
+        let first = find(&sent, method).clone();
+        let mut sent = bench.receive(ANNE, &robbed(&first, 200));
+        sent.extend(bench.pass(Duration::from_millis(32_300)));
+        assert_eq!(lines(&sent), ["502 192.0.2.10:5060"], "{method}");
+        bench.assert_drains();
+    }
 }

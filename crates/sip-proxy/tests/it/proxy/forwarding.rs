@@ -224,7 +224,7 @@ fn an_answer_without_the_way_back_is_a_502() {
 }
 
 /// An answer without the Via of whoever asked.
-fn robbed(forwarded: &Sent, status: u16) -> String {
+pub(super) fn robbed(forwarded: &Sent, status: u16) -> String {
     let second_via = format!("Via: {}\r\n", forwarded.values(HeaderName::Via)[1]);
     forwarded.answer(status, "").replace(&second_via, "")
 }
