@@ -42,7 +42,7 @@ fn the_next_process_goes_on_with_every_call() {
     assert!(look("verify").contains("call: 2 rows"));
     let rows = look("inspect");
     assert!(
-        rows.contains("agent arm-67-1 version 1") && !rows.contains(NUMBER),
+        rows.contains("agent arm-67-1 version 2") && !rows.contains(NUMBER),
         "{rows}"
     );
     // Nobody told the callers anything; what was written holds no number in the log.
