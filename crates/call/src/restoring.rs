@@ -238,6 +238,7 @@ impl Calls {
             peer: Peer::of(kept.is_behind_nat),
             early: SmallVec::new(),
             acks: SmallVec::new(),
+            is_misanswered: false,
         };
         self.unanswered.remember(now, sent);
     }
@@ -471,6 +472,7 @@ fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvi
         peer: Peer::of(kept.is_behind_nat),
         early: SmallVec::new(),
         acks: SmallVec::new(),
+        is_misanswered: false,
     };
     Some((invite, sent))
 }

@@ -110,6 +110,7 @@ impl Calls {
             peer: self.peer_of(target),
             early: SmallVec::new(),
             acks: SmallVec::new(),
+            is_misanswered: false,
         };
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
@@ -269,7 +270,7 @@ impl Calls {
     }
 
     /// The attempt ended without an answer: if it is still the one that rings, its call waits on.
-    fn handle_refusal(&mut self, tx: ClientTx, cause: AgentFailure) {
+    pub(crate) fn handle_refusal(&mut self, tx: ClientTx, cause: AgentFailure) {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };

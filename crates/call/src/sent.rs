@@ -56,6 +56,8 @@ pub(crate) struct SentInvite {
     pub(crate) early: SmallVec<[Early; 1]>,
     /// The ACK of each phone that answered, by its tag: a repeated 2xx gets it again.
     pub(crate) acks: SmallVec<[SentAck; 1]>,
+    /// Whether a 2xx has come that was not the answer to it.
+    pub(crate) is_misanswered: bool,
 }
 
 /// A request of ours inside a call.

@@ -7,15 +7,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip::{HeaderName, Method, Response};
-use sip_transaction::{Flow, TransactionLayer};
+use sip::{HeaderName, Method, Response, StatusCode};
+use sip_transaction::{ClientTx, Flow, TransactionLayer};
 
 use crate::{
     attempts::Attempt,
     call::{Call, Stage},
     calls::Calls,
     dialog::{Dialog, Peer},
-    event::Event,
+    event::{AgentFailure, Event},
     ids::CallNumber,
     kept::KeptUnanswered,
     leg::Side,
@@ -102,8 +102,8 @@ impl Calls {
             return self.handle_answer_of_before(now, layer, response, flow);
         };
         if response.from_tag() != Some(&*sent.local_tag) || response.cseq_number() != 1 {
-            // It was damaged on its way, and comes again.
-            return false;
+            // One of the two was damaged on its way.
+            return self.handle_answer_of_before(now, layer, response, flow);
         }
         let tag = response.to_tag().unwrap_or_default();
         if let Some(known) = sent.acks.iter().find(|ack| *ack.remote_tag == *tag) {
@@ -132,6 +132,28 @@ impl Calls {
             self.emit(Event::LateAnswer { call, attempt });
         }
         true
+    }
+
+    /// A phone has answered something else than our INVITE, by the branch of that. The answer may have been damaged on
+    /// its way, and comes again in half a second as it was. If it does so as before, the INVITE was, and who has
+    /// answered is in a call that nobody has: they are told so, and the next is rung.
+    pub fn handle_mismatched_response(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+        response: &Response,
+        flow: Flow,
+    ) {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get_mut(tx) else {
+            return;
+        };
+        if !std::mem::replace(&mut sent.is_misanswered, true) {
+            return;
+        }
+        layer.cancel(now, tx, None);
+        self.handle_refusal(tx, AgentFailure::Rejected(StatusCode::BAD_GATEWAY));
+        self.hang_up_unknown(now, layer, response, flow);
     }
 
     /// A side repeats its 2xx to an INVITE of ours that was sent by a process before this one: our ACK of

@@ -61,7 +61,11 @@ impl Engine {
                     self.dropped(DropReason::StrayResponse);
                 }
             }
-            Tx::MismatchedResponse => self.dropped(DropReason::MismatchedResponse),
+            Tx::MismatchedResponse { tx, response, flow } => {
+                self.dropped(DropReason::MismatchedResponse);
+                self.calls
+                    .handle_mismatched_response(now, &mut self.layer, tx, &response, flow);
+            }
             Tx::ClientFailed { tx, cause } => self.take_client_failure(now, tx, cause),
             Tx::ClientEnded { tx } => {
                 self.probes.remove(tx);

@@ -62,8 +62,15 @@ pub enum Event {
         flow: Flow,
     },
     /// A 2xx that names an INVITE of ours by its branch, and has not the Call-ID, the From tag or the CSeq number that it
-    /// must have.
-    MismatchedResponse,
+    /// must have: it was damaged on its way, or the INVITE was.
+    MismatchedResponse {
+        /// The INVITE's transaction.
+        tx: ClientTx,
+        /// The response.
+        response: Arc<Response>,
+        /// Where it came from.
+        flow: Flow,
+    },
     /// A request of ours got no final answer. An INVITE is remembered for another 64·T1, so that a phone which rings
     /// all the same is told to stop.
     ClientFailed {

@@ -305,7 +305,8 @@ impl TransactionLayer {
                 if client.may_be_answered_by(&response) {
                     self.handle_client_response(now, tx, response);
                 } else {
-                    self.emit(Event::MismatchedResponse);
+                    let response = Arc::new(response);
+                    self.emit(Event::MismatchedResponse { tx, response, flow });
                 }
             }
             _ => {

@@ -176,7 +176,7 @@ fn an_answer_to_another_invite_by_the_same_branch_is_none() {
             bench.receive_response(Response::new(wrong).unwrap());
             bench.receive_response(right);
         }
-        let mismatched = bench.count(|event| matches!(event, Event::MismatchedResponse));
+        let mismatched = bench.count(|event| matches!(event, Event::MismatchedResponse { .. }));
         let told = bench.count(|event| matches!(event, Event::Response { .. }));
         assert_eq!((mismatched, told), (1, 3), "{what}");
     }

@@ -454,8 +454,11 @@ impl Wire {
 
     /// An agent whom the configuration does not know: the calls of this phone are nobody's.
     pub(super) fn let_go(&mut self, agent: &str) {
-        let dialogs = self.phones.iter().filter(|(_, user)| *user == agent);
-        self.over.extend(dialogs.map(|(dialog, _)| dialog.clone()));
+        // Some may have answered what the node has not acknowledged yet.
+        let is_theirs =
+            |(call_id, _): &&Dialog| self.rung.get(call_id).is_some_and(|user| user == agent);
+        let dialogs = self.answers.iter().filter(is_theirs);
+        self.over.extend(dialogs.cloned());
         self.phones.retain(|_, user| user != agent);
     }
 
