@@ -145,9 +145,11 @@ fn journal_floor(
 /// How many groups the journal has made durable.
 fn groups(node: &System) -> anyhow::Result<f64> {
     let metrics = get(node.ports.http, "/metrics")?;
-    let name = "quinze_journal_append_seconds_count ";
-    let count = metrics.lines().find_map(|line| line.strip_prefix(name));
-    Ok(count.context("the node counts no groups")?.trim().parse()?)
+    let mut lines = metrics.lines();
+    let line = lines.find(|line| line.starts_with("quinze_journal_append_seconds_count"));
+    // After its labels.
+    let count = line.and_then(|line| line.rsplit(' ').next());
+    Ok(count.context("the node counts no groups")?.parse()?)
 }
 
 /// How long syncs are made in each run.
