@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::BTreeSet,
     convert::Infallible,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -123,7 +124,9 @@ impl Wire for Bytes {
             None => {
                 let at = out.writer().bytes.len();
                 out.bytes(self).expect(WRITES);
-                out.writer_mut().strings.push((at, self.len()));
+                let body = out.writer_mut();
+                let end = body.bytes.len();
+                body.strings.push((at, end - self.len()..end));
                 out
             }
         };
@@ -153,8 +156,8 @@ const SHARED_FROM: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
-    /// Where the strings of bytes begin that may come again, and how long they are.
-    strings: SmallVec<[(usize, usize); 16]>,
+    /// The strings of bytes that may come again: where CBOR begins them, and where they lie.
+    strings: SmallVec<[(usize, Range<usize>); 8]>,
 }
 
 impl Body {
@@ -167,20 +170,9 @@ impl Body {
 
     /// Where these bytes have been written.
     fn find(&self, wanted: &[u8]) -> Option<usize> {
-        let strings = self.strings.iter().copied();
-        let mut alike = strings.filter(|(_, len)| *len == wanted.len());
-        // Between the two is what CBOR says of the length.
-        let head = |len: usize| {
-            1 + if len < 0x100 {
-                1
-            } else if len < 0x1_0000 {
-                2
-            } else {
-                4
-            }
-        };
-        let is_it = |&(at, len): &(usize, usize)| self.bytes[at + head(len)..].starts_with(wanted);
-        alike.find(is_it).map(|(at, _)| at)
+        let is_it = |lies: &Range<usize>| self.bytes[lies.clone()] == *wanted;
+        let found = self.strings.iter().find(|(_, lies)| is_it(lies));
+        found.map(|&(at, _)| at)
     }
 }
 
