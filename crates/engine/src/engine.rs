@@ -247,10 +247,10 @@ impl Engine {
         self.poll_record().or_else(|| self.outputs.pop_front())
     }
 
-    /// Whether there is something to send.
-    pub(crate) fn has_messages(&self) -> bool {
+    /// Whether there is something to send that is in a hurry.
+    pub(crate) fn is_awaited(&self) -> bool {
         let mut outputs = self.outputs.iter();
-        outputs.any(|output| matches!(output, Output::Transmit(_)))
+        outputs.any(|output| matches!(output, Output::Transmit(message) if !message.is_goodbye))
     }
 
     /// Whether [`Engine::poll_output`] has something.

@@ -72,8 +72,9 @@ pub enum Output {
     Record {
         /// What changes.
         changes: Vec<journal::Change>,
-        /// Whether the messages that come after it are to be sent only when it is durable. Otherwise it may
-        /// wait for the next that is awaited, for some milliseconds: nobody has been told anything.
+        /// Whether somebody waits for a message that comes after it and is to be sent only when it is durable. Otherwise it
+        /// may itself wait for the next that is awaited, for some milliseconds: nobody is told anything but
+        /// goodbyes, which are in no hurry and wait as long ([`Transmit::is_goodbye`]).
         is_awaited: bool,
     },
     /// Ask DNS, and tell the answer by [`Input::Resolved`].

@@ -74,7 +74,7 @@ impl Engine {
         let mut notebook = self.notebook.take()?;
         let changes = self.changes(&mut notebook);
         self.notebook = Some(notebook);
-        let is_awaited = self.has_messages();
+        let is_awaited = self.is_awaited();
         (!changes.is_empty()).then_some(Output::Record {
             changes,
             is_awaited,

@@ -304,6 +304,7 @@ impl Core {
             }
             Output::Transmit(message) => {
                 let message = match &mut self.keeping {
+                    Some(keeping) if message.is_goodbye => keeping.hold_unhurried(message),
                     Some(keeping) => keeping.hold_message(message),
                     None => Some(message),
                 };

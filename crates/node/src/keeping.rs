@@ -57,6 +57,8 @@ pub(crate) struct Keeping<S, T> {
     lazy: Option<(Instant, Vec<Change>)>,
     /// Messages: they wait for what was awaited before them.
     messages: Held<S>,
+    /// Messages that are in no hurry: they wait for everything before them.
+    unhurried: Held<S>,
     /// Facts and answers: they wait for everything before them.
     facts: Held<T>,
     /// When it was last written what time it is.
@@ -103,6 +105,7 @@ impl<S, T> Keeping<S, T> {
             groups: VecDeque::new(),
             lazy: None,
             messages: VecDeque::new(),
+            unhurried: VecDeque::new(),
             facts: VecDeque::new(),
             time_at: None,
             state: JournalState::Kept,
@@ -149,10 +152,21 @@ impl<S, T> Keeping<S, T> {
 
     /// Gives a message back if what it depends on is durable; else holds it.
     pub(crate) fn hold_message(&mut self, message: S) -> Option<S> {
-        if self.groups.is_empty() && self.messages.is_empty() {
+        if self.groups.is_empty() && self.messages.is_empty() && !self.is_due_unhurried() {
             return Some(message);
         }
         self.messages.push_back((self.taken, message));
+        self.limit_held();
+        None
+    }
+
+    /// The same for one that is in no hurry: it waits for what was not awaited, too.
+    pub(crate) fn hold_unhurried(&mut self, message: S) -> Option<S> {
+        let Some((_, lazy)) = &self.lazy else {
+            return self.hold_message(message);
+        };
+        let after = self.taken + lazy.len() as u64;
+        self.unhurried.push_back((after, message));
         self.limit_held();
         None
     }
@@ -168,8 +182,15 @@ impl<S, T> Keeping<S, T> {
         None
     }
 
+    /// Whether some that is in no hurry waits for no more than any other.
+    fn is_due_unhurried(&self) -> bool {
+        let first = self.unhurried.front();
+        first.is_some_and(|&(after, _)| after <= self.taken)
+    }
+
     fn limit_held(&mut self) {
-        let is_too_much = self.messages.len() + self.facts.len() > HELD_MAX;
+        let messages = self.messages.len() + self.unhurried.len();
+        let is_too_much = messages + self.facts.len() > HELD_MAX;
         if is_too_much && self.state != JournalState::Failed {
             error!("the disk of the journal keeps too much waiting");
             self.fail();
@@ -212,7 +233,14 @@ impl<S, T> Keeping<S, T> {
     /// durable is told all the same, since those who are in a call must not wait for a disk for ever.
     pub(crate) fn release_message(&mut self) -> Option<S> {
         let durable = self.durable();
-        release(&mut self.messages, durable)
+        // In the order of what they depend on: nobody is rung before the answer to its goodbye.
+        let after = |held: &Held<S>| held.front().map_or(u64::MAX, |&(after, _)| after);
+        let is_next = after(&self.unhurried) < after(&self.messages);
+        let held = match is_next {
+            true => &mut self.unhurried,
+            false => &mut self.messages,
+        };
+        release(held, durable)
     }
 
     /// The next fact that has waited long enough.
@@ -230,7 +258,7 @@ impl<S, T> Keeping<S, T> {
 
     /// Whether anything is held back.
     pub(crate) fn holds(&self) -> bool {
-        !self.messages.is_empty() || !self.facts.is_empty()
+        !self.messages.is_empty() || !self.unhurried.is_empty() || !self.facts.is_empty()
     }
 
     /// How it stands.
@@ -294,3 +322,6 @@ fn told_of(error: &WriteError) {
         "the journal has failed: what happens from now on ends with this process"
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use std::{
 use engine::{
     Config, Engine, Event, JournalState, Output,
     journal::{self, Change, Clock, Kind, Loss, Row},
+    sip_transaction::Transmit,
 };
 
 use crate::storm::Planted;
@@ -27,6 +28,8 @@ pub(crate) struct Host {
     disk: Disk,
     /// What is to be sent when this many groups are durable.
     held: VecDeque<(u64, Output)>,
+    /// The same for what is in no hurry: it waits for changes that nobody waits for, too.
+    unhurried: VecDeque<(u64, Output)>,
     /// What is to be told when this many groups are durable.
     untold: VecDeque<(u64, Output)>,
     /// Changes that wait for others with which they are handed to the disk, and until when.
@@ -131,6 +134,7 @@ impl Host {
             engine,
             disk,
             held: VecDeque::new(),
+            unhurried: VecDeque::new(),
             untold: VecDeque::new(),
             lazy: None,
             outputs_left: beginning.dies_after,
@@ -247,13 +251,16 @@ impl Host {
             }
         }
         let durable = self.disk.groups_durable();
-        [&mut self.held, &mut self.untold]
-            .into_iter()
-            .find_map(|queue| {
-                let &(after, _) = queue.front()?;
-                let (_, output) = (after <= durable).then(|| queue.pop_front())??;
-                Some(output)
-            })
+        let after = |held: &VecDeque<(u64, Output)>| held.front().map_or(u64::MAX, |held| held.0);
+        let messages = match after(&self.unhurried) < after(&self.held) {
+            true => &mut self.unhurried,
+            false => &mut self.held,
+        };
+        [messages, &mut self.untold].into_iter().find_map(|queue| {
+            let &(after, _) = queue.front()?;
+            let (_, output) = (after <= durable).then(|| queue.pop_front())??;
+            Some(output)
+        })
     }
 
     /// Gives an output to the disk, holds it, or gives it back: it depends on nothing.
@@ -273,6 +280,13 @@ impl Host {
                 None
             }
             Output::Transmit(_) if self.planted == Some(Planted::SentBeforeDurable) => Some(output),
+            Output::Transmit(Transmit {
+                is_goodbye: true, ..
+            }) if self.lazy.is_some() => {
+                let after = self.disk.groups_taken() + 1;
+                self.unhurried.push_back((after, output));
+                None
+            }
             Output::Transmit(_) => {
                 self.held.push_back((self.disk.groups_taken(), output));
                 None
@@ -357,7 +371,8 @@ impl Host {
 
     /// Whether something waits for the disk.
     pub(crate) fn is_behind(&self) -> bool {
-        self.disk.is_behind() || !self.held.is_empty() || !self.untold.is_empty()
+        let waits = [&self.held, &self.unhurried, &self.untold];
+        self.disk.is_behind() || waits.iter().any(|held| !held.is_empty())
     }
 
     /// Rows that the process could not read when it began.

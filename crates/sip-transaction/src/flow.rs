@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use sip::{HeaderName, Limits, Message, StatusCode, Transport, Uri, Via};
+use sip::{HeaderName, Limits, Message, Method, StatusCode, Transport, Uri, Via};
 
 /// A listener of the node, by its place in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +44,8 @@ pub struct Transmit {
     pub bytes: Bytes,
     /// What it is.
     pub kind: MessageKind,
+    /// Whether it is a BYE, or answers one: a dialog is over.
+    pub is_goodbye: bool,
     /// Whether it was sent before.
     pub attempt: Attempt,
 }
@@ -107,13 +109,36 @@ pub enum Attempt {
 pub(crate) struct Kept {
     pub(crate) bytes: Bytes,
     pub(crate) kind: MessageKind,
+    is_goodbye: bool,
 }
 
 impl Kept {
     pub(crate) fn new(message: &Message) -> Self {
+        let is_goodbye = match message.method() {
+            Some(method) => *method == Method::Bye,
+            None => message.cseq_method() == Some(Method::Bye.as_bytes()),
+        };
         Self {
             bytes: message.bytes().clone(),
             kind: MessageKind::of(message),
+            is_goodbye,
+        }
+    }
+
+    /// To be sent on this flow.
+    pub(crate) fn on(self, flow: Flow, fallback: Option<SocketAddr>, attempt: Attempt) -> Transmit {
+        let Self {
+            bytes,
+            kind,
+            is_goodbye,
+        } = self;
+        Transmit {
+            flow,
+            fallback,
+            bytes,
+            kind,
+            is_goodbye,
+            attempt,
         }
     }
 }

@@ -21,7 +21,7 @@ pub use self::large::StreamListener;
 use self::{armed::Due, client::Client, large::Streams, server::Server};
 use crate::{
     event::{Event, Merged, Output, RefuseReason},
-    flow::{Attempt, Flow, Kept, MessageKind, Transmit},
+    flow::{Attempt, Flow, Kept, MessageKind},
     matching::{Index, Matcher, Wanted},
     timers::Timers,
     wheel::TimerWheel,
@@ -466,16 +466,11 @@ impl TransactionLayer {
         &mut self,
         flow: Flow,
         fallback: Option<std::net::SocketAddr>,
-        Kept { bytes, kind }: Kept,
+        message: Kept,
         attempt: Attempt,
     ) {
-        self.outputs.push_back(Output::Transmit(Transmit {
-            flow,
-            fallback,
-            bytes,
-            kind,
-            attempt,
-        }));
+        let transmit = message.on(flow, fallback, attempt);
+        self.outputs.push_back(Output::Transmit(transmit));
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::{
-    HeaderName, Limits, Method, StatusCode,
+    HeaderName, Limits, Method, StatusCode, cseq,
     field::{Field, Header, Span, place},
     lexer::{self, Elements},
     lines::Lines,
@@ -239,6 +239,12 @@ impl Message {
             StartLine::Request { .. } => None,
             StartLine::Response { status, .. } => Some(status),
         }
+    }
+
+    /// The method in its CSeq: a request's own, and for a response that of what it answers (RFC 3261 §8.2.6.2).
+    pub fn cseq_method(&self) -> Option<&[u8]> {
+        let (_, method) = cseq::split(self.header(HeaderName::CSeq)?)?;
+        Some(method)
     }
 
     /// All header lines in their order.
