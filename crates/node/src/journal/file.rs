@@ -18,6 +18,7 @@ use super::{
     place, read, renewal,
     row::{Change, Damage, Head, checksum},
     schema::{self, Identity},
+    slots::STEPS_SOILED,
     wal,
 };
 
@@ -471,8 +472,9 @@ const BLOCKS_MAX: usize = 4096;
 /// How many are left in use then: rows that are written together share pages, of the table and of its index.
 const BLOCKS_LEFT: usize = BLOCKS_MAX - 256;
 
-/// Blocks that are kept for the next groups when nobody is in a hurry: 1 MiB.
-const BLOCKS_KEPT: u32 = 256;
+/// Blocks that are kept for the next groups when nobody is in a hurry: 18 MiB, as many as a steady load needs. One that
+/// is added costs three pages beside its own.
+const BLOCKS_KEPT: u32 = STEPS_SOILED as u32;
 
 /// How many blocks one step cleans or gives up.
 const BLOCKS_CLEANED: u32 = 64;
