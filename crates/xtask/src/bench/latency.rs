@@ -25,6 +25,9 @@ use super::{
 const RATE: u32 = 1_000;
 const AGENTS: u32 = 4_000;
 
+/// What is timed beside calls whose journal is on.
+const APPENDS: &str = "a durable append beside it";
+
 /// Microseconds that the node may take without a journal: in the middle, and of one call in a hundred.
 const MOST: [(&str, f64); 2] = [("p50", 100.0), ("p99", 1_000.0)];
 
@@ -38,20 +41,13 @@ pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
         warm_up(load, &system)?;
         let (mut seen, mut appended) = (Vec::new(), Vec::new());
         for _ in 0..load.runs {
-            let path = system.folder.join("beside.journal").display().to_string();
-            let args = ["appends", "--path", &path];
-            // On the server's core, where the journal's own thread is.
-            let appends = match journal {
-                Journal::On => Some(Part::start(
-                    Core::Server,
-                    &system.folder,
-                    &args,
-                    Duration::from_secs(10),
-                )?),
-                Journal::Off => None,
-            };
-            seen.push(look(load, &system)?);
-            appended.extend(appends.map(Part::end).transpose()?);
+            if journal == Journal::On {
+                let (calls, appends) = look_beside_appends(load, &system, RATE)?;
+                seen.push(calls);
+                appended.push(appends);
+            } else {
+                seen.push(look(load, &system, RATE)?);
+            }
         }
         for (quantile, most) in MOST {
             let times = series(
@@ -61,7 +57,7 @@ pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
             )?;
             let mut most = most;
             if journal == Journal::On {
-                let appends = series(&appended, "a durable append beside it", quantile)?;
+                let appends = series(&appended, APPENDS, quantile)?;
                 most += appends.median();
                 found.series.push(appends);
             }
@@ -78,15 +74,53 @@ pub(super) fn measure(load: Load, folder: &Path) -> anyhow::Result<Found> {
     Ok(found)
 }
 
+/// How much longer one call in a hundred takes with the journal than without, in turns, where it may be as long as a
+/// durable append beside it.
+pub(super) fn of_journal(
+    load: Load,
+    [off, on]: [&System; 2],
+    rate: u32,
+    found: &mut Found,
+) -> anyhow::Result<()> {
+    let (mut without, mut with, mut appended) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..load.runs {
+        without.push(look(load, off, rate)?);
+        let (calls, appends) = look_beside_appends(load, on, rate)?;
+        with.push(calls);
+        appended.push(appends);
+    }
+    let times = |runs: &[Value], of: &str, quantile| {
+        let what = format!("{of}, {rate} calls/s, INVITE to INVITE");
+        series(runs, &what, quantile)
+    };
+    let p99 = "p99";
+    let longer = times(&with, on.name, p99)?.median() - times(&without, off.name, p99)?.median();
+    let most = series(&appended, APPENDS, p99)?.median();
+    found.outcomes.push(Outcome::at_most(
+        Row::Queue,
+        format!("journal on, {rate} calls/s, INVITE to INVITE, p99, more than without"),
+        longer,
+        (most, "µs"),
+    ));
+    for (quantile, _) in MOST {
+        found.series.extend([
+            times(&without, off.name, quantile)?,
+            times(&with, on.name, quantile)?,
+            series(&appended, APPENDS, quantile)?,
+        ]);
+    }
+    Ok(())
+}
+
 pub(super) fn scrape(load: Load, folder: &Path) -> anyhow::Result<Found> {
     let system = queue::node(Journal::Off, AGENTS, folder)?;
     warm_up(load, &system)?;
     let (mut calm, mut scraped) = (Vec::new(), Vec::new());
     let mut scrapes = Vec::new();
     for _ in 0..load.runs {
-        calm.push(look(load, &system)?);
+        calm.push(look(load, &system, RATE)?);
         let scraper = Scraper::start(system.ports.http);
-        scraped.push(look(load, &system)?);
+        scraped.push(look(load, &system, RATE)?);
         scrapes.extend(scraper.stop()?);
     }
     let mut found = Found::default();
@@ -123,9 +157,20 @@ fn warm_up(load: Load, system: &System) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same beside durable appends, which are told too.
+fn look_beside_appends(load: Load, system: &System, rate: u32) -> anyhow::Result<(Value, Value)> {
+    let path = system.folder.join("beside.journal").display().to_string();
+    let args = ["appends", "--path", &path];
+    // On the server's core, where the journal's own thread is.
+    let patience = Duration::from_secs(10);
+    let appends = Part::start(Core::Server, &system.folder, &args, patience)?;
+    let seen = look(load, system, rate)?;
+    Ok((seen, appends.end()?))
+}
+
 /// Plays calls, none of which fails or escapes the tap.
-fn look(load: Load, system: &System) -> anyhow::Result<Value> {
-    let calls = Calls::new(Shape::Distributed, RATE, load.run());
+fn look(load: Load, system: &System, rate: u32) -> anyhow::Result<Value> {
+    let calls = Calls::new(Shape::Distributed, rate, load.run());
     let count = calls.count;
     let (played, seen) = system.look(calls)?;
     let through = seen["through"].as_u64();

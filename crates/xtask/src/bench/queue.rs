@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::{
     Load,
     child::{Core, Part, rest},
+    latency,
     outcome::{Found, Outcome, Row},
     proxy::{OF_FLOOR, check_floor},
     series::Series,
@@ -101,7 +102,7 @@ fn steady(load: Load, folder: &Path, found: &mut Found) -> anyhow::Result<()> {
         found.series.extend(of_syncs);
     }
     found.series.extend(costs.into_iter().flatten());
-    Ok(())
+    latency::of_journal(load, [&off, &on], rate, found)
 }
 
 /// What the syncs of the journal's groups take alone, and what a call would cost with them and nothing else of a journal.
