@@ -193,15 +193,13 @@ impl Source {
         if self.trunk().is_some() || !CLAIMS.into_iter().any(is_claim) {
             return request;
         }
-        let stripped = CLAIMS
-            .iter()
-            .fold(Edit::new(&request), |edit, &name| edit.remove(name))
-            .finish_request(&request, limits);
-        match stripped {
-            Ok(stripped) => Arc::new(stripped),
-            // Never: what was valid stays so without these lines.
-            Err(_) => request,
+        let mut edit = Edit::new(&request);
+        for name in CLAIMS {
+            edit.remove(name);
         }
+        let stripped = edit.finish_request(&request, limits).map(Arc::new);
+        // It never fails: what was valid stays so without these lines.
+        stripped.unwrap_or_else(|_| request.clone())
     }
 }
 

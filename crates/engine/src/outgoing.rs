@@ -108,8 +108,8 @@ impl Engine {
             .as_ref()
             .filter(|_| !is_private)
             .map(|number| format!("<sip:{number}@{};user=phone>", self.config.domain));
-        let edit = sip::Edit::new(request);
-        let edit = match (&identity, is_private) {
+        let mut edit = sip::Edit::new(request);
+        match (&identity, is_private) {
             (Some(identity), _) => edit.set(HeaderName::PAssertedIdentity, &**identity),
             (None, true) => edit.remove(HeaderName::PAssertedIdentity),
             (None, false) => return None,

@@ -333,7 +333,8 @@ impl Proxy {
     /// Sends a response on to whom it is for.
     fn send_back(&mut self, now: Instant, tx: ServerTx, response: &Response) {
         let own = 1 + self.manner.hops_hidden;
-        let edit = Edit::new(response).drop_first(HeaderName::Via, own);
+        let mut edit = Edit::new(response);
+        edit.drop_first(HeaderName::Via, own);
         if let Some(response) = self.rewritten(&edit) {
             self.layer.respond(now, tx, response);
         }
@@ -359,13 +360,13 @@ impl Proxy {
         let forwards = request.header(HeaderName::MaxForwards);
         let forwards = forwards.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
         let forwards = forwards.unwrap_or(70_u32).checked_sub(1)?.to_string();
-        let mut edit = Edit::new(request)
-            .drop_first(HeaderName::Route, own)
+        let mut edit = Edit::new(request);
+        edit.drop_first(HeaderName::Route, own)
             .set(HeaderName::MaxForwards, &*forwards)
             .push_front(HeaderName::Via, &*via);
         let is_new = *request.method() == Method::Invite && request.to_tag().is_none();
         if let Some(record_route) = record_route.as_deref().filter(|_| is_new) {
-            edit = edit.push_front(HeaderName::RecordRoute, record_route);
+            edit.push_front(HeaderName::RecordRoute, record_route);
         }
         let onward = self.rewritten(&edit)?;
         Some((onward, flow(transport, remote)))

@@ -118,6 +118,15 @@ impl Kept {
             Some(method) => *method == Method::Bye,
             None => message.cseq_method() == Some(Method::Bye.as_bytes()),
         };
+        Self::of(message, is_goodbye)
+    }
+
+    /// The same of an answer to an INVITE, whose CSeq need not be read for that.
+    pub(crate) fn answer_to_invite(response: &Message) -> Self {
+        Self::of(response, false)
+    }
+
+    fn of(message: &Message, is_goodbye: bool) -> Self {
         Self {
             bytes: message.bytes().clone(),
             kind: MessageKind::of(message),

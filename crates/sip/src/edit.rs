@@ -132,60 +132,60 @@ impl<'a> Edit<'a> {
     }
 
     /// Replaces the Request-URI. On a response it does nothing.
-    pub const fn request_uri(mut self, uri: &'a [u8]) -> Self {
+    pub const fn request_uri(&mut self, uri: &'a [u8]) -> &mut Self {
         self.request_uri = Some(uri);
         self
     }
 
     /// Drops the first elements of a comma-joined header, over as many lines as they stand on: pop
     /// Via, pop Route.
-    pub fn drop_first(mut self, name: HeaderName, count: usize) -> Self {
+    pub fn drop_first(&mut self, name: HeaderName, count: usize) -> &mut Self {
         self.list(name).drop_first += count;
         self
     }
 
     /// Drops the last elements of a comma-joined header: the Route of a strict router's request
     /// (RFC 3261 §16.4).
-    pub fn drop_last(mut self, name: HeaderName, count: usize) -> Self {
+    pub fn drop_last(&mut self, name: HeaderName, count: usize) -> &mut Self {
         self.list(name).drop_last += count;
         self
     }
 
     /// Replaces the first element of a comma-joined header that is not dropped: the top Via that
     /// gains `received`.
-    pub fn replace_first(mut self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+    pub fn replace_first(&mut self, name: HeaderName, value: impl Into<Value<'a>>) -> &mut Self {
         self.list(name).replace_first = Some(value.into());
         self
     }
 
     /// Makes this the one header of its name: in the place of the first one, or after all headers.
-    pub fn set(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+    pub fn set(&mut self, name: HeaderName, value: impl Into<Value<'a>>) -> &mut Self {
         self.line(Name::Known(name), LineChangeKind::Set(value.into()))
     }
 
     /// Removes all headers of this name.
-    pub fn remove(self, name: HeaderName) -> Self {
+    pub fn remove(&mut self, name: HeaderName) -> &mut Self {
         self.line(Name::Known(name), LineChangeKind::Remove)
     }
 
     /// Removes all headers with a name that [`HeaderName`] does not list.
-    pub fn remove_named(self, name: &'a str) -> Self {
+    pub fn remove_named(&mut self, name: &'a str) -> &mut Self {
         self.line(Name::Other(name.as_bytes()), LineChangeKind::Remove)
     }
 
     /// Adds a line above the others of its name, or above all headers when there is none: Via,
     /// Record-Route. Of two lines that are added so, the later one stands on top.
-    pub fn push_front(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+    pub fn push_front(&mut self, name: HeaderName, value: impl Into<Value<'a>>) -> &mut Self {
         self.line(Name::Known(name), LineChangeKind::PushFront(value.into()))
     }
 
     /// Adds a line after all headers.
-    pub fn append(self, name: HeaderName, value: impl Into<Value<'a>>) -> Self {
+    pub fn append(&mut self, name: HeaderName, value: impl Into<Value<'a>>) -> &mut Self {
         self.line(Name::Known(name), LineChangeKind::Append(value.into()))
     }
 
     /// Adds a line after all headers, with a name that [`HeaderName`] does not list.
-    pub fn append_named(self, name: &'a str, value: impl Into<Value<'a>>) -> Self {
+    pub fn append_named(&mut self, name: &'a str, value: impl Into<Value<'a>>) -> &mut Self {
         self.line(
             Name::Other(name.as_bytes()),
             LineChangeKind::Append(value.into()),
@@ -193,15 +193,16 @@ impl<'a> Edit<'a> {
     }
 
     /// Replaces the body; Content-Length follows. Content-Type is the caller's to set.
-    pub const fn body(mut self, body: &'a [u8]) -> Self {
+    pub const fn body(&mut self, body: &'a [u8]) -> &mut Self {
         self.body = Some(body);
         self
     }
 
     /// Writes Content-Length even if the body is not replaced: what a stream needs of a message
     /// that came over UDP without one (RFC 3261 §16.6 item 10).
-    pub fn with_content_length(self) -> Self {
-        let body = self.body.unwrap_or_else(|| self.message.body_bytes());
+    pub fn with_content_length(&mut self) -> &mut Self {
+        let message: &'a Message = self.message;
+        let body = self.body.unwrap_or_else(|| message.body_bytes());
         self.body(body)
     }
 
@@ -317,7 +318,7 @@ impl<'a> Edit<'a> {
         Names::of(of_lines.chain(of_lists).chain(of_body))
     }
 
-    fn line(mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> Self {
+    fn line(&mut self, name: Name<'a>, kind: LineChangeKind<'a>) -> &mut Self {
         self.lines.push(LineChange { name, kind });
         self
     }

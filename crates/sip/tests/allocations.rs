@@ -34,6 +34,7 @@ fn forward(bytes: Bytes, out: &mut BytesMut) -> usize {
         .count();
     seen += usize::from(invite.supports("100rel"));
     out.clear();
+    let via = format_args!("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{seen:x}");
     Edit::new(&invite)
         .request_uri(b"sip:arm-1@192.0.2.7")
         .drop_first(HeaderName::Route, 1)
@@ -41,10 +42,7 @@ fn forward(bytes: Bytes, out: &mut BytesMut) -> usize {
             HeaderName::Via,
             &b"SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK776asdhds"[..],
         )
-        .push_front(
-            HeaderName::Via,
-            format_args!("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{seen:x}"),
-        )
+        .push_front(HeaderName::Via, via)
         .push_front(HeaderName::RecordRoute, &b"<sip:192.0.2.1;lr>"[..])
         .set(HeaderName::MaxForwards, "69")
         .print(out);

@@ -126,7 +126,7 @@ fn messages_show_none() {
     assert_hidden(&invite.top_via());
     assert_hidden(&invite.from());
     assert_hidden(&invite.uri());
-    assert_hidden(&Edit::new(&invite).set(HeaderName::Subject, NAME));
+    assert_hidden(Edit::new(&invite).set(HeaderName::Subject, NAME));
     let ok = Builder::response(StatusCode::OK)
         .copy(&invite, HeaderName::Via)
         .copy(&invite, HeaderName::From)

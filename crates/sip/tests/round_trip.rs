@@ -253,20 +253,19 @@ proptest! {
 
         let mut removed = before.clone();
         removed.retain(|line| !is_target(line));
-        prop_assert_eq!(print(&Edit::new(&message).remove(name)), expect(removed.clone()));
+        prop_assert_eq!(print(Edit::new(&message).remove(name)), expect(removed.clone()));
 
         let mut pushed = before.clone();
         pushed.insert(first, line.clone());
-        let edit = Edit::new(&message).push_front(name, new.as_str());
-        prop_assert_eq!(print(&edit), expect(pushed));
+        prop_assert_eq!(print(Edit::new(&message).push_front(name, new.as_str())), expect(pushed));
 
         let mut set = removed;
         set.insert(first, line.clone());
-        prop_assert_eq!(print(&Edit::new(&message).set(name, new.as_str())), expect(set));
+        prop_assert_eq!(print(Edit::new(&message).set(name, new.as_str())), expect(set));
 
         let mut appended = before;
         appended.insert(appended.len() - 1, line);
-        prop_assert_eq!(print(&Edit::new(&message).append(name, new.as_str())), expect(appended));
+        prop_assert_eq!(print(Edit::new(&message).append(name, new.as_str())), expect(appended));
     }
 
     #[test]
@@ -281,14 +280,14 @@ proptest! {
             builder = builder.header(HeaderName::Route, row.join(" , ")).header(HeaderName::To, "x");
         }
         let message = builder.finish();
-        let mut edit = Edit::new(&message)
-            .drop_first(HeaderName::Route, drop_first)
+        let mut edit = Edit::new(&message);
+        edit.drop_first(HeaderName::Route, drop_first)
             .drop_last(HeaderName::Route, drop_last);
         let mut model: Vec<String> = rows.concat();
         model.drain(..drop_first.min(model.len()));
         model.truncate(model.len().saturating_sub(drop_last));
         if replace {
-            edit = edit.replace_first(HeaderName::Route, "<sip:new>");
+            edit.replace_first(HeaderName::Route, "<sip:new>");
             if let Some(first) = model.first_mut() {
                 *first = "<sip:new>".to_owned();
             }

@@ -314,8 +314,8 @@ fn no_line_of_the_network_becomes_part_of_another() {
     ));
     let message = message.expect("it is a message");
     assert_eq!(message.headers().count(), 6);
-    let edit = Edit::new(&message)
-        .push_front(HeaderName::RecordRoute, "<sip:us;lr>")
+    let mut edit = Edit::new(&message);
+    edit.push_front(HeaderName::RecordRoute, "<sip:us;lr>")
         .remove(HeaderName::Via);
     let printed = edit.finish(&Limits::default()).expect("it is printed");
     assert_eq!(

@@ -46,30 +46,29 @@ impl Proxy {
         let last_route = hop.is_strict.then(|| [b"<", &*target.uri, b">"].concat());
         let breadth = breadth.map(|breadth| breadth.to_string());
 
-        let mut edit = Edit::new(request)
-            .request_uri(hop.uri)
+        let mut edit = Edit::new(request);
+        edit.request_uri(hop.uri)
             .set(HeaderName::MaxForwards, max_forwards.as_str())
             .replace_first(HeaderName::Via, &*received_via)
             .push_front(HeaderName::Via, &*via);
         for value in &record_routes {
-            edit = edit.push_front(HeaderName::RecordRoute, &**value);
+            edit.push_front(HeaderName::RecordRoute, &**value);
         }
         if hop.dropped > 0 {
-            edit = edit.drop_first(HeaderName::Route, hop.dropped);
+            edit.drop_first(HeaderName::Route, hop.dropped);
         }
         for route in hop.pushed.iter().rev() {
-            edit = edit.push_front(HeaderName::Route, &**route);
+            edit.push_front(HeaderName::Route, &**route);
         }
         if let Some(last) = &last_route {
-            edit = edit.append(HeaderName::Route, &**last);
+            edit.append(HeaderName::Route, &**last);
         }
         if let Some(breadth) = &breadth {
-            edit = edit
-                .remove_named(MAX_BREADTH)
+            edit.remove_named(MAX_BREADTH)
                 .append_named(MAX_BREADTH, &**breadth);
         }
         if target.flow.transport.is_reliable() {
-            edit = edit.with_content_length();
+            edit.with_content_length();
         }
         changed(&edit, request)
     }

@@ -252,8 +252,8 @@ impl Proxy {
         let Some(last) = last.and_then(|last| NameAddr::parse(last).ok()) else {
             return Err(Rejection::NoWay);
         };
-        let edit = Edit::new(&request)
-            .request_uri(last.uri_bytes())
+        let mut edit = Edit::new(&request);
+        edit.request_uri(last.uri_bytes())
             .drop_last(HeaderName::Route, 1);
         Ok((Arc::new(changed(&edit, &request)?), Some(token)))
     }

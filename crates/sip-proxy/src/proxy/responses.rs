@@ -181,21 +181,22 @@ impl Proxy {
 /// when it lacks the Via of whoever asked us.
 fn upstream(response: &Response, challenges: &[(HeaderName, bytes::Bytes)]) -> Option<Message> {
     response.elements(HeaderName::Via).nth(1)?;
-    let mut edit = Edit::new(response).drop_first(HeaderName::Via, 1);
+    let mut edit = Edit::new(response);
+    edit.drop_first(HeaderName::Via, 1);
     // It may have come in a datagram, and go on over a stream (RFC 3261 §20.14).
     if response.header(HeaderName::ContentLength).is_none() {
-        edit = edit.with_content_length();
+        edit.with_content_length();
     }
     let asks = matches!(
         response.status(),
         StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
     );
     if asks {
-        edit = CHALLENGES
-            .iter()
-            .fold(edit, |edit, &name| edit.remove(name));
+        for name in CHALLENGES {
+            edit.remove(name);
+        }
         for (name, value) in challenges {
-            edit = edit.append(*name, &**value);
+            edit.append(*name, &**value);
         }
     }
     edit.finish(&WHAT_WE_CHANGED).ok()

@@ -326,7 +326,10 @@ impl TransactionLayer {
         } else {
             Attempt::First
         };
-        server.last = Last::Kept(Kept::new(&response));
+        server.last = Last::Kept(match server.machine {
+            Machine::Invite(_) => Kept::answer_to_invite(&response),
+            Machine::NonInvite(_) => Kept::new(&response),
+        });
         self.send_last(tx, attempt);
         if let Some(server) = self.servers.get_mut(tx)
             && let Machine::Invite(invite::State::Accepted) = server.machine
