@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use engine::{
-    sip::{Builder, HeaderName, Message, Method, NameAddr, Request, StatusCode, Transport},
+    sip::{Builder, CSeq, HeaderName, Message, Method, NameAddr, Request, StatusCode, Transport},
     sip_transaction::{
         ClientTx, Event as TxEvent, Flow, IdSource, Output as TxOutput, ServerTx, Settings, Timers,
         TransactionLayer, Transmit,
@@ -158,6 +158,13 @@ struct Unacked {
     ok: Message,
     interval: Duration,
     sent_until: Instant,
+}
+
+impl Unacked {
+    fn cseq(&self) -> Option<u32> {
+        let cseq = self.ok.header(HeaderName::CSeq)?;
+        Some(CSeq::parse(cseq)?.number)
+    }
 }
 
 /// What a peer needs for requests inside its session.

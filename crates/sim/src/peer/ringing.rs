@@ -208,14 +208,17 @@ impl Peer {
         self.timers.insert((next, session, Timer::ResendAnswer));
     }
 
+    /// An ACK is that of the INVITE whose CSeq number it has (RFC 3261 §13.2.2.4).
     pub(super) fn handle_ack(&mut self, ack: &Request) {
         if let Some(session) = self.session_of(ack)
             && let Some(Session {
                 state: State::Connected { unacked, .. },
                 ..
             }) = self.sessions.get_mut(&session)
+            && unacked
+                .take_if(|unacked| unacked.cseq() == Some(ack.cseq_number()))
+                .is_some()
         {
-            *unacked = None;
             self.timers
                 .retain(|&(_, of, timer)| of != session || timer != Timer::ResendAnswer);
         }
