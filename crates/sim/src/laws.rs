@@ -157,8 +157,11 @@ impl Watcher {
 
     /// The same for the dialogs of before with these Call-IDs.
     pub(crate) fn forgive_dialogs(&mut self, is_lost: impl Fn(&str) -> bool) {
-        let lost = self.invited.iter().filter(|call_id| is_lost(call_id));
-        self.forgiven.extend(lost.cloned());
+        // An INVITE that was damaged on its way is not among those that were seen.
+        let known = [&self.invited, &self.confirmed, &self.hung_up];
+        let lost = known.into_iter().flatten();
+        let lost = lost.filter(|call_id| is_lost(call_id)).cloned();
+        self.forgiven.extend(lost);
     }
 
     fn see_request(&mut self, request: &Request, from: SocketAddr, node: SocketAddr) {
