@@ -360,6 +360,11 @@ impl Calls {
             });
             agent
         });
+        self.acknowledge_again(layer, &caller);
+        // One who has asked for a transfer, too.
+        if let Some(agent) = &agent {
+            self.acknowledge_again(layer, agent);
+        }
         let company = match (kept.onward, agent) {
             (Some(mut onward), agent) => {
                 if let Some(target) = onward.target.take() {
@@ -372,10 +377,6 @@ impl Calls {
             (None, Some(agent)) => Company::Agent(agent),
             (None, None) => return None,
         };
-        self.acknowledge_again(layer, &caller);
-        if let Company::Agent(agent) = &company {
-            self.acknowledge_again(layer, agent);
-        }
         Some(Connected {
             invite,
             caller,

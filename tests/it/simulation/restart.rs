@@ -1,12 +1,12 @@
 //! A node dies between two steps, and another begins with what it had written down: who waits, who is
 //! being rung and who talks notices nothing but a moment of silence.
 
-use std::time::Duration;
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use engine::{acd::Want, journal};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
-use sim::{Answer, CallPlan, DiskManner, Manner, SessionId, Weather};
+use sim::{Answer, CallPlan, DiskManner, Fate, Manner, SessionId, Weather};
 
 use super::{
     AFTER_20_S, Bench, DIALLED, PHONES, Site, address, configuration,
@@ -87,6 +87,30 @@ fn who_has_answered_a_transfer_is_acknowledged_before_goodbye() {
         bench.finish();
         assert_eq!(bench.outcomes(), ["answered"], "{step} ms later");
     }
+}
+
+/// The process before may have died before its last ACK left, and both may hang up before that answer comes again.
+#[test]
+fn who_has_asked_for_a_transfer_is_acknowledged_again() {
+    let mut bench = transfers::bench();
+    let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(3.0), ARM_2);
+    bench.manner("arm-1", sends_on);
+    bench.manner("arm-2", Manner::answers_after(seconds(20.0)));
+    call(&mut bench);
+    bench.world.run_for(seconds(5.0));
+    let acks = Rc::new(Cell::new(0));
+    let seen = acks.clone();
+    bench.world.set_filter(Box::new(move |datagram| {
+        if datagram.to == address(PHONES) && datagram.bytes.starts_with(b"ACK ") {
+            seen.set(seen.get() + 1);
+        }
+        Fate::Passes
+    }));
+    bench.restart(&transfers::centre(""), 2, seconds(0.5));
+    bench.world.run_for(seconds(1.0));
+    assert_eq!(acks.get(), 1);
+    bench.finish();
+    assert_eq!(bench.outcomes(), ["answered"]);
 }
 
 #[test]

@@ -202,7 +202,7 @@ impl Oracle {
         }
         self.agents_lost |= lost.is_of_an_agent();
         self.returning.forget();
-        let is_lost = |call_id: &str| lost.names(call_id.as_bytes());
+        let is_lost = |call_id: &str| lost.names(call_id);
         world.forgive_dialogs(is_lost);
         self.wire.forgive(is_lost);
     }

@@ -95,9 +95,13 @@ impl Oracle {
                 return Err(format!("{transactions} transactions"));
             }
         }
-        // Who is sent on, or is left without an agent, waits again.
+        // Who is sent on, or is left without an agent, waits again; one whose end was lost with the disk is forgotten to
+        // have talked.
+        let has_talked = |call: &CallView| {
+            self.talked.contains(&call.id) || self.forgiven.contains(call.id.as_str())
+        };
         let waits_too_long = |call: &&CallView| {
-            let is_new = call.stage == StageView::Waiting && !self.talked.contains(&call.id);
+            let is_new = call.stage == StageView::Waiting && !has_talked(call);
             is_new && call.age > WAIT_MAX + SLACK && after == After::Step
         };
         match calls.iter().find(waits_too_long) {

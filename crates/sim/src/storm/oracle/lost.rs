@@ -30,13 +30,15 @@ impl Lost {
         self.rows.iter().any(is_it)
     }
 
-    /// Whether one of the rows says this.
-    pub(super) fn names(&self, what: &[u8]) -> bool {
-        let finder = memmem::Finder::new(what);
-        let says = |row: &Row| {
-            let parts = [&row.key, &row.body];
-            parts.into_iter().any(|part| finder.find(part).is_some())
-        };
-        self.rows.iter().any(says)
+    /// Whether one of the rows says this. Of what was damaged on its way, and is no text, all the rest is looked for.
+    pub(super) fn names(&self, what: &str) -> bool {
+        let finders = what.split(char::REPLACEMENT_CHARACTER);
+        let finders: Vec<_> = finders
+            .filter(|part| !part.is_empty())
+            .map(memmem::Finder::new)
+            .collect();
+        let says = |part: &Vec<u8>| finders.iter().all(|one| one.find(part).is_some());
+        let is_in = |row: &Row| says(&row.key) || says(&row.body);
+        !finders.is_empty() && self.rows.iter().any(is_in)
     }
 }
