@@ -308,12 +308,13 @@ impl Wire {
     fn peer_answers(&mut self, response: &Response, uptime: Duration) {
         let call_id = text(response.call_id());
         let status = response.status();
+        let branch = text(response.top_via().branch().unwrap_or_default());
+        let is_in_time = |sent: &Duration| uptime < *sent + HEARD_WITHIN;
         if matches!(response.cseq_method(), b"INVITE" | b"CANCEL") && !status.is_provisional() {
             self.stopped.insert(call_id.clone());
-        } else if self
-            .sent
-            .get(&call_id)
-            .is_some_and(|sent| uptime < *sent + HEARD_WITHIN)
+        } else if self.sent.get(&call_id).is_some_and(is_in_time)
+            // By another it answers an INVITE that was damaged on its way, and is a stray one here.
+            && self.branches.contains(&(call_id.clone(), branch.clone()))
         {
             self.heard.insert(call_id.clone());
         }
@@ -322,7 +323,6 @@ impl Wire {
             && self.rung.contains_key(&call_id)
         {
             let tag = response.to_tag().map(text).unwrap_or_default();
-            let branch = text(response.top_via().branch().unwrap_or_default());
             let ours = response.from_tag().map(text).unwrap_or_default();
             if self.asked.contains(&(branch, ours)) {
                 self.answers.insert((call_id.clone(), tag.clone()));
