@@ -29,7 +29,8 @@
 //! These are of groups of one block; groups of more need fewer. Where no moment is quiet there are ten groups
 //! a second or more: it takes about a quarter of an hour then, and at a hundred groups a second a minute and a half. When
 //! a moment is quiet, blocks are cleaned much faster than groups would write over them, and when all is tidied up
-//! the log is emptied: nothing is left anywhere then. From a full backlog that takes some four hundred quiet moments.
+//! the log is emptied: nothing is left anywhere then. From a full backlog that takes no more than three hundred
+//! quiet moments.
 //!
 //! SQLite itself leaves nothing: it clears what is deleted (`secure_delete`), free pages too, and what was in
 //! its log behind what is written over is cut off each time. Two things are beyond this: while somebody

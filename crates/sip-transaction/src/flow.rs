@@ -44,7 +44,7 @@ pub struct Transmit {
     pub bytes: Bytes,
     /// What it is.
     pub kind: MessageKind,
-    /// Whether it is a BYE, or answers one: a dialog is over.
+    /// Whether it is a BYE, or answers one, of our own or forwarded: a dialog is over (RFC 3261 §15).
     pub is_goodbye: bool,
     /// Whether it was sent before.
     pub attempt: Attempt,

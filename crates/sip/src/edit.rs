@@ -29,6 +29,8 @@ use self::{copier::Copier, list::ListChange, names::Names};
 /// breaks before the start line, brackets and spaces around the Request-URI, and what follows the
 /// end that Content-Length declares.
 ///
+/// Values are borrowed until it is printed: what `format_args!` gives is to be bound before, not made inside a chain.
+///
 /// No value can break out of its line. Nothing is allocated for up to eight lines and changes
 /// of four lists but what `out` needs to grow.
 ///

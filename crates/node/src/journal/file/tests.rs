@@ -149,10 +149,33 @@ fn the_files_stay_short() {
         "{free} pages are free after {steps} steps"
     );
     drop(file);
-    assert!(size(&scratch.journal()).unwrap() < 20 << 20);
+    let blocks = u64::from(BLOCKS_KEPT) * 4096;
+    assert!(size(&scratch.journal()).unwrap() < blocks + (2 << 20));
     // Closed in order, the file is whole without its log.
     assert_eq!(size(&wal).unwrap(), 0);
     assert_eq!(reopen(&scratch.journal()).last_seq, 3000);
+}
+
+/// The number that the documentation of the journal gives.
+#[test]
+fn a_full_backlog_is_tidied_up_in_three_hundred_quiet_moments() {
+    let scratch = Scratch::new();
+    let (mut file, _) = JournalFile::open(&scratch.journal()).unwrap();
+    // One fills a block.
+    let body = "x".repeat(blocks::ROOM - 100);
+    for seq in 1..=BLOCKS_MAX as u64 {
+        file.write([(seq, put(1, &format!("{seq}"), &body))])
+            .unwrap();
+        if file.overdue().unwrap() {
+            assert_eq!(file.tend().unwrap(), Tended::More);
+        }
+    }
+    assert_eq!(file.backlog.used(), BLOCKS_MAX);
+    let mut moments = 1;
+    while file.tend().unwrap() == Tended::More {
+        moments += 1;
+    }
+    assert!(moments <= 300, "{moments} moments");
 }
 
 /// Figures of a debug build; the limit is for a machine under load.
