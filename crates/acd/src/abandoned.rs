@@ -83,17 +83,16 @@ pub(crate) struct AbandonedList {
 }
 
 impl AbandonedList {
-    /// From now on it is noted which entries are touched, for [`Self::take_touched`].
+    /// From now on it is noted which entries are touched, for [`Self::drain_touched`].
     pub(crate) fn note_touched(&mut self) {
         self.touched.get_or_insert_default();
     }
 
     /// Entries that may have changed.
-    pub(crate) fn take_touched(&mut self) -> Vec<AbandonedId> {
+    pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = AbandonedId> {
         self.touched
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+            .iter_mut()
+            .flat_map(|touched| touched.drain(..))
     }
 
     fn touch(&mut self, id: AbandonedId) {

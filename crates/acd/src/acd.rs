@@ -26,7 +26,7 @@ use crate::{
     spec::StartState,
     staff::Staff,
     table::Table,
-    touched::Touched,
+    touched::Notes,
 };
 
 /// The distributor of a node. See the [crate] for how it is driven.
@@ -61,7 +61,7 @@ pub struct Acd {
     pub(crate) changed: VecDeque<Changed>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) next_offer: u64,
-    pub(crate) touched: Option<Touched>,
+    pub(crate) notes: Option<Notes>,
 }
 
 /// A line's waiting calls.
@@ -162,7 +162,7 @@ impl Acd {
             changed: VecDeque::new(),
             outputs: VecDeque::new(),
             next_offer: 1,
-            touched: None,
+            notes: None,
             directory,
         };
         for agent in acd.directory.clone().agents() {

@@ -49,7 +49,7 @@ struct GaveUp {
 }
 
 impl Callers {
-    /// From now on it is noted which callers are touched, for [`Self::take_touched`].
+    /// From now on it is noted which callers are touched, for [`Self::drain_touched`].
     pub(crate) fn note_touched(&mut self) {
         self.known.note_touched();
     }
@@ -83,8 +83,8 @@ impl Callers {
     }
 
     /// Callers of whom something may have changed.
-    pub(crate) fn take_touched(&mut self) -> Vec<CallerKey> {
-        self.known.take_touched()
+    pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = CallerKey> {
+        self.known.drain_touched().map(|(caller, _)| caller)
     }
 
     /// The agent who had a caller last.

@@ -156,7 +156,7 @@ impl Acd {
     }
 
     pub(crate) fn offer_ringing(&mut self, id: OfferId) {
-        let Some(offer) = self.offers.get_mut(&id) else {
+        let Some(offer) = self.offers.passing_mut(&id) else {
             return self.ignore(Ignored::Offer(id));
         };
         let before = offer.deadline();

@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use hashbrown::HashMap;
 
-/// Values by number, and the numbers of those that may have changed since [`Table::take_touched`].
+/// Values by number, and the numbers of those that may have changed since [`Table::drain_touched`].
 #[derive(Debug)]
 pub(crate) struct Table<K, V> {
     entries: HashMap<K, V, BuildHasherDefault<Spread>>,
@@ -47,6 +47,11 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         self.entries.get_mut(key)
     }
 
+    /// A value of which only that is changed which passes, and which nobody writes down.
+    pub(crate) fn passing_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
     /// Something that belongs to this value may have changed. Most are touched several times in a row.
     pub(crate) fn touch(&mut self, key: K) {
         if let Some(touched) = &mut self.touched
@@ -57,15 +62,15 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
     }
 
     /// The numbers of values that were touched since this was last asked for, in no order, some perhaps
-    /// twice.
-    pub(crate) fn take_touched(&mut self) -> Vec<K> {
-        self.touched
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+    /// twice; and what is there of them.
+    pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = (K, Option<&V>)> {
+        let Self { entries, touched } = self;
+        // The room is for the next.
+        let touched = touched.iter_mut().flat_map(|touched| touched.drain(..));
+        touched.map(|key| (key, entries.get(&key)))
     }
 
-    /// From now on it is noted which values are touched, for [`Self::take_touched`].
+    /// From now on it is noted which values are touched, for [`Self::drain_touched`].
     pub(crate) fn note_touched(&mut self) {
         self.touched.get_or_insert_default();
     }

@@ -5,61 +5,76 @@ use crate::{
     ids::{AbandonedId, AgentId, CallId, CallerKey},
 };
 
-/// What may have changed of what [`Acd::kept_call`] and the others of its kind tell. In no order, some
-/// perhaps twice, some perhaps gone.
-#[derive(Debug, Default)]
-pub struct Touched {
-    /// Calls.
-    pub calls: Vec<CallId>,
-    /// Agents.
-    pub agents: Vec<AgentId>,
-    /// Entries of the list of abandoned callers.
-    pub abandoned: Vec<AbandonedId>,
-    /// Callers who are remembered.
-    pub callers: Vec<CallerKey>,
+/// Something of which [`Acd::kept_call`] or another of its kind may say something else than before; it may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// A call.
+    Call(CallId),
+    /// An agent.
+    Agent(AgentId),
+    /// An entry of the list of abandoned callers.
+    Abandoned(AbandonedId),
+    /// A caller who is remembered.
+    Caller(CallerKey),
     /// How sites work, or which crisis plans are on.
-    pub sites: bool,
+    Sites,
+}
+
+/// What is noted beside what the tables note themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    agents: Vec<AgentId>,
+    sites: bool,
 }
 
 impl Acd {
-    /// From now on it is noted what changes: for whoever writes it down, and asks [`Acd::take_touched`]
+    /// From now on it is noted what changes: for whoever writes it down, and asks [`Acd::drain_touched`]
     /// again and again.
     pub fn note_touched(&mut self) {
-        self.touched.get_or_insert_default();
+        self.notes.get_or_insert_default();
         self.calls.note_touched();
         self.offers.note_touched();
         self.callers.note_touched();
         self.abandoned.note_touched();
     }
 
-    /// What was touched since this was last asked for.
-    pub fn take_touched(&mut self) -> Touched {
-        let Some(touched) = &mut self.touched else {
-            return Touched::default();
-        };
-        let mut touched = std::mem::take(touched);
-        touched.calls = self.calls.take_touched();
-        let offers = self.offers.take_touched();
-        let of_offers = offers.iter().filter_map(|offer| self.offers.get(offer));
-        touched.calls.extend(of_offers.map(|offer| offer.call));
-        touched.callers = self.callers.take_touched();
-        touched.abandoned = self.abandoned.take_touched();
-        touched
+    /// Tells what was touched since this was last asked for, in no order, some of it perhaps twice.
+    pub fn drain_touched(&mut self, mut tell: impl FnMut(Touched)) {
+        let Some(notes) = &mut self.notes else { return };
+        for agent in notes.agents.drain(..) {
+            tell(Touched::Agent(agent));
+        }
+        if std::mem::take(&mut notes.sites) {
+            tell(Touched::Sites);
+        }
+        for (call, _) in self.calls.drain_touched() {
+            tell(Touched::Call(call));
+        }
+        // The call of one that is gone was touched when it went.
+        for offer in self.offers.drain_touched().filter_map(|(_, offer)| offer) {
+            tell(Touched::Call(offer.call));
+        }
+        for caller in self.callers.drain_touched() {
+            tell(Touched::Caller(caller));
+        }
+        for entry in self.abandoned.drain_touched() {
+            tell(Touched::Abandoned(entry));
+        }
     }
 
     /// An agent to change.
     pub(crate) fn agent_mut(&mut self, id: AgentId) -> &mut Agent {
-        if let Some(touched) = &mut self.touched
-            && touched.agents.last() != Some(&id)
+        if let Some(notes) = &mut self.notes
+            && notes.agents.last() != Some(&id)
         {
-            touched.agents.push(id);
+            notes.agents.push(id);
         }
         &mut self.agents[id.index()]
     }
 
     pub(crate) const fn touch_sites(&mut self) {
-        if let Some(touched) = &mut self.touched {
-            touched.sites = true;
+        if let Some(notes) = &mut self.notes {
+            notes.sites = true;
         }
     }
 }

@@ -202,8 +202,8 @@ impl Calls {
             true => self.settings.wait_max,
             false => self.settings.announce_interval,
         };
-        let Some(Stage::Waiting(waiting)) = self.table.get_mut(&call).map(|call| &mut call.stage)
-        else {
+        let waits = self.table.passing_mut(&call).map(|call| &mut call.stage);
+        let Some(Stage::Waiting(waiting)) = waits else {
             return;
         };
         waiting.announce_at = now + announce_interval;
@@ -246,7 +246,7 @@ impl Calls {
             stage: Stage::Waiting(waiting),
             id,
             ..
-        }) = self.table.get_mut(&call)
+        }) = self.table.passing_mut(&call)
         else {
             return;
         };
@@ -303,7 +303,7 @@ impl Calls {
     fn handle_due(&mut self, now: Instant, layer: &mut TransactionLayer, number: CallNumber) {
         self.resend_provisional(now, layer, number);
         self.stop_overdue(now, layer, number);
-        let Some(call) = self.table.get_mut(&number) else {
+        let Some(call) = self.table.passing_mut(&number) else {
             return;
         };
         match &mut call.stage {

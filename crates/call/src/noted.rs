@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ops::RangeBounds};
 
-/// Values by key, and the keys of those that were touched since [`Noted::take_touched`].
+/// Values by key, and the keys of those that were touched since [`Noted::drain_touched`].
 #[derive(Debug)]
 pub struct Noted<K, V> {
     entries: BTreeMap<K, V>,
@@ -41,20 +41,25 @@ impl<K: Clone + Ord, V> Noted<K, V> {
         Some(entry)
     }
 
+    /// A value of which only that is changed which passes, and which nobody writes down. It does not count as touched.
+    pub fn passing_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
+
     /// Something that belongs to this entry has changed elsewhere.
     pub fn touch(&mut self, key: &K) {
         touch(&mut self.touched, key);
     }
 
     /// The keys that were touched since this was last asked for, in no order, some perhaps twice.
-    pub fn take_touched(&mut self) -> Vec<K> {
+    pub fn drain_touched(&mut self) -> impl Iterator<Item = K> {
+        // The room is for the next.
         self.touched
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+            .iter_mut()
+            .flat_map(|touched| touched.drain(..))
     }
 
-    /// From now on it is noted which are touched, for [`Noted::take_touched`].
+    /// From now on it is noted which are touched, for [`Noted::drain_touched`].
     pub fn note_touched(&mut self) {
         self.touched.get_or_insert_default();
     }

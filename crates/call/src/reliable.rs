@@ -208,7 +208,7 @@ impl Calls {
         let Some(Call {
             stage: Stage::Waiting(waiting),
             ..
-        }) = self.table.get_mut(&number)
+        }) = self.table.passing_mut(&number)
         else {
             return;
         };

@@ -125,8 +125,8 @@ impl Calls {
         Some((sent.call, kept))
     }
 
-    /// From now on it is noted what changes: for whoever writes it down, and asks [`Calls::take_touched`]
-    /// and [`Calls::take_touched_unanswered`] again and again.
+    /// From now on it is noted what changes: for whoever writes it down, and asks [`Calls::drain_touched`]
+    /// and [`Calls::drain_touched_unanswered`] again and again.
     pub fn note_touched(&mut self) {
         self.table.note_touched();
         self.unanswered.invites.note_touched();
@@ -134,13 +134,13 @@ impl Calls {
 
     /// The calls of which [`Calls::kept`] may say something else than when this was last asked for. In no
     /// order, some perhaps twice, some perhaps gone.
-    pub fn take_touched(&mut self) -> Vec<CallNumber> {
-        self.table.take_touched()
+    pub fn drain_touched(&mut self) -> impl Iterator<Item = CallNumber> {
+        self.table.drain_touched()
     }
 
-    /// As [`Calls::take_touched`], for [`Calls::kept_unanswered`].
-    pub fn take_touched_unanswered(&mut self) -> Vec<Bytes> {
-        self.unanswered.invites.take_touched()
+    /// As [`Calls::drain_touched`], for [`Calls::kept_unanswered`].
+    pub fn drain_touched_unanswered(&mut self) -> impl Iterator<Item = Bytes> {
+        self.unanswered.invites.drain_touched()
     }
 
     /// The call for which a phone was rung by this transaction, while it is open.

@@ -237,7 +237,10 @@ impl Calls {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
-        let Some(ringing) = self.ringing_mut(call) else {
+        let Some(rung) = self.table.passing_mut(&call) else {
+            return;
+        };
+        let Some(ringing) = rung.ringing_mut() else {
             return;
         };
         let others_ring = ringing.rings_beside(tx);
@@ -251,7 +254,7 @@ impl Calls {
         if is_described {
             ringing.described = response.body();
         }
-        if let Some(waiting) = self.waiting_mut(call) {
+        if let Stage::Waiting(waiting) = &mut rung.stage {
             waiting.announced = Announced::Ringing;
             // Of several phones that speak before they answer, the caller hears the first.
             if is_described && waiting.early_media.is_none_or(|heard| heard == attempt) {

@@ -260,15 +260,13 @@ impl Engine {
             call::Event::Started { .. } => {}
             call::Event::AnnounceDue { call } => self.announce(now, call),
             call::Event::AgentRinging { call, attempt } => {
-                if let Some(live) = self.records.offer_mut(call, attempt) {
-                    let offer = live.offer;
+                if let Some(offer) = self.records.offer_of(call, attempt) {
                     self.acd
                         .handle_input(now, acd::Input::OfferRinging { offer });
                 }
             }
             call::Event::AgentJoining { call, attempt } => {
-                if let Some(live) = self.records.offer_mut(call, attempt) {
-                    let offer = live.offer;
+                if let Some(offer) = self.records.offer_of(call, attempt) {
                     self.acd
                         .handle_input(now, acd::Input::OfferJoining { offer });
                 }

@@ -9,7 +9,7 @@ use std::{
 
 use foldhash::quality::FixedState;
 use hashbrown::HashMap;
-use journal::{Change, Clock, Key, Row};
+use journal::{Change, Clock, Item, Key, Row, Scribe};
 use slotmap::Key as _;
 
 use crate::{engine::Engine, input_output::Output, receive::aor_of};
@@ -18,6 +18,7 @@ use crate::{engine::Engine, input_output::Output, receive::aor_of};
 #[derive(Debug)]
 pub(crate) struct Notebook {
     clock: Clock,
+    scribe: Scribe,
     /// A digest of each row that is written. Nobody outside knows what it is made with: a row that looks like the one
     /// before is not written.
     written: HashMap<Key, u64, FixedState>,
@@ -44,6 +45,7 @@ impl Engine {
         let room = self.config.settings.calls_max.min(ROOM_MAX);
         let mut notebook = Notebook {
             clock,
+            scribe: Scribe::default(),
             written: HashMap::with_capacity_and_hasher(room, hashing),
             meaningless: Vec::new(),
             is_new: true,
@@ -53,7 +55,7 @@ impl Engine {
         for row in written {
             match Key::of_row(row, self.directory()) {
                 Some(key) => {
-                    let digest = notebook.digest(row);
+                    let digest = digest(notebook.written.hasher(), row.version, &row.body);
                     notebook.written.insert(key, digest);
                 }
                 None => notebook.meaningless.push(Change::Remove {
@@ -94,28 +96,31 @@ impl Engine {
             return;
         };
         let changed = &mut notebook.changed;
-        changed.extend(self.calls.take_touched().into_iter().map(Key::Call));
-        changed.extend(self.records.take_touched().into_iter().map(Key::Call));
-        let unanswered = self.calls.take_touched_unanswered();
-        changed.extend(unanswered.into_iter().map(Key::Unanswered));
-        let touched = self.layer.take_touched();
-        for tx in touched.clients {
-            changed.extend(self.calls.rung_for(tx).map(Key::Call));
-            let number = tx.data().as_ffi();
-            changed.extend([Key::Withdrawn(number), Key::Bye(number)]);
+        changed.extend(self.calls.drain_touched().map(Key::Call));
+        changed.extend(self.records.drain_touched().map(Key::Call));
+        let unanswered = self.calls.drain_touched_unanswered();
+        changed.extend(unanswered.map(Key::Unanswered));
+        for touched in self.layer.drain_touched() {
+            match touched {
+                sip_transaction::Touched::Invite(tx) => {
+                    changed.extend(self.calls.rung_for(tx).map(Key::Call));
+                    changed.push(Key::Withdrawn(tx.data().as_ffi()));
+                }
+                sip_transaction::Touched::Bye(tx) => changed.push(Key::Bye(tx.data().as_ffi())),
+                sip_transaction::Touched::Refused(tx) => {
+                    changed.push(Key::Refused(tx.data().as_ffi()));
+                }
+            }
         }
-        for tx in touched.servers {
-            changed.push(Key::Refused(tx.data().as_ffi()));
-        }
-        let touched = self.acd.take_touched();
-        let call = |call: acd::CallId| Key::Call(call::CallNumber::from_value(call.value()));
-        changed.extend(touched.calls.into_iter().map(call));
-        changed.extend(touched.agents.into_iter().map(Key::Agent));
-        changed.extend(touched.abandoned.into_iter().map(Key::Abandoned));
-        changed.extend(touched.callers.into_iter().map(Key::Caller));
-        if touched.sites {
-            changed.push(Key::Sites);
-        }
+        self.acd.drain_touched(|touched| {
+            changed.push(match touched {
+                acd::Touched::Call(call) => Key::Call(call::CallNumber::from_value(call.value())),
+                acd::Touched::Agent(agent) => Key::Agent(agent),
+                acd::Touched::Abandoned(entry) => Key::Abandoned(entry),
+                acd::Touched::Caller(caller) => Key::Caller(caller),
+                acd::Touched::Sites => Key::Sites,
+            });
+        });
     }
 
     fn changes(&self, notebook: &mut Notebook) -> Vec<Change> {
@@ -130,8 +135,8 @@ impl Engine {
         keys.sort_unstable();
         keys.dedup();
         for key in keys.drain(..) {
-            let row = self.row(&key, notebook.clock);
-            changes.extend(notebook.change(&key, row, directory));
+            let item = self.kept_item(&key);
+            changes.extend(notebook.look(&key, item.as_ref(), directory));
         }
         // The room is for the next.
         notebook.changed = keys;
@@ -140,13 +145,15 @@ impl Engine {
 
     /// Everything that is to outlive this process.
     pub fn rows(&self, clock: Clock) -> Vec<Row> {
-        let keys = self.keys();
-        keys.iter().filter_map(|key| self.row(key, clock)).collect()
-    }
-
-    fn row(&self, key: &Key, clock: Clock) -> Option<Row> {
-        let item = self.kept_item(key)?;
-        Some(journal::encode(key, &item, self.directory(), clock))
+        let directory = self.directory();
+        let mut scribe = Scribe::default();
+        let keys = self.keys().into_iter();
+        let row = |key| {
+            let item = self.kept_item(&key)?;
+            let body = scribe.body(&item, directory, clock);
+            Some(Row::new(&key, body, directory))
+        };
+        keys.filter_map(row).collect()
     }
 
     fn keys(&self) -> BTreeSet<Key> {
@@ -182,32 +189,34 @@ impl Notebook {
         self.is_open = true;
     }
 
-    /// What is to be written so that this is how it stands.
-    fn change(
+    /// What is to be written so that a thing stands there as it is; `None` where it does.
+    fn look(
         &mut self,
         key: &Key,
-        row: Option<Row>,
+        item: Option<&Item>,
         directory: &acd::Directory,
     ) -> Option<Change> {
-        let Some(row) = row else {
+        let Some(item) = item else {
             self.written.remove(key)?;
             let (kind, key) = (key.kind().number(), key.bytes(directory));
             return Some(Change::Remove { kind, key });
         };
-        let digest = self.digest(&row);
+        let body = self.scribe.body(item, directory, self.clock);
+        let digest = digest(self.written.hasher(), journal::VERSION, body);
         let before = match self.written.get_mut(key) {
             Some(written) => Some(std::mem::replace(written, digest)),
             None => self.written.insert(key.clone(), digest),
         };
-        (before != Some(digest)).then_some(Change::Put(row))
+        let row = || Change::Put(Row::new(key, body, directory));
+        (before != Some(digest)).then(row)
     }
+}
 
-    fn digest(&self, row: &Row) -> u64 {
-        let mut hasher = self.written.hasher().build_hasher();
-        hasher.write_u16(row.version);
-        hasher.write(&row.body);
-        hasher.finish()
-    }
+fn digest(hashing: &FixedState, version: u16, body: &[u8]) -> u64 {
+    let mut hasher = hashing.build_hasher();
+    hasher.write_u16(version);
+    hasher.write(body);
+    hasher.finish()
 }
 
 /// For how many rows there is room from the beginning, at most.

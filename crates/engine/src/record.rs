@@ -149,6 +149,13 @@ impl Records {
             .map(|(&number, record)| (number, record))
     }
 
+    /// The offer that an attempt is of.
+    pub(crate) fn offer_of(&self, call: CallNumber, attempt: AttemptId) -> Option<OfferId> {
+        let mut offers = self.get(call)?.offers.iter();
+        let live = offers.find(|live| live.attempt == attempt)?;
+        Some(live.offer)
+    }
+
     pub(crate) fn offer_mut(
         &mut self,
         call: CallNumber,
@@ -168,14 +175,14 @@ impl Records {
         Some(offers.remove(index))
     }
 
-    /// From now on it is noted which are touched, for [`Self::take_touched`].
+    /// From now on it is noted which are touched, for [`Self::drain_touched`].
     pub(crate) fn note_touched(&mut self) {
         self.by_number.note_touched();
     }
 
     /// Calls whose records may have changed.
-    pub(crate) fn take_touched(&mut self) -> Vec<CallNumber> {
-        self.by_number.take_touched()
+    pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = CallNumber> {
+        self.by_number.drain_touched()
     }
 
     /// Attempts of before had numbers up to this one.

@@ -25,6 +25,6 @@ mod wire;
 
 pub use clock::Clock;
 pub use item::{Item, Key};
-pub use rows::{Change, Decoded, Kind, Loss, Names, Row, VERSION, VERSIONS_READ, decode, encode};
+pub use rows::{Change, Decoded, Kind, Loss, Names, Row, Scribe, VERSION, VERSIONS_READ, decode};
 pub use state::{KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess};
 pub use wire::WireError;

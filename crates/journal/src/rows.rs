@@ -97,6 +97,18 @@ pub struct Row {
     pub body: Vec<u8>,
 }
 
+impl Row {
+    /// The row of a thing, with a body that a [`Scribe`] has written.
+    pub fn new(key: &Key, body: &[u8], directory: &Directory) -> Self {
+        Self {
+            kind: key.kind().number(),
+            key: key.bytes(directory),
+            version: VERSION,
+            body: body.to_vec(),
+        }
+    }
+}
+
 /// Bodies hold what callers said about themselves: none is ever printed.
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -156,26 +168,34 @@ type Sites = (
     Vec<(SiteId, Vec<CrisisId>)>,
 );
 
-/// About what the row of a connected call takes.
-const CALL_LEN: usize = 4096;
+/// Writes things down, one after the other in the same room.
+#[derive(Debug, Default)]
+pub struct Scribe {
+    body: Body,
+}
 
-/// The row of a thing.
-pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Row {
-    let context = Context {
-        directory,
-        stand_in: None,
-        clock,
-    };
-    // Most calls fit: a vector that grows as it is written is copied again and again.
-    let mut out = Encoder::new(Body::with_capacity(match item {
-        Item::Call(_) => CALL_LEN,
-        _ => 128,
-    }));
+impl Scribe {
+    /// The body of a thing's row, in the [`VERSION`] of this program. It is there until the next is written.
+    pub fn body(&mut self, item: &Item, directory: &Directory, clock: Clock) -> &[u8] {
+        let context = Context {
+            directory,
+            stand_in: None,
+            clock,
+        };
+        self.body.clear();
+        let mut out = Encoder::new(std::mem::take(&mut self.body));
+        put(item, &mut out, &context);
+        self.body = out.into_writer();
+        &self.body.bytes
+    }
+}
+
+fn put(item: &Item, out: &mut Out, context: &Context<'_>) {
     match item {
-        Item::Process(process) => process.put(&mut out, &context),
-        Item::Call(entry) => entry.put(&mut out, &context),
-        Item::Agent(id, agent) => pair(id, agent, &mut out, &context),
-        Item::Phones(id, phones) => pair(id, phones, &mut out, &context),
+        Item::Process(process) => process.put(out, context),
+        Item::Call(entry) => entry.put(out, context),
+        Item::Agent(id, agent) => pair(id, agent, out, context),
+        Item::Phones(id, phones) => pair(id, phones, out, context),
         Item::Sites {
             stated,
             crises,
@@ -188,25 +208,19 @@ pub fn encode(key: &Key, item: &Item, directory: &Directory, clock: Clock) -> Ro
             };
             let crises = crises.iter().map(order).collect();
             let sites: Sites = (stated.clone(), crises, crises_at.clone());
-            sites.put(&mut out, &context);
+            sites.put(out, context);
         }
-        Item::Withdrawn(call, attempt) => pair(call, attempt, &mut out, &context),
-        Item::Refused(refused) => refused.put(&mut out, &context),
-        Item::Bye(bye, flow, invited) => pair(bye, &(*flow, *invited), &mut out, &context),
-        Item::Unanswered(unanswered) => unanswered.put(&mut out, &context),
+        Item::Withdrawn(call, attempt) => pair(call, attempt, out, context),
+        Item::Refused(refused) => refused.put(out, context),
+        Item::Bye(bye, flow, invited) => pair(bye, &(*flow, *invited), out, context),
+        Item::Unanswered(unanswered) => unanswered.put(out, context),
         Item::Abandoned(id, entry, number) => {
-            begin(&mut out, 3);
-            id.put(&mut out, &context);
-            entry.put(&mut out, &context);
-            number.put(&mut out, &context);
+            begin(out, 3);
+            id.put(out, context);
+            entry.put(out, context);
+            number.put(out, context);
         }
-        Item::Caller(key, caller) => pair(key, caller, &mut out, &context),
-    }
-    Row {
-        kind: key.kind().number(),
-        key: key.bytes(directory),
-        version: VERSION,
-        body: out.into_writer().bytes,
+        Item::Caller(key, caller) => pair(key, caller, out, context),
     }
 }
 

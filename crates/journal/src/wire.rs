@@ -161,11 +161,10 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(capacity),
-            ..Self::default()
-        }
+    /// For another row, in the same room.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.strings.clear();
     }
 
     /// Where these bytes have been written.

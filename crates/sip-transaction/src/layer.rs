@@ -110,19 +110,19 @@ pub struct TransactionLayer {
     /// What clients that offer overload control are told.
     overload: Option<OverloadControl>,
     /// `None` where nobody has asked for it.
-    touched: Option<Touched>,
+    touched: Option<Vec<Touched>>,
     outputs: VecDeque<Output>,
 }
 
-/// Transactions of which something may have changed that [`TransactionLayer::open_invite`],
-/// [`TransactionLayer::open_bye`] or [`TransactionLayer::refused`] tell. In no order, some perhaps twice,
-/// some perhaps gone.
-#[derive(Debug, Default)]
-pub struct Touched {
-    /// INVITEs and BYEs of ours.
-    pub clients: Vec<ClientTx>,
-    /// INVITEs of others.
-    pub servers: Vec<ServerTx>,
+/// A transaction of which something may have changed that whoever writes it down asks; it may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touched {
+    /// An INVITE of ours: what [`TransactionLayer::open_invite`] tells.
+    Invite(ClientTx),
+    /// A BYE of ours: what [`TransactionLayer::open_bye`] tells.
+    Bye(ClientTx),
+    /// An INVITE of somebody else's: what [`TransactionLayer::refused`] tells.
+    Refused(ServerTx),
 }
 
 impl TransactionLayer {
@@ -206,7 +206,6 @@ impl TransactionLayer {
         let tx = self
             .servers
             .insert(Server::new(invite, fingerprint, merged, flow));
-        self.touch_server(tx);
         self.server_index.insert(fingerprint, tx);
         if let Some(key) = merged {
             self.merged_index.insert(key, tx);
@@ -236,28 +235,21 @@ impl TransactionLayer {
     }
 
     /// From now on it is noted which transactions change: for whoever writes them down, and asks
-    /// [`Self::take_touched`] again and again.
+    /// [`Self::drain_touched`] again and again.
     pub fn note_touched(&mut self) {
         self.touched.get_or_insert_default();
     }
 
-    /// What was touched since this was last asked for.
-    pub fn take_touched(&mut self) -> Touched {
+    /// What was touched since this was last asked for, in no order, some of it perhaps twice.
+    pub fn drain_touched(&mut self) -> impl Iterator<Item = Touched> {
         self.touched
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+            .iter_mut()
+            .flat_map(|touched| touched.drain(..))
     }
 
-    fn touch_client(&mut self, tx: ClientTx) {
+    fn touch(&mut self, one: Touched) {
         if let Some(touched) = &mut self.touched {
-            touched.clients.push(tx);
-        }
-    }
-
-    fn touch_server(&mut self, tx: ServerTx) {
-        if let Some(touched) = &mut self.touched {
-            touched.servers.push(tx);
+            touched.push(one);
         }
     }
 

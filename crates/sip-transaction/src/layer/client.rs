@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Method, Request, Response};
 
 use super::{
-    ClientTx, Overloaded, TransactionLayer,
+    ClientTx, Overloaded, Touched, TransactionLayer,
     armed::{Armed, Due},
 };
 use crate::{
@@ -221,7 +221,11 @@ impl TransactionLayer {
             armed: Armed::default(),
         });
         self.client_index.insert(fingerprint, tx);
-        self.touch_client(tx);
+        if is_invite {
+            self.touch(Touched::Invite(tx));
+        } else if sent.kind == MessageKind::Request(Method::Bye.label()) {
+            self.touch(Touched::Bye(tx));
+        }
         let (repeat, give_up) = if is_invite {
             (Timer::A, Timer::B)
         } else {
@@ -251,7 +255,7 @@ impl TransactionLayer {
     /// phone may ring already, its 180 lost. If no final response follows the CANCEL within 64·T1, the
     /// INVITE fails as timed out. `reason` is the value of a Reason header.
     pub fn cancel(&mut self, now: Instant, tx: ClientTx, reason: Option<&[u8]>) {
-        self.touch_client(tx);
+        self.touch(Touched::Invite(tx));
         let Some(Client {
             machine: Machine::Invite { state, asked },
             ..
@@ -426,21 +430,21 @@ impl TransactionLayer {
         let Datagram { request, flow } = *datagram;
         let stream = std::mem::replace(&mut client.flow, flow);
         let sent = Kept::new(&request);
-        let timer = match &mut client.machine {
+        let (timer, touched) = match &mut client.machine {
             Machine::Invite { asked, .. } => {
                 if let Asked::Open { request: open, .. } = asked {
                     **open = request;
                 }
-                Timer::A
+                (Timer::A, Touched::Invite(tx))
             }
             Machine::NonInvite { sent: kept, .. } => {
                 *kept = sent.clone();
-                Timer::E
+                (Timer::E, Touched::Bye(tx))
             }
         };
         let interval = client.interval;
         self.by_flow.remove(&(stream, tx));
-        self.touch_client(tx);
+        self.touch(touched);
         self.streams.refuse(now, flow.remote);
         self.arm(now, interval, Due::Client(tx, timer));
         self.transmit(flow, None, sent, Attempt::First);

@@ -8,7 +8,7 @@ use std::{
 use sip::{HeaderName, Limits, Message, Method, NameAddr, Request, StatusCode};
 
 use super::{
-    Refused, ServerTx, TransactionLayer,
+    Refused, ServerTx, Touched, TransactionLayer,
     armed::{Armed, Due},
     route::Route,
 };
@@ -256,7 +256,10 @@ impl TransactionLayer {
             return;
         };
         *state = next;
-        self.touch_server(tx);
+        // Nobody has been refused in these.
+        if !matches!(next, invite::State::Proceeding | invite::State::Accepted) {
+            self.touch(Touched::Refused(tx));
+        }
         for action in actions {
             match action {
                 Action::Send => self.send_response(tx, response.take()),

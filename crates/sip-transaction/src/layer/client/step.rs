@@ -13,7 +13,7 @@ use crate::{
     client_invite as invite, client_non_invite as non_invite,
     event::{Event, Failure},
     flow::{Attempt, Flow, Kept, MessageKind},
-    layer::{ClientTx, TransactionLayer, armed::Due},
+    layer::{ClientTx, Touched, TransactionLayer, armed::Due},
     timers::Timer,
 };
 
@@ -40,7 +40,10 @@ impl TransactionLayer {
         if next == invite::State::Accepted {
             *asked = Asked::Answered;
         }
-        self.touch_client(tx);
+        // It is as open as before to whoever asks while it is not answered.
+        if !matches!(next, invite::State::Calling | invite::State::Proceeding) {
+            self.touch(Touched::Invite(tx));
+        }
         for action in actions {
             match action {
                 Action::Tell => {
@@ -105,7 +108,7 @@ impl TransactionLayer {
         }
         let user = *user;
         if sent.kind == MessageKind::Request(Method::Bye.label()) {
-            self.touch_client(tx);
+            self.touch(Touched::Bye(tx));
         }
         let t2 = self.settings.timers.t2;
         for action in actions {
