@@ -129,13 +129,30 @@ impl Watcher {
         }
     }
 
+    /// Sees a message that was damaged on its way to a node. Nobody is held to it; but an answer that still names its
+    /// dialog says to the node, too, that whoever sent it has not heard a BYE.
+    pub(crate) fn see_damaged(&mut self, sighting: &Sighting, node: SocketAddr) {
+        if let Said::Response(response) = &sighting.what
+            && response.status().is_success()
+            && response.cseq_method() == b"INVITE"
+        {
+            self.forget_byes(response, node);
+        }
+    }
+
+    fn forget_byes(&mut self, answer: &Response, node: SocketAddr) {
+        let call_id = text(answer.call_id());
+        let tag = text(answer.from_tag().unwrap_or_default());
+        let to = text(answer.header(HeaderName::To).unwrap_or_default());
+        self.byes.remove(&(node, format!("{call_id} {tag} {to}")));
+    }
+
     /// A 2xx to an INVITE. To one of nothing that it asked the node owes nothing.
     fn see_answer(&mut self, response: &Response, node: SocketAddr) {
+        self.forget_byes(response, node);
         let call_id = text(response.call_id());
         let branch = text(response.top_via().branch().unwrap_or_default());
         let tag = text(response.from_tag().unwrap_or_default());
-        let to = text(response.header(HeaderName::To).unwrap_or_default());
-        self.byes.remove(&(node, format!("{call_id} {tag} {to}")));
         if self.asked.contains(&(call_id.clone(), branch, tag)) {
             let cseq = response.cseq_number();
             self.answers_received.insert((call_id.clone(), cseq));

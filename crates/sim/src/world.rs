@@ -413,8 +413,9 @@ impl World {
                 return;
             }
             // Who said what cannot be told from what was damaged on its way.
-            if shape == Shape::AsSent {
-                self.see(&datagram, to);
+            match shape {
+                Shape::AsSent => self.see(&datagram, to),
+                Shape::Damaged => self.see_damaged(&datagram, to),
             }
         }
         let bytes = datagram.bytes;

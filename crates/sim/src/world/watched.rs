@@ -65,6 +65,13 @@ impl World {
         }
     }
 
+    /// A message that arrives at a node and was damaged on its way.
+    pub(super) fn see_damaged(&mut self, datagram: &Datagram, node: SocketAddr) {
+        if let Some(sighting) = Sighting::of(datagram) {
+            self.watcher.see_damaged(&sighting, node);
+        }
+    }
+
     /// A message that a node sends, or that arrives at it.
     pub(super) fn note(&mut self, sighting: Sighting, node: SocketAddr) {
         self.watcher.see(&sighting, node);
