@@ -222,7 +222,9 @@ impl Calls {
             //# However, the callee's UA MUST NOT send a
             //# BYE on a confirmed dialog until it has received an ACK for its 2xx
             //# response or until the server transaction times out.
-            match leg.unacked {
+            // We are the callee of the caller alone. Whoever was rung is told at once, whether their own re-INVITE is
+            // acknowledged or not: they may be rung for the next call.
+            match leg.unacked.filter(|_| side == Side::Caller) {
                 Some(unacked) => legs.push(EndingLeg {
                     side,
                     dialog: leg.dialog,

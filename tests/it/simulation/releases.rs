@@ -43,6 +43,27 @@ fn a_caller_who_never_acknowledges_is_hung_up_after_64_t1() {
     insta::assert_snapshot!(bench.finish());
 }
 
+/// We have rung the phone, and may hang it up whatever it has not acknowledged (RFC 3261 §15): it would be rung for the
+/// next call while it is still in this one. Found by seed 226700.
+#[test]
+fn a_phone_whose_hold_is_not_acknowledged_is_hung_up_with_its_call() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(2.0)).holds(seconds(3.0)),
+    );
+    let phones = bench.phones;
+    bench.world.set_filter(Box::new(move |datagram| {
+        let is_ack = datagram.bytes.starts_with(b"ACK ");
+        match is_ack && datagram.from == phones {
+            true => Fate::Lost,
+            false => Fate::Passes,
+        }
+    }));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(4.0)));
+    insta::assert_snapshot!(bench.finish());
+}
+
 #[test]
 fn a_draining_node_refuses_new_calls_and_ends_old_ones_in_peace() {
     let mut bench = Bench::one_site(&["arm-1"]);
