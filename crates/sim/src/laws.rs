@@ -31,8 +31,8 @@ pub(crate) struct Watcher {
     byes: BTreeMap<(SocketAddr, String), BTreeSet<String>>,
     /// Call-IDs in which a BYE was sent by anybody.
     hung_up: BTreeSet<String>,
-    /// INVITEs of nodes: Call-ID, branch and From-tag.
-    asked: BTreeSet<(String, String, String)>,
+    /// INVITEs of nodes: what an answer must have of them.
+    asked: BTreeSet<Asked>,
     /// Call-IDs of all INVITEs.
     invited: BTreeSet<String>,
     /// Call-IDs of INVITEs that a node sends on: their dialogs are none of its own.
@@ -42,6 +42,10 @@ pub(crate) struct Watcher {
     /// Calls that nobody is held to.
     forgiven_calls: BTreeSet<String>,
 }
+
+/// Call-ID, branch, From-tag and the number of CSeq: what does not have all of them answers something that was damaged on
+/// its way.
+type Asked = (String, String, String, u32);
 
 /// A message on its way from or to a node.
 #[derive(Clone, Debug)]
@@ -153,8 +157,9 @@ impl Watcher {
         let call_id = text(response.call_id());
         let branch = text(response.top_via().branch().unwrap_or_default());
         let tag = text(response.from_tag().unwrap_or_default());
-        if self.asked.contains(&(call_id.clone(), branch, tag)) {
-            let cseq = response.cseq_number();
+        let cseq = response.cseq_number();
+        let asked = (call_id.clone(), branch, tag, cseq);
+        if self.asked.contains(&asked) {
             self.answers_received.insert((call_id.clone(), cseq));
             self.confirmed.insert(call_id);
         }
@@ -192,7 +197,8 @@ impl Watcher {
                 } else if from == node {
                     let tag = text(request.from_tag().unwrap_or_default());
                     let branch = text(request.top_via().branch().unwrap_or_default());
-                    self.asked.insert((call_id.clone(), branch, tag));
+                    let cseq = request.cseq_number();
+                    self.asked.insert((call_id.clone(), branch, tag, cseq));
                 }
                 self.invited.insert(call_id);
             }
@@ -200,9 +206,8 @@ impl Watcher {
                 let branch = text(request.top_via().branch().unwrap_or_default());
                 let tag = text(request.from_tag().unwrap_or_default());
                 // With the branch of what it asked it is that of a failure.
-                let accepts = from == node
-                    && !is_sent_on
-                    && !self.asked.contains(&(call_id.clone(), branch, tag));
+                let asked = (call_id.clone(), branch, tag, request.cseq_number());
+                let accepts = from == node && !is_sent_on && !self.asked.contains(&asked);
                 if accepts {
                     self.confirmed.insert(call_id.clone());
                 }

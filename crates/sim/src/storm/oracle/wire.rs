@@ -82,11 +82,11 @@ pub(super) struct Wire {
     /// Call-IDs of dialogs in which something was asked for then: their sides may go by tags that only one of them knows,
     /// and be reached where nobody is.
     astray: BTreeSet<String>,
+    /// Branches of BYEs of ours that went out then: a proxy may have sent one on to nobody, and takes its repetitions for
+    /// the same.
+    damaged_byes: BTreeSet<String>,
     /// Callers who were refused, and when first, in the node's uptime.
     refused: BTreeMap<Dialog, Duration>,
-    /// Those in which our answer to a phone's own question is not acknowledged: they are not hung up before
-    /// (RFC 3261 §15).
-    unacked: BTreeSet<Dialog>,
     /// Who answered first, by Call-ID.
     answered: BTreeMap<String, String>,
     /// Who answered what we had asked.
@@ -128,7 +128,7 @@ impl Wire {
             damaged_until: None,
             astray: BTreeSet::new(),
             refused: BTreeMap::new(),
-            unacked: BTreeSet::new(),
+            damaged_byes: BTreeSet::new(),
             answered: BTreeMap::new(),
             answers: BTreeSet::new(),
             glares: 0,
@@ -177,14 +177,18 @@ impl Wire {
         }
         self.note_asked(request, uptime);
         let is_astray = self.astray.contains(&call_id);
-        if *request.method() == Method::Bye && !self.is_damaged && !is_astray {
-            let dialog = (call_id.clone(), tag.clone());
-            self.hung_up.entry(dialog).or_insert(uptime);
+        let branch = text(request.top_via().branch().unwrap_or_default());
+        if *request.method() == Method::Bye && !is_astray {
+            if self.is_damaged {
+                self.damaged_byes.insert(branch.clone());
+            } else if !self.damaged_byes.contains(&branch) {
+                let dialog = (call_id.clone(), tag.clone());
+                self.hung_up.entry(dialog).or_insert(uptime);
+            }
         }
         if centre::is_operator(to) {
             return Ok(());
         }
-        let branch = text(request.top_via().branch().unwrap_or_default());
         match request.method() {
             Method::Invite => {
                 if tag.is_empty() {
@@ -258,9 +262,7 @@ impl Wire {
         let call_id = text(response.call_id());
         if !centre::is_operator(to) {
             let tag = response.from_tag().map(text).unwrap_or_default();
-            if status.is_success() {
-                self.unacked.insert((call_id, tag));
-            } else if status == StatusCode::CALL_DOES_NOT_EXIST && self.is_damaged {
+            if status == StatusCode::CALL_DOES_NOT_EXIST && self.is_damaged {
                 // Its question was damaged on its way: it takes the answer for the end of its call.
                 self.hang_up((call_id, tag));
             }
@@ -296,12 +298,8 @@ impl Wire {
         self.note_asked(request, uptime);
         let tag = request.from_tag().map(text).unwrap_or_default();
         let dialog = (text(request.call_id()), tag);
-        match request.method() {
-            Method::Bye => self.hang_up(dialog),
-            Method::Ack => {
-                self.has_more |= self.unacked.remove(&dialog);
-            }
-            _ => {}
+        if *request.method() == Method::Bye {
+            self.hang_up(dialog);
         }
     }
 
@@ -357,9 +355,7 @@ impl Wire {
             return Ok(());
         }
         let mut users = BTreeMap::new();
-        let phones = self.phones.iter();
-        let phones = phones.filter(|(dialog, _)| !self.unacked.contains(dialog));
-        for ((call_id, tag), user) in phones {
+        for ((call_id, tag), user) in &self.phones {
             let dialog = format!("{call_id} ({tag})");
             if let Some(other) = users.insert(user, dialog.clone()) {
                 return Err(format!("the phone of {user} is in {other} and in {dialog}"));
