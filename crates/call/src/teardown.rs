@@ -203,7 +203,10 @@ impl Calls {
         let side_gone = by.as_ref().map(|by| by.side);
         let reason = by.and_then(|by| by.reason);
         let Connected {
-            caller, company, ..
+            invite,
+            caller,
+            company,
+            ..
         } = connected;
         let agent = match company {
             Company::Agent(leg) => Some(leg),
@@ -222,9 +225,14 @@ impl Calls {
             //# However, the callee's UA MUST NOT send a
             //# BYE on a confirmed dialog until it has received an ACK for its 2xx
             //# response or until the server transaction times out.
-            // We are the callee of the caller alone. Whoever was rung is told at once, whether their own re-INVITE is
-            // acknowledged or not: they may be rung for the next call.
-            match leg.unacked.filter(|_| side == Side::Caller) {
+            // We are the callee of the caller alone, and the response is that to the INVITE that made the dialog: who asks
+            // something in it knows it. Everybody else is told at once, acknowledged or not: whoever was rung may be rung
+            // for the next call.
+            let opens = |unacked: &Unacked| unacked.cseq == invite.cseq_number();
+            let unacked = leg
+                .unacked
+                .filter(|unacked| side == Side::Caller && opens(unacked));
+            match unacked {
                 Some(unacked) => legs.push(EndingLeg {
                     side,
                     dialog: leg.dialog,

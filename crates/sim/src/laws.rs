@@ -26,9 +26,8 @@ pub(crate) struct Watcher {
     /// its ACK of whatever 2xx.
     confirmed: BTreeSet<String>,
     acked: BTreeSet<(String, u32)>,
-    /// Distinct BYE requests of each node, by Call-ID and tags, since its peer said last that it has answered:
-    /// who says so after a BYE has not heard it.
-    byes: BTreeMap<(SocketAddr, String), BTreeSet<String>>,
+    /// BYE requests of each node, by Call-ID and tags.
+    byes: BTreeMap<(SocketAddr, String), Byes>,
     /// Call-IDs in which a BYE was sent by anybody.
     hung_up: BTreeSet<String>,
     /// INVITEs of nodes: what an answer must have of them.
@@ -41,6 +40,15 @@ pub(crate) struct Watcher {
     forgiven: BTreeSet<String>,
     /// Calls that nobody is held to.
     forgiven_calls: BTreeSet<String>,
+}
+
+/// Distinct BYE requests in one dialog, by their branches.
+#[derive(Clone, Debug, Default)]
+struct Byes {
+    /// Those since the peer said last that it has answered: who says so after a BYE has not heard it.
+    since: BTreeSet<String>,
+    /// Those before, of which one may come again.
+    before: BTreeSet<String>,
 }
 
 /// Call-ID, branch, From-tag and the number of CSeq: what does not have all of them answers something that was damaged on
@@ -140,20 +148,22 @@ impl Watcher {
             && response.status().is_success()
             && response.cseq_method() == b"INVITE"
         {
-            self.forget_byes(response, node);
+            self.note_byes_unheard(response, node);
         }
     }
 
-    fn forget_byes(&mut self, answer: &Response, node: SocketAddr) {
+    fn note_byes_unheard(&mut self, answer: &Response, node: SocketAddr) {
         let call_id = text(answer.call_id());
         let tag = text(answer.from_tag().unwrap_or_default());
         let to = text(answer.header(HeaderName::To).unwrap_or_default());
-        self.byes.remove(&(node, format!("{call_id} {tag} {to}")));
+        if let Some(byes) = self.byes.get_mut(&(node, format!("{call_id} {tag} {to}"))) {
+            byes.before.append(&mut byes.since);
+        }
     }
 
     /// A 2xx to an INVITE. To one of nothing that it asked the node owes nothing.
     fn see_answer(&mut self, response: &Response, node: SocketAddr) {
-        self.forget_byes(response, node);
+        self.note_byes_unheard(response, node);
         let call_id = text(response.call_id());
         let branch = text(response.top_via().branch().unwrap_or_default());
         let tag = text(response.from_tag().unwrap_or_default());
@@ -219,10 +229,11 @@ impl Watcher {
                     let branch = text(request.top_via().branch().unwrap_or_default());
                     let to = text(request.header(HeaderName::To).unwrap_or_default());
                     let ours = text(request.from_tag().unwrap_or_default());
-                    self.byes
-                        .entry((node, format!("{call_id} {ours} {to}")))
-                        .or_default()
-                        .insert(branch);
+                    let dialog = (node, format!("{call_id} {ours} {to}"));
+                    let byes = self.byes.entry(dialog).or_default();
+                    if !byes.before.contains(&branch) {
+                        byes.since.insert(branch);
+                    }
                 }
             }
             _ => {}
@@ -257,8 +268,9 @@ impl Watcher {
         }
         for ((node, dialog), byes) in &self.byes {
             let call_id = dialog.split(' ').next().unwrap_or_default();
-            if byes.len() > 1 && counts(call_id) {
-                broken.push(format!("{node} sent {} BYEs in {dialog}", byes.len()));
+            let count = byes.since.len();
+            if count > 1 && counts(call_id) {
+                broken.push(format!("{node} sent {count} BYEs in {dialog}"));
             }
         }
         for leftover in leftovers {

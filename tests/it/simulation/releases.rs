@@ -64,6 +64,27 @@ fn a_phone_whose_hold_is_not_acknowledged_is_hung_up_with_its_call() {
     insta::assert_snapshot!(bench.finish());
 }
 
+/// Who puts the call on hold knows that there is one: only the ACK that opens it is waited for.
+#[test]
+fn a_caller_whose_hold_is_not_acknowledged_is_hung_up_with_its_agent() {
+    let mut bench = Bench::one_site(&["arm-1"]);
+    bench.manner(
+        "arm-1",
+        Manner::answers_after(seconds(2.0)).talks(seconds(4.0)),
+    );
+    let node = bench.node;
+    bench.world.set_filter(Box::new(move |datagram| {
+        let text = String::from_utf8_lossy(&datagram.bytes);
+        let is_ack = text.starts_with("ACK ") && text.contains("CSeq: 2 ACK");
+        match is_ack && datagram.to == node {
+            true => Fate::Lost,
+            false => Fate::Passes,
+        }
+    }));
+    bench.call(CallPlan::to(DIALLED).quirk(Quirk::Hold(seconds(3.0))));
+    insta::assert_snapshot!(bench.finish());
+}
+
 #[test]
 fn a_draining_node_refuses_new_calls_and_ends_old_ones_in_peace() {
     let mut bench = Bench::one_site(&["arm-1"]);
