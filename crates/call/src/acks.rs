@@ -14,7 +14,7 @@ use crate::{
     dialog::Dialog,
     ids::CallNumber,
     leg::{AnsweredBy, OwedAck, Side, Unacked},
-    sent::{ClientUse, SentAck},
+    sent::{ClientUse, SentAck, SentInside},
     transfer::Transfer,
 };
 
@@ -55,7 +55,7 @@ impl Calls {
         }
     }
 
-    /// A 2xx to a re-INVITE of a call that has ended meanwhile is acknowledged all the same.
+    /// A 2xx to a re-INVITE for which nobody waits any more is acknowledged all the same.
     pub(crate) fn ack_orphan(
         &mut self,
         layer: &mut TransactionLayer,
@@ -78,8 +78,21 @@ impl Calls {
         if owed || !response.status().is_success() || response.cseq_method() != b"INVITE" {
             return;
         }
-        let dialog = Dialog::calling(response, &[], sent.flow, sent.peer);
+        let dialog = self.dialog_of_answer(sent, response);
         self.ack_answer(layer, tx, &dialog, response, &[]);
+    }
+
+    /// The dialog in which something was asked that is answered now.
+    fn dialog_of_answer(&self, sent: &SentInside, response: &Response) -> Dialog {
+        let leg = match self.table.get(&sent.call).map(|call| &call.stage) {
+            Some(Stage::Connected(connected)) => connected.leg(sent.side),
+            Some(Stage::Waiting(_) | Stage::Ending(_)) | None => None,
+        };
+        match leg.filter(|leg| leg.dialog.answers(response)) {
+            Some(leg) => leg.dialog.clone(),
+            // The call has ended meanwhile; the response says all that its ACK needs.
+            None => Dialog::calling(response, None, sent.flow, sent.peer),
+        }
     }
 
     /// Acknowledges the 2xx of a re-INVITE of our own, each time it comes.
@@ -95,12 +108,7 @@ impl Calls {
         if let Some(SentAck { ack, flow, .. }) = &sent.ack {
             return layer.send(ack, *flow);
         }
-        let (number, side, flow, peer) = (sent.call, sent.side, sent.flow, sent.peer);
-        let dialog = match self.leg_mut(number, side) {
-            Some(leg) => leg.dialog.clone(),
-            // The call has ended meanwhile; the response says all that its ACK needs.
-            None => Dialog::calling(response, &[], flow, peer),
-        };
+        let dialog = self.dialog_of_answer(sent, response);
         self.ack_answer(layer, tx, &dialog, response, &[]);
     }
 

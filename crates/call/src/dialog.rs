@@ -82,10 +82,9 @@ impl Dialog {
             local.extend_from_slice(&local_tag);
         }
         // A caller without a usable Contact is answered and hung up where the INVITE came from.
-        let target = request.remote_target().map_or_else(
-            |_| format!("sip:{}", flow.remote).into_bytes(),
-            <[u8]>::to_vec,
-        );
+        let target = request
+            .remote_target()
+            .map_or_else(|_| where_it_came_from(flow), <[u8]>::to_vec);
         let peer = Peer::of_caller(request, &target, flow);
         Self {
             call_id: Bytes::copy_from_slice(request.call_id()),
@@ -104,9 +103,15 @@ impl Dialog {
     }
 
     /// The dialog that a 2xx to our INVITE makes (RFC 3261 §12.1.2). `request_uri` stands in for a
-    /// Contact that the answer lacks.
-    pub(crate) fn calling(response: &Response, request_uri: &[u8], flow: Flow, peer: Peer) -> Self {
-        let target = response.remote_target().unwrap_or(request_uri);
+    /// Contact that the answer lacks; where that is not known any more, the answer's sender does.
+    pub(crate) fn calling(
+        response: &Response,
+        request_uri: Option<&[u8]>,
+        flow: Flow,
+        peer: Peer,
+    ) -> Self {
+        let target = response.remote_target().ok().or(request_uri);
+        let target = target.map_or_else(|| where_it_came_from(flow).into(), Bytes::copy_from_slice);
         let mut route_set: RouteSet = record_route(response).collect();
         route_set.reverse();
         Self {
@@ -118,7 +123,7 @@ impl Dialog {
             local_cseq: response.cseq_number(),
             remote_cseq: None,
             invited: Some(response.cseq_number()),
-            remote_target: Bytes::copy_from_slice(target),
+            remote_target: target,
             route_set,
             flow,
             peer,
@@ -128,7 +133,7 @@ impl Dialog {
     /// The same of which nothing is known any more: requests of ours may have gone out in it, whose numbers
     /// are left out.
     pub(crate) fn of_before(response: &Response, flow: Flow) -> Self {
-        let mut dialog = Self::calling(response, &[], flow, Peer::BehindNat);
+        let mut dialog = Self::calling(response, None, flow, Peer::BehindNat);
         dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_LEAP);
         dialog
     }
@@ -355,6 +360,11 @@ fn record_route(message: &Message) -> impl Iterator<Item = Bytes> + '_ {
         .elements(HeaderName::RecordRoute)
         .filter(is_usable)
         .map(Bytes::copy_from_slice)
+}
+
+/// A target that reaches whoever has sent something, when the message names none that does.
+fn where_it_came_from(flow: Flow) -> Vec<u8> {
+    format!("sip:{}", flow.remote).into_bytes()
 }
 
 fn copied(message: &Message, name: HeaderName) -> Bytes {

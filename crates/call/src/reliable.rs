@@ -249,7 +249,7 @@ impl Calls {
             None => {
                 sent.early.push(Early {
                     tag: Bytes::copy_from_slice(tag),
-                    dialog: Dialog::calling(response, &sent.uri, sent.flow, sent.peer),
+                    dialog: Dialog::calling(response, Some(&sent.uri), sent.flow, sent.peer),
                     rseq,
                 });
                 sent.early.len() - 1

@@ -317,7 +317,7 @@ impl Calls {
         if self.owes_ack(sent.call, tx, tag) || sent.acks.len() >= ANSWERS_MAX {
             return;
         }
-        let mut dialog = Dialog::calling(response, &sent.uri, sent.flow, sent.peer);
+        let mut dialog = Dialog::calling(response, Some(&sent.uri), sent.flow, sent.peer);
         if let Some(early) = sent.early.iter().find(|early| *early.tag == *tag) {
             dialog.continue_after(&early.dialog);
         }

@@ -62,11 +62,12 @@ impl Ladder {
 
     /// Puts the ladder's letters in place of the Call-IDs of a text.
     pub(crate) fn lettered(&self, text: &str) -> String {
-        self.dialogs
-            .iter()
-            .fold(text.to_owned(), |text, (call_id, number)| {
-                text.replace(call_id, &letters(*number))
-            })
+        // A Call-ID that was damaged on its way may be part of another, or a letter.
+        let words = text.split(' ').map(|word| match self.dialogs.get(word) {
+            Some(&number) => letters(number),
+            None => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
     fn dialog(&mut self, call_id: String) -> usize {

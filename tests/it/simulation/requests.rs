@@ -404,6 +404,35 @@ fn a_phone_behind_a_nat_gets_everything_where_it_registered_from() {
     }
 }
 
+/// Its ACK must have a Request-URI, or who has answered repeats that for half a minute. Found by seed 275711.
+#[test]
+fn an_answer_for_nobody_is_acknowledged_where_it_came_from_when_its_contact_is_none() {
+    let mut wire = Wire::new();
+    let holds = Manner::answers_after(seconds(0.0)).holds(seconds(1.0));
+    wire.bench.manner("arm-1", holds.talks(seconds(2.0)));
+    let invite = request(RAW, "INVITE", LINE, "call", "");
+    let answers = wire.ask(RAW, &invite);
+    let mut call = Call::answered(wire, answers.last().unwrap());
+    call.wire.forget();
+    call.wire.bench.world.run_for(seconds(3.0));
+    let got = call.wire.got(RAW);
+    assert!(
+        got.iter().any(|text| text.starts_with("BYE ")),
+        "the call is over: {got:?}"
+    );
+    let hold = got.iter().find(|text| text.starts_with("INVITE "));
+    let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"];
+    let lines = hold.unwrap().lines();
+    let lines: Vec<_> = lines
+        .filter(|line| copied.iter().any(|name| line.starts_with(name)))
+        .collect();
+    let lines = lines.join("\r\n");
+    let ok = format!("SIP/2.0 200 OK\r\n{lines}\r\nContact: <sip:>\r\n\r\n");
+    let answers = call.wire.ask(RAW, &ok);
+    let expected = format!("ACK sip:{RAW} SIP/2.0");
+    assert_eq!(answers[0].lines().next(), Some(&*expected), "{answers:?}");
+}
+
 #[test]
 fn a_request_beside_a_re_invite_does_not_hide_its_ack() {
     let mut call = Call::connected();

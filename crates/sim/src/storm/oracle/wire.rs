@@ -61,8 +61,8 @@ pub(super) struct Wire {
     /// Call-IDs to which a phone has given its last answer, or was told to stop: one that rings all the same
     /// does so by an INVITE that was damaged on its way.
     stopped: BTreeSet<String>,
-    /// Branches of our INVITEs: an ACK with another is that of a 2xx.
-    branches: BTreeSet<(String, String)>,
+    /// The Call-IDs of our INVITEs by their branches: an ACK with another is that of a 2xx.
+    branches: BTreeMap<String, String>,
     /// Branches of our INVITEs, and their From-tags: what does not answer both answers something that was
     /// damaged on its way.
     asked: BTreeSet<(String, String)>,
@@ -85,6 +85,9 @@ pub(super) struct Wire {
     /// Branches of BYEs of ours that went out then: a proxy may have sent one on to nobody, and takes its repetitions for
     /// the same.
     damaged_byes: BTreeSet<String>,
+    /// Call-IDs of dialogs that the node knows no more, and may have forgotten: whom it hangs up in one all the same, it
+    /// cannot be sure to reach.
+    lost: BTreeSet<String>,
     /// Callers who were refused, and when first, in the node's uptime.
     refused: BTreeMap<Dialog, Duration>,
     /// Who answered first, by Call-ID.
@@ -117,7 +120,7 @@ impl Wire {
             sent: BTreeMap::new(),
             heard: BTreeSet::new(),
             stopped: BTreeSet::new(),
-            branches: BTreeSet::new(),
+            branches: BTreeMap::new(),
             asked: BTreeSet::new(),
             sent_on: BTreeSet::new(),
             phones: BTreeMap::new(),
@@ -129,6 +132,7 @@ impl Wire {
             astray: BTreeSet::new(),
             refused: BTreeMap::new(),
             damaged_byes: BTreeSet::new(),
+            lost: BTreeSet::new(),
             answered: BTreeMap::new(),
             answers: BTreeSet::new(),
             glares: 0,
@@ -181,7 +185,7 @@ impl Wire {
         if *request.method() == Method::Bye && !is_astray {
             if self.is_damaged {
                 self.damaged_byes.insert(branch.clone());
-            } else if !self.damaged_byes.contains(&branch) {
+            } else if !self.damaged_byes.contains(&branch) && !self.lost.contains(&call_id) {
                 let dialog = (call_id.clone(), tag.clone());
                 self.hung_up.entry(dialog).or_insert(uptime);
             }
@@ -199,9 +203,9 @@ impl Wire {
                     self.rung.insert(call_id.clone(), user);
                 }
                 self.asked.insert((branch.clone(), ours));
-                self.branches.insert((call_id, branch));
+                self.branches.insert(branch, call_id);
             }
-            Method::Ack if !self.branches.contains(&(call_id.clone(), branch)) => {
+            Method::Ack if self.branches.get(&branch) != Some(&call_id) => {
                 let user = self.rung.get(&call_id).cloned();
                 let dialog = (call_id, tag);
                 let is_own = self.answers.contains(&dialog) && !self.over.contains(&dialog);
@@ -310,9 +314,11 @@ impl Wire {
         let is_in_time = |sent: &Duration| uptime < *sent + HEARD_WITHIN;
         if matches!(response.cseq_method(), b"INVITE" | b"CANCEL") && !status.is_provisional() {
             self.stopped.insert(call_id.clone());
+            // It may answer a CANCEL of which nothing else was left.
+            self.stopped.extend(self.branches.get(&branch).cloned());
         } else if self.sent.get(&call_id).is_some_and(is_in_time)
             // By another it answers an INVITE that was damaged on its way, and is a stray one here.
-            && self.branches.contains(&(call_id.clone(), branch.clone()))
+            && self.branches.get(&branch) == Some(&call_id)
         {
             self.heard.insert(call_id.clone());
         }
@@ -338,9 +344,11 @@ impl Wire {
         let Some(rows) = durable else {
             return Ok(());
         };
-        let finder = memmem::Finder::new(call_id);
-        let is_there = rows.values().any(|row| finder.find(&row.body).is_some());
-        match is_there {
+        // One that is folded is written down as it came.
+        let words = call_id.split(u8::is_ascii_whitespace);
+        let words: Vec<_> = words.map(memmem::Finder::new).collect();
+        let has_all = |body: &[u8]| words.iter().all(|word| word.find(body).is_some());
+        match rows.values().any(|row| has_all(&row.body)) {
             true => Ok(()),
             false => Err(format!(
                 "{step:?} of {} before it was durable",
@@ -460,6 +468,9 @@ impl Wire {
 
     /// Nobody holds the node to dialogs of before with these Call-IDs.
     pub(super) fn forgive(&mut self, is_lost: impl Fn(&str) -> bool) {
+        let known = self.durable.iter().map(|(call_id, _)| call_id);
+        let known = known.filter(|call_id| is_lost(call_id));
+        self.lost.extend(known.cloned());
         self.told.retain(|call_id, _| !is_lost(call_id));
         self.hung_up.retain(|(call_id, _), _| !is_lost(call_id));
         self.refused.retain(|(call_id, _), _| !is_lost(call_id));
