@@ -88,6 +88,16 @@ impl AbandonedList {
         self.touched.get_or_insert_default();
     }
 
+    /// From now on nothing is noted.
+    pub(crate) fn note_nothing(&mut self) {
+        self.touched = None;
+    }
+
+    /// How many notes there are.
+    pub(crate) fn notes(&self) -> usize {
+        self.touched.as_ref().map_or(0, Vec::len)
+    }
+
     /// Entries that may have changed.
     pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = AbandonedId> {
         self.touched

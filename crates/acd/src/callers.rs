@@ -54,6 +54,16 @@ impl Callers {
         self.known.note_touched();
     }
 
+    /// From now on nothing is noted.
+    pub(crate) fn note_nothing(&mut self) {
+        self.known.note_nothing();
+    }
+
+    /// How many notes there are.
+    pub(crate) fn notes(&self) -> usize {
+        self.known.notes()
+    }
+
     /// All who are remembered.
     pub(crate) fn keys(&self) -> Vec<CallerKey> {
         self.known.keys()

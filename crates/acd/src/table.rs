@@ -75,6 +75,16 @@ impl<K: Copy + Ord + Hash, V> Table<K, V> {
         self.touched.get_or_insert_default();
     }
 
+    /// From now on nothing is noted.
+    pub(crate) fn note_nothing(&mut self) {
+        self.touched = None;
+    }
+
+    /// How many notes there are.
+    pub(crate) fn notes(&self) -> usize {
+        self.touched.as_ref().map_or(0, Vec::len)
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
     }

@@ -38,6 +38,25 @@ impl Acd {
         self.abandoned.note_touched();
     }
 
+    /// From now on nothing is noted: nobody writes it down any more.
+    pub fn note_nothing(&mut self) {
+        self.notes = None;
+        self.calls.note_nothing();
+        self.offers.note_nothing();
+        self.callers.note_nothing();
+        self.abandoned.note_nothing();
+    }
+
+    /// How many notes nobody has asked for yet.
+    pub fn notes(&self) -> usize {
+        let own = self.notes.as_ref();
+        own.map_or(0, |notes| notes.agents.len() + usize::from(notes.sites))
+            + self.calls.notes()
+            + self.offers.notes()
+            + self.callers.notes()
+            + self.abandoned.notes()
+    }
+
     /// Tells what was touched since this was last asked for, in no order, some of it perhaps twice.
     pub fn drain_touched(&mut self, mut tell: impl FnMut(Touched)) {
         let Some(notes) = &mut self.notes else { return };

@@ -64,6 +64,16 @@ impl<K: Clone + Ord, V> Noted<K, V> {
         self.touched.get_or_insert_default();
     }
 
+    /// From now on nothing is noted, and what was is forgotten.
+    pub fn note_nothing(&mut self) {
+        self.touched = None;
+    }
+
+    /// How many notes there are.
+    pub fn notes(&self) -> usize {
+        self.touched.as_ref().map_or(0, Vec::len)
+    }
+
     /// A value.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)

@@ -132,6 +132,17 @@ impl Calls {
         self.unanswered.invites.note_touched();
     }
 
+    /// From now on nothing is noted: nobody writes it down any more.
+    pub fn note_nothing(&mut self) {
+        self.table.note_nothing();
+        self.unanswered.invites.note_nothing();
+    }
+
+    /// How many notes nobody has asked for yet.
+    pub fn notes(&self) -> usize {
+        self.table.notes() + self.unanswered.invites.notes()
+    }
+
     /// The calls of which [`Calls::kept`] may say something else than when this was last asked for. In no
     /// order, some perhaps twice, some perhaps gone.
     pub fn drain_touched(&mut self) -> impl Iterator<Item = CallNumber> {

@@ -43,7 +43,7 @@ impl Engine {
             self.emit(Event::JournalChanged { state });
         }
         if state == JournalState::Failed {
-            self.notebook = None;
+            self.close_journal();
         }
     }
 

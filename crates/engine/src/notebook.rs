@@ -67,6 +67,22 @@ impl Engine {
         self.notebook = Some(notebook);
     }
 
+    /// From now on nothing is told any more.
+    pub(crate) fn close_journal(&mut self) {
+        self.notebook = None;
+        self.layer.note_nothing();
+        self.calls.note_nothing();
+        self.acd.note_nothing();
+        self.records.note_nothing();
+    }
+
+    /// How much may have changed and was not looked at yet: nothing, when everything has been polled.
+    pub fn notes(&self) -> usize {
+        let machines = self.layer.notes() + self.calls.notes() + self.acd.notes();
+        let collected = self.notebook.as_ref();
+        machines + self.records.notes() + collected.map_or(0, |notebook| notebook.changed.len())
+    }
+
     /// What has changed and is not written down. `None` when nothing has, or nothing is written at all.
     pub(crate) fn poll_record(&mut self) -> Option<Output> {
         if !std::mem::take(&mut self.notebook.as_mut()?.is_open) {

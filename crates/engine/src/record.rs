@@ -180,6 +180,16 @@ impl Records {
         self.by_number.note_touched();
     }
 
+    /// From now on nothing is noted: nobody writes it down any more.
+    pub(crate) fn note_nothing(&mut self) {
+        self.by_number.note_nothing();
+    }
+
+    /// How many notes nobody has asked for yet.
+    pub(crate) fn notes(&self) -> usize {
+        self.by_number.notes()
+    }
+
     /// Calls whose records may have changed.
     pub(crate) fn drain_touched(&mut self) -> impl Iterator<Item = CallNumber> {
         self.by_number.drain_touched()

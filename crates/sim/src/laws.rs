@@ -101,6 +101,8 @@ pub(crate) struct Leftover {
     pub(crate) forwarding: usize,
     pub(crate) server_transactions: usize,
     pub(crate) client_transactions: usize,
+    /// What may have changed and was never looked at.
+    pub(crate) notes: usize,
     pub(crate) waiting: usize,
     pub(crate) agents_by_state: usize,
     pub(crate) agents_known: usize,

@@ -240,6 +240,16 @@ impl TransactionLayer {
         self.touched.get_or_insert_default();
     }
 
+    /// From now on nothing is noted: nobody writes it down any more.
+    pub fn note_nothing(&mut self) {
+        self.touched = None;
+    }
+
+    /// How many notes nobody has asked for yet.
+    pub fn notes(&self) -> usize {
+        self.touched.as_ref().map_or(0, Vec::len)
+    }
+
     /// What was touched since this was last asked for, in no order, some of it perhaps twice.
     pub fn drain_touched(&mut self) -> impl Iterator<Item = Touched> {
         self.touched

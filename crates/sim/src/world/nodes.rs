@@ -192,6 +192,7 @@ impl World {
             forwarding: status.forwarding,
             server_transactions: status.server_transactions,
             client_transactions: status.client_transactions,
+            notes: node.notes(),
             waiting: status.waiting,
             agents_by_state: agents(|_| true),
             agents_known: node.directory().agents().count(),
