@@ -36,12 +36,13 @@ pub(crate) enum Stage {
     Waiting(Box<Waiting>),
     /// Both sides talk.
     Connected(Box<Connected>),
-    /// The call is over; an ACK is awaited so that BYE may be sent (RFC 3261 §15: not before the ACK
-    /// or the end of the transaction).
+    /// The call is over; the ACK of the 2xx that opened it is awaited so that BYE may be sent (RFC 3261 §15: not
+    /// before the ACK or the end of the transaction).
     Ending(Box<Ending>),
 }
 
-/// A call that is over but for legs whose last 2xx of ours is not acknowledged.
+/// A call that is over but for a caller who has not acknowledged the 2xx that opened it. A process of before may have
+/// left two legs with some other 2xx.
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) legs: SmallVec<[EndingLeg; 2]>,
