@@ -26,6 +26,8 @@ pub(crate) struct Watcher {
     /// its ACK of whatever 2xx.
     confirmed: BTreeSet<String>,
     acked: BTreeSet<(String, u32)>,
+    /// Call-IDs of what a node has asked, by the node, whose other side has hung up by itself.
+    ended_by_peer: BTreeSet<(SocketAddr, String)>,
     /// BYE requests of each node, by Call-ID and tags.
     byes: BTreeMap<(SocketAddr, String), Byes>,
     /// Call-IDs in which a BYE was sent by anybody.
@@ -177,6 +179,15 @@ impl Watcher {
         }
     }
 
+    /// A process has died. Who has answered it and then told it that the call is over waits for no ACK, and the next one
+    /// does not know of it any more.
+    pub(crate) fn note_death(&mut self, node: SocketAddr) {
+        let ended = &mut self.ended_by_peer;
+        self.answers_received
+            .retain(|(call_id, _)| !ended.contains(&(node, call_id.clone())));
+        ended.retain(|(at, _)| *at != node);
+    }
+
     /// A node has lost what it had promised, and was allowed to: nobody holds it to any call of before.
     pub(crate) fn forgive(&mut self) {
         let started = self.started.keys().map(ToString::to_string);
@@ -227,6 +238,9 @@ impl Watcher {
             }
             Method::Bye => {
                 self.hung_up.insert(call_id.clone());
+                if from != node {
+                    self.ended_by_peer.insert((node, call_id.clone()));
+                }
                 if from == node && !is_sent_on {
                     let branch = text(request.top_via().branch().unwrap_or_default());
                     let to = text(request.header(HeaderName::To).unwrap_or_default());

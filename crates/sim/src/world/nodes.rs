@@ -90,6 +90,7 @@ impl World {
             self.watcher.note(event);
             self.events.push((self.elapsed(), event.clone()));
         }
+        self.watcher.note_death(node);
         let lost = dead.lost;
         self.dead.insert(node, dead);
         self.connections.die(self.now, node);
