@@ -20,6 +20,7 @@ use crate::{
     ids::{CallId, CallNumber},
     noted::Noted,
     planted::Planted,
+    reconnected::Unheard,
     reliable::Reliable,
     sent::ClientUse,
     transfer::Transfer,
@@ -93,6 +94,7 @@ pub struct Calls {
     pub(crate) client_uses: SecondaryMap<ClientTx, ClientUse>,
     pub(crate) unanswered: Unanswered,
     pub(crate) goodbyes: Goodbyes,
+    pub(crate) unheard: Unheard,
     /// Calls whose agent's leg belongs to another call by now: our tags on it name the first.
     pub(crate) moved_legs: BTreeMap<CallNumber, CallNumber>,
     events: VecDeque<Event>,
@@ -135,6 +137,7 @@ impl Calls {
             client_uses: SecondaryMap::new(),
             unanswered: Unanswered::default(),
             goodbyes: Goodbyes::default(),
+            unheard: Unheard::default(),
             moved_legs: BTreeMap::new(),
             events: VecDeque::new(),
             next_number: 1,
@@ -297,6 +300,7 @@ impl Calls {
             self.rearm(number);
         }
         self.unanswered.forget_until(now);
+        self.unheard.forget_until(now);
         self.ring_overdue(now, layer);
     }
 
@@ -344,6 +348,7 @@ impl Calls {
             .into_iter()
             .chain(self.unanswered.next_deadline())
             .chain(self.goodbyes.next_deadline())
+            .chain(self.unheard.next_deadline())
             .min()
     }
 

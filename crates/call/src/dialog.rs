@@ -214,6 +214,20 @@ impl Dialog {
         self.flow
     }
 
+    /// Whether it is with the phone of this contact: the one by which it was rung, or that it says is its own.
+    pub(crate) fn is_with(&self, contact: &[u8]) -> bool {
+        let rung = || NameAddr::parse_liberal(&self.remote).ok();
+        *self.remote_target == *contact || rung().is_some_and(|rung| rung.uri_bytes() == contact)
+    }
+
+    /// The peer is reached by another way from now on.
+    pub(crate) fn move_to(&mut self, flow: Flow) {
+        self.flow = flow;
+        if !is_at(&self.remote_target, flow) {
+            self.peer = Peer::BehindNat;
+        }
+    }
+
     /// Notes a request of the peer.
     pub(crate) fn receive(&mut self, request: &Request) -> Sequence {
         let number = request.cseq_number();

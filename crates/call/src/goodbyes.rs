@@ -31,16 +31,20 @@ pub(crate) struct Goodbyes {
     waiting: Vec<Waiting>,
 }
 
-/// A BYE that is open.
+/// A BYE that is open, or was not heard.
 #[derive(Debug)]
-struct Goodbye {
+pub(crate) struct Goodbye {
+    /// The request.
+    pub(crate) bye: Bytes,
+    /// The CSeq number of our last INVITE before it.
+    pub(crate) invited: Option<u32>,
     /// The dialog that it ends.
     call_id: Bytes,
     local_tag: Bytes,
     remote_tag: Bytes,
     /// The URI by which its phone was rung; `None` in a dialog that nobody knows: anybody can say that there is one, and
     /// nobody is rung later for it.
-    phone: Option<Bytes>,
+    pub(crate) phone: Option<Bytes>,
 }
 
 /// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
@@ -59,9 +63,11 @@ struct Waiting {
 
 impl Goodbye {
     /// The parts keep the message, which its transaction keeps too.
-    fn of(bye: &Request, phone: Option<Bytes>) -> Self {
+    fn of(bye: &Request, invited: Option<u32>, phone: Option<Bytes>) -> Self {
         let part = |part: &[u8]| bye.bytes().slice_ref(part);
         Self {
+            bye: bye.bytes().clone(),
+            invited,
             call_id: part(bye.call_id()),
             local_tag: part(bye.from_tag().unwrap_or_default()),
             remote_tag: part(bye.to_tag().unwrap_or_default()),
@@ -111,7 +117,7 @@ impl Goodbyes {
     /// This has been said in a dialog that nobody knows.
     pub(crate) fn note_unknown(&mut self, tx: ClientTx, bye: &Request) {
         self.unknown += 1;
-        self.note(tx, Goodbye::of(bye, None));
+        self.note(tx, Goodbye::of(bye, None, None));
     }
 
     fn note(&mut self, tx: ClientTx, goodbye: Goodbye) {
@@ -123,23 +129,31 @@ impl Goodbyes {
         self.open.insert(tx, goodbye);
     }
 
-    fn forget(&mut self, tx: ClientTx) {
-        let Some(Goodbye { call_id, phone, .. }) = self.open.remove(tx) else {
-            return;
-        };
-        if let Some(said) = self.by_call_id.get_mut(&call_id) {
+    /// It is over; what it was.
+    fn take(&mut self, tx: ClientTx) -> Option<Goodbye> {
+        let goodbye = self.open.remove(tx)?;
+        let Goodbye { call_id, phone, .. } = &goodbye;
+        if let Some(said) = self.by_call_id.get_mut(call_id) {
             said.retain(|one| *one != tx);
             if said.is_empty() {
-                self.by_call_id.remove(&call_id);
+                self.by_call_id.remove(call_id);
             }
         }
         match phone {
-            Some(phone) if self.by_phone.get(&phone) == Some(&tx) => {
-                self.by_phone.remove(&phone);
+            Some(phone) if self.by_phone.get(phone) == Some(&tx) => {
+                self.by_phone.remove(phone);
             }
             Some(_) => {}
             None => self.unknown -= 1,
         }
+        Some(goodbye)
+    }
+
+    /// Those that are being said to the phone that was rung by this contact.
+    pub(crate) fn said_to_phone(&self, contact: &[u8]) -> impl Iterator<Item = ClientTx> {
+        let open = self.open.iter();
+        open.filter(|(_, goodbye)| goodbye.phone.as_deref() == Some(contact))
+            .map(|(tx, _)| tx)
     }
 }
 
@@ -150,7 +164,8 @@ impl Calls {
         let to = bye.header(HeaderName::To).map(NameAddr::parse_liberal);
         if let Some(Ok(to)) = to {
             let phone = bye.bytes().slice_ref(to.uri_bytes());
-            self.goodbyes.note(tx, Goodbye::of(bye, Some(phone)));
+            self.goodbyes
+                .note(tx, Goodbye::of(bye, invited, Some(phone)));
         }
     }
 
@@ -183,10 +198,16 @@ impl Calls {
         self.goodbyes.waiting.retain(|one| !is_it(one));
     }
 
-    /// A BYE is answered, or given up: its phone is free.
-    pub(crate) fn bye_over(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
-        self.goodbyes.forget(tx);
+    /// A BYE is answered, or given up: its phone is free. What it was.
+    pub(crate) fn bye_over(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+    ) -> Option<Goodbye> {
+        let goodbye = self.goodbyes.take(tx);
         self.ring_those(now, layer, |one| one.bye == tx);
+        goodbye
     }
 
     /// Rings whoever has waited for long enough.

@@ -19,6 +19,8 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    pub(crate) const ALL: [Self; 3] = [Self::Caller, Self::Agent, Self::Target];
+
     pub(crate) const fn other(self) -> Self {
         match self {
             Self::Caller => Self::Agent,

@@ -40,6 +40,7 @@ mod kept;
 mod leg;
 mod noted;
 mod planted;
+mod reconnected;
 mod relaying;
 mod reliable;
 mod restoring;

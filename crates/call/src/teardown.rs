@@ -86,7 +86,7 @@ impl Calls {
                 self.code_over(tx);
                 self.bye_over(now, layer, tx);
             }
-            Some(ClientUse::Bye(_)) => self.bye_over(now, layer, tx),
+            Some(ClientUse::Bye(_)) => self.bye_failed(now, layer, tx),
             Some(ClientUse::Unwatched) | None => {}
         }
         self.client_uses.remove(tx);

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use acd::{AgentId, OfferFailure, WithdrawReason};
 use call::{AgentFailure, AttemptId, CallNumber, EndCause, StopRinging};
-use sip::{Builder, HeaderName, Method, Request, StatusCode};
-use sip_transaction::{ClientTx, Failure, Target};
+use sip::{Builder, HeaderName, Method, Request, StatusCode, UriBuf};
+use sip_transaction::{ClientTx, Failure, Flow, Target};
 
 use crate::{
     engine::Engine,
@@ -379,8 +379,12 @@ impl Engine {
     }
 
     pub(crate) fn take_from_registrar(&mut self, now: Instant, event: sip_proxy::Event) {
-        use sip_proxy::Event::{Bound, Fewer, Refreshed, Unbound};
-        let (Bound { aor } | Refreshed { aor } | Fewer { aor } | Unbound { aor, .. }) = event;
+        use sip_proxy::Event::{Bound, Fewer, Moved, Refreshed, Unbound};
+        let (Bound { aor }
+        | Refreshed { aor }
+        | Moved { aor, .. }
+        | Fewer { aor }
+        | Unbound { aor, .. }) = event;
         let Some(agent) = self.agent_of(aor) else {
             return;
         };
@@ -388,11 +392,30 @@ impl Engine {
         match event {
             Bound { .. } => self.emit(Event::PhoneRegistered { agent }),
             Refreshed { .. } => {}
+            Moved {
+                contact, from, to, ..
+            } => return self.phone_moved(now, agent, &contact, (from, to)),
             Fewer { .. } => return,
             Unbound { .. } => return self.emit(Event::PhoneUnregistered { agent }),
         }
         self.acd
             .handle_input(now, acd::Input::AgentReachable { agent });
+    }
+
+    /// An agent's phone is reached by another way: so are its calls.
+    fn phone_moved(
+        &mut self,
+        now: Instant,
+        agent: AgentId,
+        contact: &UriBuf,
+        (from, to): (Option<Flow>, Flow),
+    ) {
+        if let Some(from) = from {
+            self.moved.insert(now, from, to);
+        }
+        let calls: Vec<_> = self.records.calls_of(agent).collect();
+        let place = (contact.as_bytes().as_ref(), to);
+        self.calls.phone_moved(now, &mut self.layer, &calls, place);
     }
 
     fn agent_of(&self, aor: sip_proxy::Aor) -> Option<AgentId> {

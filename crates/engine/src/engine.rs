@@ -20,13 +20,14 @@ use slotmap::SecondaryMap;
 
 use crate::{
     codes::Picks,
-    config::Config,
+    config::{Config, Listener},
     event::{Direction, Event},
     forwarding::FixedPhone,
     hidden::HiddenCalls,
     identity::{self, Source},
     input_output::{Input, Output},
     journal_state::JournalState,
+    moved::MovedPhones,
     notebook::Notebook,
     proven::ProvenConnections,
     record::Records,
@@ -50,6 +51,7 @@ pub struct Engine {
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
     pub(crate) proven: ProvenConnections,
+    pub(crate) moved: MovedPhones,
     pub(crate) trunk_loads: TrunkLoads,
     /// Where calls to trunks go, and which of these places answer.
     pub(crate) hops: TrunkHops,
@@ -105,17 +107,7 @@ impl Engine {
     /// An engine with no calls.
     pub fn new(now: Instant, config: Config) -> Self {
         let settings = &config.settings;
-        let locals = Locals::new(
-            config
-                .listeners
-                .iter()
-                .map(|listener| Local {
-                    listener: listener.id,
-                    transport: listener.transport,
-                    advertised: listener.advertised,
-                })
-                .collect(),
-        );
+        let locals = locals(&config);
         let [seed_a, seed_b, seed_c, seed_d] = config.seed;
         let secrets = config.secrets.unwrap_or_else(|| new_secrets(config.seed));
         let [secret_a, secret_b, ..] = secrets;
@@ -138,6 +130,7 @@ impl Engine {
             }),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
             proven: ProvenConnections::default(),
+            moved: MovedPhones::default(),
             trunk_loads: TrunkLoads::new(&trunks),
             hops: TrunkHops::new(now, &trunks, settings.trunk_probe),
             locator: Locator::new(
@@ -214,6 +207,7 @@ impl Engine {
         self.proxy.handle_timeout(now, &mut self.layer);
         self.acd.handle_timeout(now);
         self.registrar.handle_timeout(now);
+        self.moved.forget_until(now);
         self.ask_trunks(now);
         if let Some(Drain { until }) = &mut self.drain
             && until.take_if(|until| *until <= now).is_some()
@@ -270,6 +264,7 @@ impl Engine {
             self.proxy.poll_timeout(),
             self.acd.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.moved.next_deadline(),
             self.hops.poll_timeout().filter(|_| !self.is_draining()),
             drain,
         ]
@@ -359,7 +354,7 @@ impl Engine {
     fn take_from_layer(&mut self, now: Instant, output: sip_transaction::Output) {
         match output {
             sip_transaction::Output::Transmit(mut transmit) => {
-                transmit.flow = self.proven.instead_of(transmit.flow);
+                transmit.flow = self.moved.instead_of(self.proven.instead_of(transmit.flow));
                 self.emit(Event::Message {
                     direction: Direction::Out,
                     kind: transmit.kind,
@@ -401,6 +396,16 @@ impl Engine {
                 .end(now, &mut self.layer, call, StatusCode::SERVICE_UNAVAILABLE);
         }
     }
+}
+
+fn locals(config: &Config) -> Locals {
+    let listeners = config.listeners.iter();
+    let local = |listener: &Listener| Local {
+        listener: listener.id,
+        transport: listener.transport,
+        advertised: listener.advertised,
+    };
+    Locals::new(listeners.map(local).collect())
 }
 
 fn fixed_phones(config: &Config, locals: &Locals) -> BTreeMap<AgentId, FixedPhone> {

@@ -102,6 +102,16 @@ pub(crate) struct LiveOffer {
     pub(crate) rest: Vec<Target>,
 }
 
+impl Record {
+    fn has(&self, agent: AgentId) -> bool {
+        self.by == Some(agent)
+            || self
+                .answered
+                .is_some_and(|answered| answered.agent == agent)
+            || self.offers.iter().any(|live| live.agent == agent)
+    }
+}
+
 /// All records, by call and by call id.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
@@ -141,6 +151,12 @@ impl Records {
     pub(crate) fn by_acd(&self, call: acd::CallId) -> Option<CallNumber> {
         let number = CallNumber::from_value(call.value());
         self.by_number.contains_key(&number).then_some(number)
+    }
+
+    /// The calls that an agent has made, has answered, or is rung for.
+    pub(crate) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallNumber> {
+        let calls = self.iter();
+        calls.filter_map(move |(number, record)| record.has(agent).then_some(number))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CallNumber, &Record)> {

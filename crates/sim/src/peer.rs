@@ -17,6 +17,7 @@ use engine::{
     },
 };
 
+use self::registering::Registered;
 use crate::{
     laws::{Said, text},
     script::{Answer, CallPlan, Manner, Quirk},
@@ -100,6 +101,8 @@ pub struct Peer {
     address_text: String,
     transport: Transport,
     patience: Patience,
+    /// `None` where others connect to it.
+    registered: Option<Registered>,
     layer: TransactionLayer,
     ids: IdSource,
     manners: BTreeMap<String, Manner>,
@@ -202,6 +205,7 @@ impl Peer {
             address_text: address.to_string(),
             transport: Transport::Udp,
             patience: Patience::None,
+            registered: None,
             layer,
             ids: IdSource::new([seed, seed.rotate_left(32)]),
             manners: BTreeMap::new(),
@@ -378,6 +382,7 @@ impl Peer {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.layer.handle_timeout(now);
         self.drain_layer(now);
+        self.register_again(now);
         while let Some(&(at, session, timer)) = self.timers.first()
             && at <= now
         {
@@ -395,7 +400,11 @@ impl Peer {
     /// When [`Peer::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let own = self.timers.first().map(|&(at, ..)| at);
-        [self.layer.poll_timeout(), own].into_iter().flatten().min()
+        let registers = self.registered.as_ref().and_then(Registered::poll_timeout);
+        [self.layer.poll_timeout(), own, registers]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn start(&mut self, method: &Method, dialog: &Dialog) -> Builder {

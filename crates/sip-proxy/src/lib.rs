@@ -33,6 +33,7 @@
 //!
 //! let reply = registrar.handle_register(now, agent, &request, flow);
 //! assert_eq!(reply.status(), StatusCode::OK);
+//! assert!(matches!(registrar.poll_output(), Some(Event::Moved { to, .. }) if to == flow));
 //! assert_eq!(registrar.poll_output(), Some(Event::Bound { aor: agent }));
 //! // The phone is behind a NAT: it is reached where its request came from.
 //! let binding = registrar.bindings(agent).next().expect("it is bound");

@@ -55,7 +55,7 @@ impl Default for RegistrarSettings {
 }
 
 /// What happened to the bindings of an address-of-record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// It had none, and now it has one or more: it can be reached.
     Bound {
@@ -67,6 +67,18 @@ pub enum Event {
     Refreshed {
         /// The address-of-record.
         aor: Aor,
+    },
+    /// A phone is reached by another way than before: it has come back over a new connection or through another port of
+    /// its NAT, or it is new. Not where a proxy lies between. Told before [`Event::Bound`] and [`Event::Refreshed`].
+    Moved {
+        /// The address-of-record.
+        aor: Aor,
+        /// The contact: that of before, where the device has another now.
+        contact: UriBuf,
+        /// Where requests to it were sent until now; `None` where it was not bound.
+        from: Option<Flow>,
+        /// Where they are sent from now on.
+        to: Flow,
     },
     /// One of several bindings has expired; others are there.
     Fewer {
@@ -199,6 +211,7 @@ impl Registrar {
             call_id,
             cseq,
             path,
+            is_direct,
             outbound,
             change,
         } = registration;
@@ -207,6 +220,7 @@ impl Registrar {
         let mut update = Update {
             bindings,
             fresh: 0,
+            moved: Vec::new(),
             call_id,
             cseq,
         };
@@ -221,11 +235,17 @@ impl Registrar {
                 }
             }
         }
+        let moved = std::mem::take(&mut update.moved);
         let bindings = update.into_bindings();
         self.check_bindings_max(bindings.len())?;
         let is_bound = !bindings.is_empty();
         if is_bound && !was_bound {
             self.check_aors_max()?;
+        }
+        // What a proxy sends on to others, too, goes where it did.
+        if is_direct {
+            let moved = moved.into_iter().map(|moved| moved.event(aor));
+            self.events.extend(moved);
         }
         self.events.extend(event_of(aor, was_bound, is_bound));
         self.location.set(aor, bindings);
@@ -263,12 +283,45 @@ const fn event_of(aor: Aor, was_bound: bool, is_bound: bool) -> Option<Event> {
     }
 }
 
+/// A contact, and the ways to it before and from now on.
+struct Moved {
+    contact: UriBuf,
+    from: Option<Flow>,
+    to: Flow,
+}
+
+impl Moved {
+    /// `None` where nothing but its time is new.
+    fn of(before: Option<Binding>, new: &Binding) -> Option<Self> {
+        let (contact, from) = match before {
+            Some(before) => (before.contact, Some(before.flow)),
+            None => (new.contact.clone(), None),
+        };
+        (from != Some(new.flow)).then_some(Self {
+            contact,
+            from,
+            to: new.flow,
+        })
+    }
+
+    fn event(self, aor: Aor) -> Event {
+        let Self { contact, from, to } = self;
+        Event::Moved {
+            aor,
+            contact,
+            from,
+            to,
+        }
+    }
+}
+
 /// The bindings of one address-of-record while a request changes them. Dropped when a step fails.
 struct Update {
     /// Those that the request has made come first, in the order of its Contacts.
     bindings: Vec<Binding>,
     /// How many of them the request has made.
     fresh: usize,
+    moved: Vec<Moved>,
     call_id: Bytes,
     cseq: u32,
 }
@@ -287,6 +340,7 @@ impl Update {
             ContactChange::Bind(binding) => &binding.contact,
             ContactChange::Remove(contact) => contact,
         };
+        let mut before = None;
         if let Some(at) = self.position(contact) {
             // A contact that the request names twice is what it says last.
             if at < self.fresh {
@@ -294,9 +348,10 @@ impl Update {
             } else {
                 self.check_order(&self.bindings[at])?;
             }
-            self.bindings.remove(at);
+            before = Some(self.bindings.remove(at));
         }
         if let ContactChange::Bind(binding) = change {
+            self.moved.extend(Moved::of(before, &binding));
             self.replace_flow(&binding);
             self.bindings.insert(self.fresh, binding);
             self.fresh += 1;
@@ -310,12 +365,11 @@ impl Update {
         let Some(flow) = new.device_flow() else {
             return;
         };
-        let mut at = 0;
-        let fresh = self.fresh;
-        self.bindings.retain(|binding| {
-            at += 1;
-            at <= fresh || binding.device_flow() != Some(flow)
-        });
+        let before = self
+            .bindings
+            .extract_if(self.fresh.., |binding| binding.device_flow() == Some(flow));
+        let moved = before.filter_map(|before| Moved::of(Some(before), new));
+        self.moved.extend(moved);
     }
 
     /// The binding of this contact. Equivalence is not transitive (RFC 3261 §19.1.4), so one that

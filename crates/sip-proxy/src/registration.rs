@@ -21,6 +21,8 @@ pub(crate) struct Registration {
     pub(crate) call_id: Bytes,
     pub(crate) cseq: u32,
     pub(crate) path: Vec<Bytes>,
+    /// Whether it came from the phone itself, and no proxy lies between.
+    pub(crate) is_direct: bool,
     pub(crate) outbound: Outbound,
     pub(crate) change: Change,
 }
@@ -84,6 +86,7 @@ impl Registration {
         Ok(Self {
             cseq: request.cseq_number(),
             call_id,
+            is_direct: path.is_empty() && request.elements(HeaderName::Via).nth(1).is_none(),
             path,
             outbound,
             change,

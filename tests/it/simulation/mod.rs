@@ -12,6 +12,7 @@ mod nodes;
 mod overflow;
 mod parallel;
 mod priorities;
+mod reconnected;
 mod refused;
 mod releases;
 mod reliable;

@@ -7,7 +7,7 @@ use engine::{
     sip_transaction::{Flow, ListenerId},
 };
 
-use super::{Dialog, Peer};
+use super::{Dialog, Peer, registering::Registered};
 
 /// What a peer does whose connection ends while it waits for an answer to what it asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,20 @@ impl Peer {
         self
     }
 
+    /// The same peer, which knows itself by an address that nobody else reaches.
+    #[must_use]
+    pub(crate) fn behind_nat(mut self, inside: SocketAddr) -> Self {
+        self.address_text = inside.to_string();
+        self
+    }
+
+    /// The same peer, whose phones register again whenever they have lost their connection.
+    #[must_use]
+    pub(crate) fn keeping_registered(mut self) -> Self {
+        self.registered = Some(Registered::default());
+        self
+    }
+
     pub(crate) const fn transport(&self) -> Transport {
         self.transport
     }
@@ -39,6 +53,9 @@ impl Peer {
         let flow = self.flow(remote);
         if self.patience == Patience::None {
             self.layer.handle_transport_error(now, flow);
+        }
+        if let Some(registered) = &mut self.registered {
+            registered.handle_lost(now, remote);
         }
         self.drain_layer(now);
     }

@@ -77,7 +77,8 @@ impl Storm {
             host.plant(options.planted);
             host.check_every(WRITTEN_CHECKED_EVERY);
         }
-        deeds::populate(&mut world, &mut rng, options.pace);
+        let phones = draw::phones(seed);
+        deeds::populate(&mut world, &mut rng, options.pace, phones);
         let mut storm = Self {
             seed,
             world,
@@ -127,6 +128,7 @@ impl Storm {
         faults.add(Fault::CutInAMessage, mishaps.cut_in_a_message);
         faults.add(Fault::ConnectionRefused, mishaps.refused);
         faults.add(Fault::GivenUpByProxy, self.world.times_given_up());
+        faults.add(Fault::CameBack, self.world.times_come_back());
         faults.add(Fault::Glare, self.oracle.glares());
         faults.add(Fault::AnsweredTwice, self.oracle.answered_twice());
         Report {

@@ -80,7 +80,7 @@ pub(super) struct Site {
     pub(super) phones: &'static str,
     pub(super) transport: Transport,
     /// Phones have a fixed place; or else they register.
-    is_fixed: bool,
+    pub(super) is_fixed: bool,
 }
 
 /// A line to which calls are sent on.
@@ -147,6 +147,9 @@ pub(super) static SITES: [Site; 3] = [
         is_fixed: false,
     },
 ];
+
+/// What phones behind a NAT take for their address.
+pub(super) const INSIDE: &str = "10.0.0.3:5060";
 
 /// Calls at a time. More are refused.
 pub(super) const CALLS_MAX: usize = 30;

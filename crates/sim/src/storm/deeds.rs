@@ -7,7 +7,7 @@ use super::{
     Pace,
     act::Storm,
     centre::{self, DOMAIN, NODE, OPERATORS, SITES, place},
-    draw::{self, between, chance, one_of},
+    draw::{self, Phones, between, chance, one_of},
     faults::Fault,
 };
 use crate::{
@@ -147,8 +147,13 @@ impl Storm {
 }
 
 /// Operators, their proxies and phones, each reached in its way.
-pub(super) fn populate(world: &mut World, rng: &mut Pcg64Mcg, pace: Pace) {
-    let mut add = |name: String, address: &str, transport, manner: Manner, rng: &mut Pcg64Mcg| {
+pub(super) fn populate(world: &mut World, rng: &mut Pcg64Mcg, pace: Pace, phones: Phones) {
+    let add = |world: &mut World,
+               name: String,
+               address: &str,
+               transport,
+               manner: Manner,
+               rng: &mut Pcg64Mcg| {
         let address = place(address);
         match transport {
             Transport::Udp => world.add_peer(&name, address, manner),
@@ -158,11 +163,30 @@ pub(super) fn populate(world: &mut World, rng: &mut Pcg64Mcg, pace: Pace) {
     for (index, operator) in OPERATORS.iter().enumerate() {
         let name = format!("op-{}", index + 1);
         let manner = draw::good_manner();
-        add(name, operator.address, operator.transport, manner, rng);
+        add(
+            world,
+            name,
+            operator.address,
+            operator.transport,
+            manner,
+            rng,
+        );
     }
     for (name, site) in ["ph-a", "ph-b", "ph-c"].into_iter().zip(&SITES) {
         let manner = draw::manner(rng, pace);
-        add(name.to_owned(), site.phones, site.transport, manner, rng);
+        if phones == Phones::BehindNat && !site.is_fixed {
+            let place = (place(site.phones), place(centre::INSIDE));
+            world.add_softphones(name, place, manner);
+        } else {
+            add(
+                world,
+                name.to_owned(),
+                site.phones,
+                site.transport,
+                manner,
+                rng,
+            );
+        }
     }
     let proxies = OPERATORS.iter().filter_map(|operator| operator.proxy);
     for (index, address) in proxies.enumerate() {

@@ -7,7 +7,7 @@ use engine::{
     acd::{AbandonedState, Disposition, PauseReason, Priority, SiteState, Want},
     sip::Transport,
 };
-use rand::RngExt as _;
+use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
 use super::{
@@ -153,6 +153,24 @@ const HOLDS: [Duration; 3] = [
     Duration::from_secs(2),
     Duration::from_secs(5),
 ];
+
+/// How phones are reached that register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phones {
+    /// Where they say that they are, too.
+    AtTheirContact,
+    /// By the connections alone that they open.
+    BehindNat,
+}
+
+/// Drawn apart: whatever else happens by a seed happens either way.
+pub(super) fn phones(seed: u64) -> Phones {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed.rotate_left(29) ^ 0x5eed);
+    match chance(&mut rng, 0.4) {
+        true => Phones::BehindNat,
+        false => Phones::AtTheirContact,
+    }
+}
 
 pub(super) fn manner(rng: &mut Pcg64Mcg, pace: Pace) -> Manner {
     let wait = on_a_scale(rng, 0.01, 16.0);

@@ -97,6 +97,8 @@ faults! {
     Refused,
     /// A registration was taken back.
     Unregistered,
+    /// Phones that are reached by their own connection alone had lost it, and registered by another.
+    CameBack,
     /// A caller gave up.
     Cancelled,
     /// A proxy gave up a call that waited.

@@ -27,6 +27,43 @@ impl World {
         })
     }
 
+    /// Adds phones that are reached by the connections alone which they open themselves: they know themselves by this
+    /// address `inside`, and nobody else reaches it.
+    pub fn add_phones_behind_nat(
+        &mut self,
+        name: &str,
+        (address, inside): (SocketAddr, SocketAddr),
+        manner: Manner,
+    ) -> SocketAddr {
+        self.add(name, address, |seed| {
+            let peer = Peer::new(address, seed, manner);
+            peer.over_tcp(Patience::None).behind_nat(inside)
+        })
+    }
+
+    /// The same of phones that register again by themselves when a connection is gone.
+    pub(crate) fn add_softphones(
+        &mut self,
+        name: &str,
+        (address, inside): (SocketAddr, SocketAddr),
+        manner: Manner,
+    ) -> SocketAddr {
+        self.add(name, address, |seed| {
+            let peer = Peer::new(address, seed, manner).over_tcp(Patience::None);
+            peer.behind_nat(inside).keeping_registered()
+        })
+    }
+
+    /// How often such phones have done so.
+    pub(crate) fn times_come_back(&self) -> u64 {
+        self.peers.values().map(Peer::times_come_back).sum()
+    }
+
+    /// All connections of a peer end, and everybody hears of it.
+    pub fn disconnect(&mut self, peer: SocketAddr) {
+        self.connections.end_all_of(self.now, peer);
+    }
+
     /// Cuts a connection, if there is one; between whom it was.
     pub(crate) fn cut_one(&mut self, cut: Cut) -> Option<[SocketAddr; 2]> {
         self.connections.cut_one(self.now, cut)

@@ -1,9 +1,9 @@
 //! RFC 3261 §10.3, rule by rule, and RFC 3327.
 
-use sip::HeaderName;
+use sip::{HeaderName, Transport, UriBuf};
 use sip_proxy::{Aor, Event, Refusal, RegistrarSettings, UnboundReason};
 
-use crate::support::{AOR, Bench, Register, seconds};
+use crate::support::{AOR, Bench, Register, flow, seconds};
 
 const A: &str = "sip:a@192.0.2.7";
 const B: &str = "sip:b@192.0.2.7";
@@ -335,6 +335,49 @@ fn a_flow_of_a_device_has_one_binding_whatever_its_contact() {
         bench.accepted(&plain).values(HeaderName::Require),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn who_has_come_back_by_another_way_is_told_of_with_the_contact_of_before() {
+    let from = |cseq: u32, contact: &str, port: u16| Register {
+        source: flow(Transport::Tcp, &format!("192.0.2.7:{port}")),
+        ..Register::new(cseq)
+            .contact(contact)
+            .with(HeaderName::Supported, "outbound, path")
+    };
+    let way = |port: u16| flow(Transport::Tcp, &format!("192.0.2.7:{port}"));
+    let moved = |contact: &str, before: Option<u16>, now: u16| Event::Moved {
+        aor: AOR,
+        contact: UriBuf::new(contact.to_owned()).unwrap(),
+        from: before.map(way),
+        to: way(now),
+    };
+    let device = |contact: &str| format!("<{contact}>;+sip.instance=\"<urn:uuid:1>\";reg-id=1");
+    let mut bench = Bench::new();
+    let mut told = |register: &Register| {
+        bench.send(register);
+        bench.all_events()
+    };
+    let a = format!("<{A}>");
+    let (bound, refreshed) = (Event::Bound { aor: AOR }, [Event::Refreshed { aor: AOR }]);
+    let new = told(&from(1, &a, 40_001));
+    assert_eq!(new, [moved(A, None, 40_001), bound]);
+    // The same contact over the same connection, and over another.
+    assert_eq!(told(&from(2, &a, 40_001)), refreshed);
+    let back = moved(A, Some(40_001), 40_002);
+    assert_eq!(told(&from(3, &a, 40_002))[..1], [back]);
+    // A device whose contact is another each time.
+    told(&from(4, &device(B), 40_003));
+    let (c, of_c) = ("sip:c@192.0.2.7", device("sip:c@192.0.2.7"));
+    let both = [moved(c, None, 40_004), moved(B, Some(40_003), 40_004)];
+    assert_eq!(told(&from(5, &of_c, 40_004))[..2], both);
+    // What is refused moves nothing.
+    assert_eq!(told(&from(2, &a, 40_005)), []);
+    // What comes through a proxy goes where it did; others are behind it, too.
+    let through = from(6, &a, 40_006).with(HeaderName::Via, "SIP/2.0/TCP 10.0.0.9;branch=z9hG4bKp");
+    assert_eq!(told(&through), refreshed);
+    let by_path = from(7, &a, 40_007).with(HeaderName::Path, "<sip:192.0.2.7;lr>");
+    assert_eq!(told(&by_path), refreshed);
 }
 
 #[test]

@@ -171,7 +171,14 @@ impl Bench {
         self.now = end;
     }
 
+    /// What happened, but for the ways by which phones are reached.
     pub(crate) fn events(&mut self) -> Vec<Event> {
+        let mut events = self.all_events();
+        events.retain(|event| !matches!(event, Event::Moved { .. }));
+        events
+    }
+
+    pub(crate) fn all_events(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.registrar.poll_output()).collect()
     }
 

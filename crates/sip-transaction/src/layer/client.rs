@@ -1,5 +1,6 @@
 //! Client transactions: what we asked.
 
+mod redirect;
 mod step;
 
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use sip::{Builder, Method, StatusCode};
-use sip_transaction::{Event, Failure, MessageKind, Transmit};
+use sip_transaction::{Event, Failure, Flow, ListenerId, MessageKind, Transmit};
 
 use crate::support::{self, Bench, ack, request, response, seconds};
 
@@ -50,6 +50,64 @@ fn a_bye_whose_connection_breaks_is_repeated_until_it_is_answered() {
         0
     );
     assert_eq!(bench.layer.live().client, 0);
+}
+
+/// Whoever is behind a NAT is reached by the connections alone that they open.
+#[test]
+fn a_bye_goes_by_the_connection_by_which_its_peer_has_come_back() {
+    let mut bench = Bench::over_tcp();
+    let bye = request(Method::Bye);
+    let tx = bench.request(bye.clone());
+    bench.lose_connection();
+    let back = Flow {
+        remote: "192.0.2.7:40000".parse().unwrap(),
+        ..bench.flow
+    };
+    assert!(bench.redirect_bye(tx, back));
+    let sent = bench.sent(MessageKind::Request("BYE"));
+    assert_eq!((sent.len(), sent[1].flow), (2, back));
+    assert_eq!(sent[1].bytes, *bye.bytes());
+    bench.receive_response(response(&bye, StatusCode::OK, Some("ours")));
+    bench.run_for(Duration::from_secs(40));
+    assert_eq!(bench.sent_at().len(), 2);
+    assert!(!bench.redirect_bye(tx, back), "it is answered");
+    assert_eq!(bench.layer.live().client, 0);
+}
+
+/// That one may break, too.
+#[test]
+fn a_bye_is_repeated_by_the_connection_by_which_its_peer_came_back_last() {
+    let mut bench = Bench::over_tcp();
+    let tx = bench.request(request(Method::Bye));
+    bench.lose_connection();
+    let back = Flow {
+        remote: "192.0.2.7:40000".parse().unwrap(),
+        ..bench.flow
+    };
+    assert!(bench.redirect_bye(tx, back));
+    bench.flow = back;
+    bench.lose_connection();
+    bench.run_for(Duration::from_secs(2));
+    let sent = bench.sent(MessageKind::Request("BYE"));
+    assert!(sent.len() > 2 && sent[1..].iter().all(|one| one.flow == back));
+    bench.run_for(Duration::from_secs(40));
+    let failed = |event: &Event| matches!(event, Event::ClientFailed { .. });
+    assert_eq!(bench.count(failed), 1);
+    assert_eq!(bench.layer.live().client, 0);
+}
+
+/// The Via of the request would name a listener by which it did not leave.
+#[test]
+fn a_bye_is_not_sent_by_another_listener() {
+    let mut bench = Bench::over_tcp();
+    let tx = bench.request(request(Method::Bye));
+    let other = ListenerId(bench.flow.listener.0 + 1);
+    let to = Flow {
+        listener: other,
+        ..bench.flow
+    };
+    assert!(!bench.redirect_bye(tx, to));
+    assert_eq!(bench.sent_at().len(), 1);
 }
 
 /// Its dialog's connection was gone before: it left by another.

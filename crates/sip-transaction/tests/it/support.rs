@@ -16,7 +16,7 @@ pub(crate) struct Bench {
     pub(crate) layer: TransactionLayer,
     began: Instant,
     now: Instant,
-    flow: Flow,
+    pub(crate) flow: Flow,
     sent: Vec<(Duration, Transmit)>,
     events: Vec<(Duration, Event)>,
 }
@@ -119,6 +119,12 @@ impl Bench {
     pub(crate) fn send(&mut self, message: &Message) {
         self.layer.send(message, self.flow);
         self.drain();
+    }
+
+    pub(crate) fn redirect_bye(&mut self, tx: ClientTx, to: Flow) -> bool {
+        let is_sent = self.layer.redirect_bye(tx, to);
+        self.drain();
+        is_sent
     }
 
     pub(crate) fn cancel(&mut self, tx: ClientTx) {

@@ -1,0 +1,148 @@
+//! Phones that are reached by another way than when they were rung: over a new connection, or through another port of
+//! their NAT. Nothing can be sent to them by the old one, so their calls go with them, and what could not be said to
+//! them is said when they are back.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sip::{Edit, HeaderName, Limits, Message, Request};
+use sip_transaction::{ClientTx, Flow, TransactionLayer};
+
+use crate::{
+    call::{Call, Stage},
+    calls::Calls,
+    goodbyes::Goodbye,
+    ids::CallNumber,
+    leg::Side,
+};
+
+/// BYEs that phones have not heard, the oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Unheard {
+    byes: VecDeque<UnheardBye>,
+}
+
+#[derive(Debug)]
+struct UnheardBye {
+    goodbye: Goodbye,
+    /// When nobody is expected back any more.
+    until: Instant,
+}
+
+/// So many are kept. They are those of phones that went away while they talked and whose callers hung up since.
+const UNHEARD_MAX: usize = 1_000;
+
+/// How long a phone is expected back: some times as long as one waits that cannot connect, 30 s and twice as long after
+/// each attempt that has failed (RFC 5626 §4.5).
+const BACK_WITHIN: Duration = Duration::from_secs(300);
+
+impl Unheard {
+    fn push(&mut self, goodbye: Goodbye, until: Instant) {
+        if self.byes.len() == UNHEARD_MAX {
+            self.byes.pop_front();
+        }
+        self.byes.push_back(UnheardBye { goodbye, until });
+    }
+
+    /// When one need not be kept any more.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.byes.front().map(|one| one.until)
+    }
+
+    pub(crate) fn forget_until(&mut self, now: Instant) {
+        while self.byes.pop_front_if(|one| one.until <= now).is_some() {}
+    }
+
+    fn take_of(&mut self, contact: &[u8]) -> Vec<Goodbye> {
+        let is_theirs = |one: &UnheardBye| one.goodbye.phone.as_deref() == Some(contact);
+        let (theirs, others) = std::mem::take(&mut self.byes)
+            .into_iter()
+            .partition::<VecDeque<_>, _>(is_theirs);
+        self.byes = others;
+        theirs.into_iter().map(|one| one.goodbye).collect()
+    }
+}
+
+impl Calls {
+    /// The phone of a contact is reached by another way than before. What is sent to it inside of these `calls`, which are
+    /// those of its user, goes there from now on; a BYE that it has not answered is said again.
+    pub fn phone_moved(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        calls: &[CallNumber],
+        (contact, to): (&[u8], Flow),
+    ) {
+        for number in calls {
+            let call = self.table.get(number);
+            if call.is_some_and(|call| call.has_phone_elsewhere(contact, to))
+                && let Some(call) = self.table.get_mut(number)
+            {
+                call.phone_moved(contact, to);
+            }
+        }
+        for tx in self.goodbyes.said_to_phone(contact) {
+            layer.redirect_bye(tx, to);
+        }
+        for goodbye in self.unheard.take_of(contact) {
+            self.say_again(now, layer, &goodbye, to);
+        }
+    }
+
+    /// A BYE got no answer. Its phone hears it again when it has come back.
+    pub(crate) fn bye_failed(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
+        if let Some(goodbye) = self.bye_over(now, layer, tx)
+            && goodbye.phone.is_some()
+        {
+            self.unheard.push(goodbye, now + BACK_WITHIN);
+        }
+    }
+
+    fn say_again(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        goodbye: &Goodbye,
+        to: Flow,
+    ) {
+        if let Some(bye) = self.by_another_way(&goodbye.bye, to) {
+            self.restore_bye(now, layer, &bye, (to, goodbye.invited));
+        }
+    }
+
+    /// The same request, which tells where it is answered to.
+    fn by_another_way(&self, request: &Bytes, to: Flow) -> Option<Bytes> {
+        let request = Request::new(Message::parse(request.clone(), &Limits::OURS).ok()?).ok()?;
+        let branch = std::str::from_utf8(request.top_via().branch()?).ok()?;
+        let via = self.locals.via(to, branch);
+        let mut edit = Edit::new(&request);
+        edit.replace_first(HeaderName::Via, via.as_str());
+        Some(edit.finish(&Limits::OURS).ok()?.bytes().clone())
+    }
+}
+
+impl Call {
+    fn has_phone_elsewhere(&self, contact: &[u8], to: Flow) -> bool {
+        let Stage::Connected(connected) = &self.stage else {
+            return false;
+        };
+        let mut legs = Side::ALL.into_iter().filter_map(|side| connected.leg(side));
+        legs.any(|leg| leg.dialog.flow() != to && leg.dialog.is_with(contact))
+    }
+
+    fn phone_moved(&mut self, contact: &[u8], to: Flow) {
+        let Stage::Connected(connected) = &mut self.stage else {
+            return;
+        };
+        for side in Side::ALL {
+            if let Some(leg) = connected.leg_mut(side)
+                && leg.dialog.is_with(contact)
+            {
+                leg.dialog.move_to(to);
+            }
+        }
+    }
+}

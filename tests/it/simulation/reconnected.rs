@@ -1,0 +1,141 @@
+//! Phones that are reached by the connections alone which they open, and lose them while they talk.
+
+use std::net::SocketAddr;
+
+use sim::{CallPlan, Manner};
+
+use super::{Bench, DIALLED, NODE, Site, address, configuration, seconds};
+
+const PHONE: &str = "203.0.113.9:5060";
+const INSIDE: &str = "10.0.0.9:5060";
+
+/// A centre with an agent whose phone is behind a NAT and has just answered a call. The caller hangs up after so long.
+struct Talk {
+    bench: Bench,
+    text: String,
+    phone: SocketAddr,
+}
+
+impl Talk {
+    fn of(lasts: f64) -> Self {
+        let site = Site {
+            id: "FR670",
+            neighbours: &[],
+            reserve: 0,
+            agents: &["arm-1", "arm-2"],
+        };
+        let plan = "[[overflow.step]]\nafter = \"1h\"\nraise = 1\n";
+        let text = configuration(&[site], plan);
+        let is_contact = |line: &&str| line.starts_with("contact =");
+        let kept: Vec<_> = text.lines().filter(|line| !is_contact(line)).collect();
+        let text = kept.join("\n");
+        let over_tcp = format!("[[listen]]\ntransport = \"tcp\"\naddress = \"{NODE}\"\n");
+        let text = text.replacen("[http]", &format!("{over_tcp}[http]"), 1);
+        let mut bench = Bench::new(&text, 1, sim::Weather::CALM);
+        let place = (address(PHONE), address(INSIDE));
+        let manner = Manner::answers_after(seconds(1.0));
+        let phone = bench
+            .world
+            .add_phones_behind_nat("softphone", place, manner);
+        let mut talk = Self { bench, text, phone };
+        talk.register();
+        talk.bench.world.run_for(seconds(1.0));
+        let plan = CallPlan::to(DIALLED).talk(seconds(lasts));
+        talk.bench.call(plan);
+        talk.bench.world.run_for(seconds(3.0));
+        assert_eq!(talk.bench.state("arm-1"), "talking");
+        talk
+    }
+
+    fn register(&mut self) {
+        let (phone, node) = (self.phone, self.bench.node);
+        self.bench
+            .world
+            .register(phone, node, "arm-1", "samu.example");
+    }
+}
+
+/// How often the phone has answered that its call is over.
+fn byes_heard(ladder: &str) -> usize {
+    let heard = |line: &&str| line.contains("softphone -> node") && line.contains(" BYE)");
+    ladder.lines().filter(heard).count()
+}
+
+#[test]
+fn a_phone_that_connects_anew_keeps_its_call_and_hears_its_end() {
+    let mut talk = Talk::of(20.0);
+    let phone = talk.phone;
+    talk.bench.world.disconnect(phone);
+    talk.bench.world.run_for(seconds(2.0));
+    talk.register();
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+    assert_eq!(talk.bench.outcomes(), ["answered"]);
+    insta::assert_snapshot!(ladder);
+}
+
+#[test]
+fn a_phone_that_connects_anew_to_the_next_process_keeps_its_call_and_hears_its_end() {
+    let mut talk = Talk::of(20.0);
+    talk.bench.restart(&talk.text, 2, seconds(1.0));
+    talk.bench.world.run_for(seconds(2.0));
+    talk.register();
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+    assert_eq!(talk.bench.outcomes(), ["answered"]);
+}
+
+/// Its caller has hung up meanwhile: in an empty call it would be rung for the next. After half a minute the BYE is still
+/// being said, after two it has been given up.
+#[test]
+fn a_phone_that_comes_back_after_its_call_hears_so_first() {
+    for (is_restarted, away) in [(false, 30.0), (true, 30.0), (false, 120.0), (true, 120.0)] {
+        let mut talk = Talk::of(5.0);
+        let phone = talk.phone;
+        match is_restarted {
+            true => talk.bench.restart(&talk.text, 2, seconds(1.0)),
+            false => talk.bench.world.disconnect(phone),
+        }
+        talk.bench.world.run_for(seconds(away));
+        talk.register();
+        talk.bench.world.run_for(seconds(1.0));
+        let ladder = talk.bench.world.ladder().to_string();
+        assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+        talk.bench.call(CallPlan::to(DIALLED).talk(seconds(5.0)));
+        let ladder = talk.bench.finish();
+        assert_eq!(byes_heard(&ladder), 2, "{ladder}");
+        assert_eq!(talk.bench.outcomes(), ["answered", "answered"]);
+    }
+}
+
+/// For longer than its registration lasts.
+#[test]
+fn a_phone_that_was_away_for_hours_keeps_its_call_and_hears_its_end() {
+    let mut talk = Talk::of(4_100.0);
+    let phone = talk.phone;
+    talk.bench.world.disconnect(phone);
+    talk.bench.world.run_for(seconds(4_000.0));
+    talk.register();
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+    assert_eq!(talk.bench.outcomes(), ["answered"]);
+}
+
+/// Phones behind other NATs have the same addresses, and anybody can say that a contact is theirs.
+#[test]
+fn who_registers_the_contact_of_somebody_else_does_not_have_their_calls() {
+    let mut talk = Talk::of(20.0);
+    let elsewhere = address("203.0.113.10:5060");
+    let register = format!(
+        "REGISTER sip:samu.example SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 203.0.113.10:5060;branch=z9hG4bKother\r\n\
+         From: <sip:arm-2@samu.example>;tag=1\r\nTo: <sip:arm-2@samu.example>\r\n\
+         Call-ID: other\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
+         Contact: <sip:arm-1@{INSIDE};transport=tcp>\r\nContent-Length: 0\r\n\r\n"
+    );
+    let node = talk.bench.node;
+    talk.bench.world.send(elsewhere, node, register);
+    let ladder = talk.bench.finish();
+    assert!(ladder.contains("200 OK (1 REGISTER)"), "{ladder}");
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+}
