@@ -145,6 +145,14 @@ impl AgentState {
         }
     }
 
+    /// The call that the agent is in, or is rung for.
+    pub const fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Offered { call, .. } | Self::Talking { call, .. } => Some(*call),
+            _ => None,
+        }
+    }
+
     /// Since when the agent is free, if that is so.
     pub(crate) const fn ready_since(&self) -> Option<Instant> {
         match self {

@@ -9,7 +9,7 @@ use sip::{
 use sip_transaction::{Flow, IdSource, Locals};
 use smallvec::SmallVec;
 
-use crate::kept::KeptDialog;
+use crate::{kept::KeptDialog, reconnected::Phone};
 
 /// Routes that are kept without an allocation.
 type RouteSet = SmallVec<[Bytes; 2]>;
@@ -214,10 +214,11 @@ impl Dialog {
         self.flow
     }
 
-    /// Whether it is with the phone of this contact: the one by which it was rung, or that it says is its own.
-    pub(crate) fn is_with(&self, contact: &[u8]) -> bool {
-        let rung = || NameAddr::parse_liberal(&self.remote).ok();
-        *self.remote_target == *contact || rung().is_some_and(|rung| rung.uri_bytes() == contact)
+    /// Whether it is with this phone: by what was rung or has called, or by what it says that it is reached by.
+    pub(crate) fn is_with(&self, phone: Phone<'_>) -> bool {
+        let remote = NameAddr::parse_liberal(&self.remote);
+        *self.remote_target == *phone.contact
+            || remote.is_ok_and(|remote| phone.is_named(remote.uri_bytes()))
     }
 
     /// The peer is reached by another way from now on.

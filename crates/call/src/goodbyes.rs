@@ -15,6 +15,7 @@ use crate::{
     dialog::Dialog,
     ids::{AttemptId, CallNumber},
     inviting::Whom,
+    reconnected::Phone,
     sent::ClientUse,
 };
 
@@ -44,7 +45,7 @@ pub(crate) struct Goodbye {
     remote_tag: Bytes,
     /// The URI by which its phone was rung; `None` in a dialog that nobody knows: anybody can say that there is one, and
     /// nobody is rung later for it.
-    pub(crate) phone: Option<Bytes>,
+    phone: Option<Bytes>,
 }
 
 /// BYEs in dialogs that nobody knows that are open at a time: there are some when a process has died.
@@ -73,6 +74,18 @@ impl Goodbye {
             remote_tag: part(bye.to_tag().unwrap_or_default()),
             phone,
         }
+    }
+}
+
+impl Goodbye {
+    /// Whether anybody knows to whom it was said.
+    pub(crate) const fn is_to_somebody(&self) -> bool {
+        self.phone.is_some()
+    }
+
+    pub(crate) fn is_said_to(&self, phone: Phone<'_>) -> bool {
+        let to = self.phone.as_deref();
+        to.is_some_and(|to| phone.is_named(to))
     }
 }
 
@@ -149,11 +162,10 @@ impl Goodbyes {
         Some(goodbye)
     }
 
-    /// Those that are being said to the phone that was rung by this contact.
-    pub(crate) fn said_to_phone(&self, contact: &[u8]) -> impl Iterator<Item = ClientTx> {
-        let open = self.open.iter();
-        open.filter(|(_, goodbye)| goodbye.phone.as_deref() == Some(contact))
-            .map(|(tx, _)| tx)
+    /// Those that are being said to a phone: the last to what it is rung by, and to what it calls by.
+    pub(crate) fn said_to(&self, phone: Phone<'_>) -> impl Iterator<Item = ClientTx> {
+        let last = |uri: &[u8]| self.by_phone.get(uri).copied();
+        phone.names().into_iter().filter_map(last)
     }
 }
 

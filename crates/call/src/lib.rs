@@ -66,4 +66,5 @@ pub use kept::{
 pub use noted::Noted;
 #[cfg(feature = "planted")]
 pub use planted::Planted;
+pub use reconnected::Phone;
 pub use ringing::{ALLOW, SUPPORTED};

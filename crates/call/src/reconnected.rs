@@ -12,12 +12,34 @@ use sip::{Edit, HeaderName, Limits, Message, Request};
 use sip_transaction::{ClientTx, Flow, TransactionLayer};
 
 use crate::{
+    attempts::Attempts,
     call::{Call, Stage},
     calls::Calls,
     goodbyes::Goodbye,
     ids::CallNumber,
     leg::Side,
+    sent::ClientUse,
 };
+
+/// A phone that has registered.
+#[derive(Clone, Copy, Debug)]
+pub struct Phone<'a> {
+    /// The URI by which it is rung.
+    pub contact: &'a [u8],
+    /// The address-of-record of its user, by which it calls.
+    pub aor: &'a [u8],
+}
+
+impl<'a> Phone<'a> {
+    /// By what it is rung, and calls.
+    pub(crate) const fn names(&self) -> [&'a [u8]; 2] {
+        [self.contact, self.aor]
+    }
+
+    pub(crate) fn is_named(&self, uri: &[u8]) -> bool {
+        self.names().contains(&uri)
+    }
+}
 
 /// BYEs that phones have not heard, the oldest first.
 #[derive(Debug, Default)]
@@ -56,8 +78,8 @@ impl Unheard {
         while self.byes.pop_front_if(|one| one.until <= now).is_some() {}
     }
 
-    fn take_of(&mut self, contact: &[u8]) -> Vec<Goodbye> {
-        let is_theirs = |one: &UnheardBye| one.goodbye.phone.as_deref() == Some(contact);
+    fn take_of(&mut self, phone: Phone<'_>) -> Vec<Goodbye> {
+        let is_theirs = |one: &UnheardBye| one.goodbye.is_said_to(phone);
         let (theirs, others) = std::mem::take(&mut self.byes)
             .into_iter()
             .partition::<VecDeque<_>, _>(is_theirs);
@@ -67,35 +89,48 @@ impl Unheard {
 }
 
 impl Calls {
-    /// The phone of a contact is reached by another way than before. What is sent to it inside of these `calls`, which are
-    /// those of its user, goes there from now on; a BYE that it has not answered is said again.
+    /// A phone is reached by another way than before. What is sent to it inside of these `calls`, which are those of its
+    /// user, goes there from now on; a BYE that it has not answered is said again.
     pub fn phone_moved(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         calls: &[CallNumber],
-        (contact, to): (&[u8], Flow),
+        (phone, to): (Phone<'_>, Flow),
     ) {
         for number in calls {
             let call = self.table.get(number);
-            if call.is_some_and(|call| call.has_phone_elsewhere(contact, to))
+            if call.is_some_and(|call| call.has_phone_elsewhere(phone, to))
                 && let Some(call) = self.table.get_mut(number)
             {
-                call.phone_moved(contact, to);
+                call.phone_moved(phone, to);
             }
+            self.attempts_moved(*number, phone, to);
         }
-        for tx in self.goodbyes.said_to_phone(contact) {
+        for tx in self.goodbyes.said_to(phone) {
             layer.redirect_bye(tx, to);
         }
-        for goodbye in self.unheard.take_of(contact) {
+        for goodbye in self.unheard.take_of(phone) {
             self.say_again(now, layer, &goodbye, to);
+        }
+    }
+
+    /// Who rings will answer there, too.
+    fn attempts_moved(&mut self, number: CallNumber, phone: Phone<'_>, to: Flow) {
+        let attempts = self.table.get(&number).and_then(Call::ringing);
+        for attempt in attempts.into_iter().flat_map(Attempts::iter) {
+            if let Some(ClientUse::Invite(sent)) = self.client_uses.get_mut(attempt.tx)
+                && phone.is_named(&sent.uri)
+            {
+                sent.flow = to;
+            }
         }
     }
 
     /// A BYE got no answer. Its phone hears it again when it has come back.
     pub(crate) fn bye_failed(&mut self, now: Instant, layer: &mut TransactionLayer, tx: ClientTx) {
         if let Some(goodbye) = self.bye_over(now, layer, tx)
-            && goodbye.phone.is_some()
+            && goodbye.is_to_somebody()
         {
             self.unheard.push(goodbye, now + BACK_WITHIN);
         }
@@ -125,21 +160,21 @@ impl Calls {
 }
 
 impl Call {
-    fn has_phone_elsewhere(&self, contact: &[u8], to: Flow) -> bool {
+    fn has_phone_elsewhere(&self, phone: Phone<'_>, to: Flow) -> bool {
         let Stage::Connected(connected) = &self.stage else {
             return false;
         };
         let mut legs = Side::ALL.into_iter().filter_map(|side| connected.leg(side));
-        legs.any(|leg| leg.dialog.flow() != to && leg.dialog.is_with(contact))
+        legs.any(|leg| leg.dialog.flow() != to && leg.dialog.is_with(phone))
     }
 
-    fn phone_moved(&mut self, contact: &[u8], to: Flow) {
+    fn phone_moved(&mut self, phone: Phone<'_>, to: Flow) {
         let Stage::Connected(connected) = &mut self.stage else {
             return;
         };
         for side in Side::ALL {
             if let Some(leg) = connected.leg_mut(side)
-                && leg.dialog.is_with(contact)
+                && leg.dialog.is_with(phone)
             {
                 leg.dialog.move_to(to);
             }

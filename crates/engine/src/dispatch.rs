@@ -411,11 +411,20 @@ impl Engine {
         (from, to): (Option<Flow>, Flow),
     ) {
         if let Some(from) = from {
-            self.moved.insert(now, from, to);
+            self.layer.flow_moved(now, from, to);
         }
-        let calls: Vec<_> = self.records.calls_of(agent).collect();
-        let place = (contact.as_bytes().as_ref(), to);
-        self.calls.phone_moved(now, &mut self.layer, &calls, place);
+        // Of a call that the agent has sent on, and keeps company, the distributor knows more.
+        let in_hand = self.acd.agent_state(agent).call();
+        let in_hand = in_hand.and_then(|call| self.records.by_acd(call));
+        let calls: Vec<_> = self.records.calls_of(agent).chain(in_hand).collect();
+        let id = &self.directory().agent_profile(agent).id;
+        let aor = format!("sip:{id}@{}", self.config.domain);
+        let phone = call::Phone {
+            contact: contact.as_bytes(),
+            aor: aor.as_bytes(),
+        };
+        self.calls
+            .phone_moved(now, &mut self.layer, &calls, (phone, to));
     }
 
     fn agent_of(&self, aor: sip_proxy::Aor) -> Option<AgentId> {

@@ -27,7 +27,6 @@ use crate::{
     identity::{self, Source},
     input_output::{Input, Output},
     journal_state::JournalState,
-    moved::MovedPhones,
     notebook::Notebook,
     proven::ProvenConnections,
     record::Records,
@@ -51,7 +50,6 @@ pub struct Engine {
     pub(crate) registrar: Registrar,
     pub(crate) trunks: Trunks,
     pub(crate) proven: ProvenConnections,
-    pub(crate) moved: MovedPhones,
     pub(crate) trunk_loads: TrunkLoads,
     /// Where calls to trunks go, and which of these places answer.
     pub(crate) hops: TrunkHops,
@@ -130,7 +128,6 @@ impl Engine {
             }),
             registrar: Registrar::new(sip_proxy::RegistrarSettings::default()),
             proven: ProvenConnections::default(),
-            moved: MovedPhones::default(),
             trunk_loads: TrunkLoads::new(&trunks),
             hops: TrunkHops::new(now, &trunks, settings.trunk_probe),
             locator: Locator::new(
@@ -207,7 +204,6 @@ impl Engine {
         self.proxy.handle_timeout(now, &mut self.layer);
         self.acd.handle_timeout(now);
         self.registrar.handle_timeout(now);
-        self.moved.forget_until(now);
         self.ask_trunks(now);
         if let Some(Drain { until }) = &mut self.drain
             && until.take_if(|until| *until <= now).is_some()
@@ -264,7 +260,6 @@ impl Engine {
             self.proxy.poll_timeout(),
             self.acd.poll_timeout(),
             self.registrar.poll_timeout(),
-            self.moved.next_deadline(),
             self.hops.poll_timeout().filter(|_| !self.is_draining()),
             drain,
         ]
@@ -354,7 +349,7 @@ impl Engine {
     fn take_from_layer(&mut self, now: Instant, output: sip_transaction::Output) {
         match output {
             sip_transaction::Output::Transmit(mut transmit) => {
-                transmit.flow = self.moved.instead_of(self.proven.instead_of(transmit.flow));
+                transmit.flow = self.proven.instead_of(transmit.flow);
                 self.emit(Event::Message {
                     direction: Direction::Out,
                     kind: transmit.kind,

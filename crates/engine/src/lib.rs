@@ -34,7 +34,6 @@ mod identity;
 mod input_output;
 mod journal_state;
 mod kept;
-mod moved;
 mod notebook;
 mod orders;
 mod outgoing;

@@ -256,12 +256,12 @@ impl Connections {
         Some([Side::Opener, Side::Taker].map(|side| one.end(side).host))
     }
 
-    /// All connections of a machine end, and both sides hear of it.
-    pub(crate) fn end_all_of(&mut self, now: Instant, host: SocketAddr) {
+    /// All connections of a machine end.
+    pub(crate) fn end_all_of(&mut self, now: Instant, host: SocketAddr, cut: Cut) {
         let of_host = self.ends.iter().filter(|(end, _)| end.host == host);
         let of_host: Vec<_> = of_host.map(|(_, &found)| found).collect();
         for (id, side) in of_host {
-            self.end(now, id, side, Cut::Told);
+            self.end(now, id, side, cut);
         }
     }
 

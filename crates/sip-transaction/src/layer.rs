@@ -3,6 +3,7 @@
 mod armed;
 mod client;
 mod large;
+mod moved;
 mod route;
 mod server;
 
@@ -18,7 +19,7 @@ use sip::{Builder, HeaderName, Message, Method, OverloadControl, Request, Respon
 use slotmap::{KeyData, SlotMap, new_key_type};
 
 pub use self::large::StreamListener;
-use self::{armed::Due, client::Client, large::Streams, server::Server};
+use self::{armed::Due, client::Client, large::Streams, moved::MovedFlows, server::Server};
 use crate::{
     event::{Event, Merged, Output, RefuseReason},
     flow::{Attempt, Flow, Kept, MessageKind},
@@ -105,6 +106,7 @@ pub struct TransactionLayer {
     by_flow: BTreeSet<(Flow, ClientTx)>,
     /// The same of INVITEs that we have refused, and whose senders have not acknowledged that.
     refused_by_flow: BTreeSet<(Flow, ServerTx)>,
+    moved: MovedFlows,
     /// Made at the first timer: the layer has no clock to take a base from.
     wheel: Option<TimerWheel<Due>>,
     /// What clients that offer overload control are told.
@@ -139,6 +141,7 @@ impl TransactionLayer {
             merged_index: Index::new(),
             by_flow: BTreeSet::new(),
             refused_by_flow: BTreeSet::new(),
+            moved: MovedFlows::default(),
             wheel: None,
             overload: None,
             touched: None,
@@ -333,6 +336,7 @@ impl TransactionLayer {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.moved.forget_until(now);
         while let Some(due) = self.wheel.as_mut().and_then(|wheel| wheel.pop_expired(now)) {
             match due {
                 Due::Client(tx, timer) => self.fire_client(now, tx, timer),
@@ -471,6 +475,7 @@ impl TransactionLayer {
         message: Kept,
         attempt: Attempt,
     ) {
+        let flow = self.moved.instead_of(flow);
         let transmit = message.on(flow, fallback, attempt);
         self.outputs.push_back(Output::Transmit(transmit));
     }

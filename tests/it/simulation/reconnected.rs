@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use sim::{CallPlan, Manner};
+use engine::acd::{PauseReason, Want};
+use sim::{Answer, CallPlan, Manner};
 
 use super::{Bench, DIALLED, NODE, Site, address, configuration, seconds};
 
@@ -18,6 +19,24 @@ struct Talk {
 
 impl Talk {
     fn of(lasts: f64) -> Self {
+        let mut talk = Self::before();
+        talk.call(lasts);
+        talk.bench.world.run_for(seconds(3.0));
+        assert_eq!(talk.bench.state("arm-1"), "talking");
+        talk
+    }
+
+    /// Before anybody calls.
+    fn before() -> Self {
+        Self::without("contact = \"sip:arm-2@203.0.113.1:5060\"\n")
+    }
+
+    /// With a colleague who can be rung.
+    fn before_with_colleague() -> Self {
+        Self::without("no such line")
+    }
+
+    fn without(line: &str) -> Self {
         let site = Site {
             id: "FR670",
             neighbours: &[],
@@ -26,9 +45,8 @@ impl Talk {
         };
         let plan = "[[overflow.step]]\nafter = \"1h\"\nraise = 1\n";
         let text = configuration(&[site], plan);
-        let is_contact = |line: &&str| line.starts_with("contact =");
-        let kept: Vec<_> = text.lines().filter(|line| !is_contact(line)).collect();
-        let text = kept.join("\n");
+        let text = text.replace("contact = \"sip:arm-1@203.0.113.1:5060\"\n", "");
+        let text = text.replace(line, "");
         let over_tcp = format!("[[listen]]\ntransport = \"tcp\"\naddress = \"{NODE}\"\n");
         let text = text.replacen("[http]", &format!("{over_tcp}[http]"), 1);
         let mut bench = Bench::new(&text, 1, sim::Weather::CALM);
@@ -40,11 +58,12 @@ impl Talk {
         let mut talk = Self { bench, text, phone };
         talk.register();
         talk.bench.world.run_for(seconds(1.0));
-        let plan = CallPlan::to(DIALLED).talk(seconds(lasts));
-        talk.bench.call(plan);
-        talk.bench.world.run_for(seconds(3.0));
-        assert_eq!(talk.bench.state("arm-1"), "talking");
         talk
+    }
+
+    fn call(&mut self, lasts: f64) {
+        let plan = CallPlan::to(DIALLED).talk(seconds(lasts));
+        self.bench.call(plan);
     }
 
     fn register(&mut self) {
@@ -137,5 +156,103 @@ fn who_registers_the_contact_of_somebody_else_does_not_have_their_calls() {
     talk.bench.world.send(elsewhere, node, register);
     let ladder = talk.bench.finish();
     assert!(ladder.contains("200 OK (1 REGISTER)"), "{ladder}");
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+}
+
+/// It rings, and nobody has noticed that its connection is gone, when it comes back by another. It is longer in its call
+/// than the transaction of its INVITE is known.
+#[test]
+fn a_phone_that_connects_anew_while_it_rings_hears_the_end_of_the_call_that_it_answers() {
+    let mut talk = Talk::before();
+    let phone = talk.phone;
+    let manner = Manner::answers_after(seconds(6.0));
+    talk.bench.world.set_manner(phone, "arm-1", manner);
+    talk.call(200.0);
+    talk.bench.world.run_for(seconds(1.0));
+    assert_eq!(talk.bench.state("arm-1"), "offered");
+    talk.bench.world.disconnect_unheard(phone);
+    talk.bench.world.run_for(seconds(0.1));
+    talk.register();
+    talk.bench.world.run_for(seconds(200.0));
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+    assert_eq!(talk.bench.outcomes(), ["answered"]);
+}
+
+/// Nobody has noticed that its connection is gone, when its caller hangs up.
+#[test]
+fn a_phone_that_connects_anew_while_it_rings_is_told_to_stop() {
+    let mut talk = Talk::before();
+    let phone = talk.phone;
+    let manner = Manner::answers(Answer::Never);
+    talk.bench.world.set_manner(phone, "arm-1", manner);
+    let plan = CallPlan::to(DIALLED).patience(seconds(4.0));
+    talk.bench.call(plan);
+    talk.bench.world.run_for(seconds(1.0));
+    talk.bench.world.disconnect_unheard(phone);
+    talk.bench.world.run_for(seconds(0.1));
+    talk.register();
+    let ladder = talk.bench.finish();
+    let stopped = ladder.lines().filter(|line| {
+        line.contains("softphone -> node") && line.contains("487 Request Terminated")
+    });
+    assert_eq!(stopped.count(), 1, "{ladder}");
+}
+
+/// The agent has called.
+#[test]
+fn a_phone_that_has_called_and_connects_anew_hears_that_the_other_hangs_up() {
+    for away in [2.0, 60.0] {
+        let mut talk = Talk::before_with_colleague();
+        let (phone, node) = (talk.phone, talk.bench.node);
+        let (agent, reason) = (
+            talk.bench.agent("arm-1"),
+            PauseReason::new("break").unwrap(),
+        );
+        talk.bench
+            .world
+            .set_agent(node, agent, Want::NotReady { reason });
+        let plan = CallPlan::to(DIALLED).identity("sip:arm-1@samu.example");
+        talk.bench
+            .world
+            .call(phone, node, plan.talk(seconds(1_000.0)));
+        talk.bench.world.run_for(seconds(5.0));
+        assert_eq!(talk.bench.state("arm-2"), "talking");
+        talk.bench.world.disconnect(phone);
+        talk.bench.world.run_for(seconds(1.0));
+        let hangs_up = |talk: &mut Talk| {
+            let phones = talk.bench.phones;
+            talk.bench.world.hang_up_phone(phones, "arm-2");
+        };
+        if away > 40.0 {
+            hangs_up(&mut talk);
+        }
+        talk.bench.world.run_for(seconds(away));
+        talk.register();
+        talk.bench.world.run_for(seconds(5.0));
+        if away < 40.0 {
+            hangs_up(&mut talk);
+        }
+        let ladder = talk.bench.finish();
+        assert_eq!(byes_heard(&ladder), 1, "{ladder}");
+    }
+}
+
+/// The agent has sent the call on to a line, and stays until somebody there answers.
+#[test]
+fn a_phone_that_has_sent_its_call_on_and_connects_anew_hears_when_it_is_taken() {
+    let mut talk = Talk::before_with_colleague();
+    let phone = talk.phone;
+    let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(2.0), DIALLED);
+    talk.bench.world.set_manner(phone, "arm-1", sends_on);
+    talk.bench
+        .manner("arm-2", Manner::answers_after(seconds(9.0)));
+    talk.call(200.0);
+    talk.bench.world.run_for(seconds(6.0));
+    talk.bench.world.disconnect(phone);
+    talk.bench.world.run_for(seconds(1.0));
+    talk.register();
+    talk.bench.world.run_for(seconds(200.0));
+    let ladder = talk.bench.finish();
     assert_eq!(byes_heard(&ladder), 1, "{ladder}");
 }

@@ -61,7 +61,12 @@ impl World {
 
     /// All connections of a peer end, and everybody hears of it.
     pub fn disconnect(&mut self, peer: SocketAddr) {
-        self.connections.end_all_of(self.now, peer);
+        self.connections.end_all_of(self.now, peer, Cut::Told);
+    }
+
+    /// The same, and the others hear of it up to 20 s later.
+    pub fn disconnect_unheard(&mut self, peer: SocketAddr) {
+        self.connections.end_all_of(self.now, peer, Cut::HalfOpen);
     }
 
     /// Cuts a connection, if there is one; between whom it was.

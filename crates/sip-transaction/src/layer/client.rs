@@ -183,6 +183,7 @@ impl TransactionLayer {
     }
 
     fn open_client(&mut self, now: Instant, request: Request, flow: Flow, user: User) -> ClientTx {
+        let flow = self.moved.instead_of(flow);
         let (request, flow, fallback) = match self.streams.instead_of(now, &request, flow) {
             Some((large, stream)) => (large, stream, Some(Box::new(Datagram { request, flow }))),
             None => (request, flow, None),

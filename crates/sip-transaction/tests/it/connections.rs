@@ -52,53 +52,96 @@ fn a_bye_whose_connection_breaks_is_repeated_until_it_is_answered() {
     assert_eq!(bench.layer.live().client, 0);
 }
 
-/// Whoever is behind a NAT is reached by the connections alone that they open.
-#[test]
-fn a_bye_goes_by_the_connection_by_which_its_peer_has_come_back() {
-    let mut bench = Bench::over_tcp();
-    let bye = request(Method::Bye);
-    let tx = bench.request(bye.clone());
-    bench.lose_connection();
-    let back = Flow {
+/// By which a peer has come back.
+fn another_connection(bench: &Bench) -> Flow {
+    Flow {
         remote: "192.0.2.7:40000".parse().unwrap(),
         ..bench.flow
-    };
-    assert!(bench.redirect_bye(tx, back));
-    let sent = bench.sent(MessageKind::Request("BYE"));
-    assert_eq!((sent.len(), sent[1].flow), (2, back));
-    assert_eq!(sent[1].bytes, *bye.bytes());
-    bench.receive_response(response(&bye, StatusCode::OK, Some("ours")));
-    bench.run_for(Duration::from_secs(40));
-    assert_eq!(bench.sent_at().len(), 2);
-    assert!(!bench.redirect_bye(tx, back), "it is answered");
-    assert_eq!(bench.layer.live().client, 0);
+    }
+}
+
+/// Whoever is behind a NAT is reached by the connections alone that they open. Whether the end of the one before has been
+/// heard or not.
+#[test]
+fn a_bye_goes_by_the_connection_by_which_its_peer_has_come_back() {
+    for is_lost in [true, false] {
+        let mut bench = Bench::over_tcp();
+        let bye = request(Method::Bye);
+        bench.request(bye.clone());
+        if is_lost {
+            bench.lose_connection();
+        }
+        let back = another_connection(&bench);
+        bench.come_back(back);
+        bench.run_for(Duration::from_secs(1));
+        let sent = bench.sent(MessageKind::Request("BYE"));
+        assert_eq!((sent.len(), sent[1].flow), (2, back));
+        assert_eq!(sent[1].bytes, *bye.bytes());
+        bench.receive_response(response(&bye, StatusCode::OK, Some("ours")));
+        bench.run_for(Duration::from_secs(40));
+        assert_eq!(bench.sent_at().len(), 2);
+        assert_eq!(bench.layer.live().client, 0);
+    }
 }
 
 /// That one may break, too.
 #[test]
 fn a_bye_is_repeated_by_the_connection_by_which_its_peer_came_back_last() {
     let mut bench = Bench::over_tcp();
-    let tx = bench.request(request(Method::Bye));
+    bench.request(request(Method::Bye));
     bench.lose_connection();
-    let back = Flow {
-        remote: "192.0.2.7:40000".parse().unwrap(),
-        ..bench.flow
-    };
-    assert!(bench.redirect_bye(tx, back));
+    let back = another_connection(&bench);
+    bench.come_back(back);
+    bench.run_for(Duration::from_millis(600));
     bench.flow = back;
     bench.lose_connection();
     bench.run_for(Duration::from_secs(2));
     let sent = bench.sent(MessageKind::Request("BYE"));
-    assert!(sent.len() > 2 && sent[1..].iter().all(|one| one.flow == back));
+    assert_eq!(seconds(&bench.sent_at()), [0.0, 0.5, 1.6]);
+    assert!(sent[1..].iter().all(|one| one.flow == back));
     bench.run_for(Duration::from_secs(40));
     let failed = |event: &Event| matches!(event, Event::ClientFailed { .. });
     assert_eq!(bench.count(failed), 1);
     assert_eq!(bench.layer.live().client, 0);
 }
 
+/// A phone that rings, and whose connection is gone before it can be told to stop.
+#[test]
+fn a_cancel_goes_by_the_connection_by_which_its_phone_has_come_back() {
+    let mut bench = Bench::over_tcp();
+    let invite = request(Method::Invite);
+    let tx = bench.request(invite.clone());
+    bench.receive_response(response(&invite, StatusCode::RINGING, Some("ours")));
+    let back = another_connection(&bench);
+    bench.come_back(back);
+    bench.cancel(tx);
+    bench.flow = back;
+    bench.lose_connection();
+    bench.run_for(Duration::from_secs(1));
+    let sent = bench.sent(MessageKind::Request("CANCEL"));
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|one| one.flow == back));
+    assert_eq!(bench.sent(MessageKind::Request("INVITE")).len(), 1);
+}
+
+/// What is sent outside of a transaction, as the ACK of a 2xx is: for a minute.
+#[test]
+fn what_goes_by_a_connection_of_before_goes_by_the_one_that_came_after() {
+    let mut bench = Bench::over_tcp();
+    let (before, back) = (bench.flow, another_connection(&bench));
+    bench.come_back(back);
+    let ack = ack(&request(Method::Invite));
+    bench.send(&ack);
+    bench.run_for(Duration::from_secs(64));
+    bench.layer.handle_timeout(bench.now);
+    bench.send(&ack);
+    let sent = bench.sent(MessageKind::Request("ACK"));
+    assert_eq!([sent[0].flow, sent[1].flow], [back, before]);
+}
+
 /// The Via of the request would name a listener by which it did not leave.
 #[test]
-fn a_bye_is_not_sent_by_another_listener() {
+fn nothing_goes_by_another_listener() {
     let mut bench = Bench::over_tcp();
     let tx = bench.request(request(Method::Bye));
     let other = ListenerId(bench.flow.listener.0 + 1);
@@ -106,7 +149,8 @@ fn a_bye_is_not_sent_by_another_listener() {
         listener: other,
         ..bench.flow
     };
-    assert!(!bench.redirect_bye(tx, to));
+    bench.redirect_bye(tx, to);
+    bench.come_back(to);
     assert_eq!(bench.sent_at().len(), 1);
 }
 

@@ -15,7 +15,7 @@ use sip_transaction::{
 pub(crate) struct Bench {
     pub(crate) layer: TransactionLayer,
     began: Instant,
-    now: Instant,
+    pub(crate) now: Instant,
     pub(crate) flow: Flow,
     sent: Vec<(Duration, Transmit)>,
     events: Vec<(Duration, Event)>,
@@ -121,10 +121,16 @@ impl Bench {
         self.drain();
     }
 
-    pub(crate) fn redirect_bye(&mut self, tx: ClientTx, to: Flow) -> bool {
-        let is_sent = self.layer.redirect_bye(tx, to);
+    /// A BYE is to leave by another flow.
+    pub(crate) fn redirect_bye(&mut self, tx: ClientTx, to: Flow) {
+        self.layer.redirect_bye(tx, to);
         self.drain();
-        is_sent
+    }
+
+    /// The peer has come back by another connection; until now it was reached by that of the bench.
+    pub(crate) fn come_back(&mut self, to: Flow) {
+        self.layer.flow_moved(self.now, self.flow, to);
+        self.drain();
     }
 
     pub(crate) fn cancel(&mut self, tx: ClientTx) {

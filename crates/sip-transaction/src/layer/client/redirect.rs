@@ -1,40 +1,69 @@
-//! A BYE whose peer is reached by another way before it has answered.
+//! Requests whose peer is reached by another flow before it has answered.
 
 use super::{
     super::{ClientTx, Touched, TransactionLayer},
-    Machine,
+    Client, Machine, ends_something,
 };
-use crate::flow::{Attempt, Flow};
+use crate::{
+    client_non_invite as non_invite,
+    flow::{Attempt, Flow, Kept},
+};
+
+impl Client {
+    /// A BYE or a CANCEL that is not answered.
+    fn open_end(&self) -> Option<&Kept> {
+        use non_invite::State::{Proceeding, Trying};
+        match &self.machine {
+            Machine::NonInvite { state, sent, .. } => {
+                let is_open = matches!(state, Trying | Proceeding) && ends_something(sent.kind);
+                is_open.then_some(sent)
+            }
+            Machine::Invite { .. } => None,
+        }
+    }
+}
 
 impl TransactionLayer {
-    /// The peer of a BYE is reached by another connection, or at another port, from now on: while it is not answered, the
-    /// BYE is sent there at once, and whenever it is repeated. Whether it is.
+    /// The peer of a BYE of ours is reached by another flow: while it is not answered, it is sent there at once, and
+    /// whenever it is repeated.
     ///
-    /// Not where the way leads over another listener: the Via of the request names the one by which it left.
-    pub fn redirect_bye(&mut self, tx: ClientTx, to: Flow) -> bool {
+    /// Ignored where the flow is of another listener: the Via names the one by which the BYE has left.
+    pub fn redirect_bye(&mut self, tx: ClientTx, to: Flow) {
+        let before = self.clients.get(tx).filter(|client| {
+            let from = client.flow;
+            client.open_bye().is_some()
+                && from != to
+                && (from.transport, from.listener) == (to.transport, to.listener)
+        });
+        if before.is_some() {
+            self.redirect(tx, to);
+        }
+    }
+
+    /// A transaction goes on by another flow of the same listener. An INVITE is not sent again: it may have arrived.
+    pub(in crate::layer) fn redirect(&mut self, tx: ClientTx, to: Flow) {
+        self.move_client(tx, to);
+        let open = self.clients.get(tx).and_then(Client::open_end);
+        if let Some(sent) = open.cloned() {
+            let next_hop = to.next_hop_of(&sent.bytes);
+            self.transmit(to, next_hop, sent, Attempt::Retransmission);
+        }
+    }
+
+    /// What is still to be sent leaves by this flow, and is told when that is lost.
+    pub(super) fn move_client(&mut self, tx: ClientTx, to: Flow) {
         let Some(client) = self.clients.get_mut(tx) else {
-            return false;
+            return;
         };
-        let from = client.flow;
-        if from == to {
-            return false;
-        }
-        let is_same_listener = (from.transport, from.listener) == (to.transport, to.listener);
-        if !is_same_listener || client.open_bye().is_none() {
-            return false;
-        }
-        let Machine::NonInvite { sent, .. } = &client.machine else {
-            return false;
-        };
-        let sent = sent.clone();
-        client.flow = to;
+        let from = std::mem::replace(&mut client.flow, to);
         if to.transport.is_reliable() {
             self.by_flow.remove(&(from, tx));
             self.by_flow.insert((to, tx));
         }
-        self.touch(Touched::Bye(tx));
-        let next_hop = to.next_hop_of(&sent.bytes);
-        self.transmit(to, next_hop, sent, Attempt::Retransmission);
-        true
+        let touched = match &client.machine {
+            Machine::Invite { .. } => Touched::Invite(tx),
+            Machine::NonInvite { .. } => Touched::Bye(tx),
+        };
+        self.touch(touched);
     }
 }
