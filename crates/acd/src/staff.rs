@@ -28,18 +28,18 @@ pub(crate) struct Staff {
     on_duty: Vec<u32>,
     /// By site: the free agents of each profile that has any.
     ready: Vec<BTreeMap<ProfileId, Free>>,
-    /// By site, by requirement: who meets it. An agent's state concerns many requirements, all at the same sites.
-    tallies: Vec<Vec<Tally>>,
-    /// By the same: how many of them are free, which is among the tallies, too. Whoever asks about many requirements at one
-    /// site would have to read a line of memory for every other of them.
+    /// By site: how many of them meet each requirement. The same is among the tallies, which lie by requirement: whoever
+    /// asks about many requirements at one site would have to read a line of memory for each.
     ready_by_requirement: Vec<Vec<u32>>,
 }
 
-/// Who meets a requirement.
+/// Who meets a requirement, and how many of them are where in which state.
 #[derive(Debug)]
 struct Asked {
     /// By profile: the sum of levels over the skills that are asked for, where it is met.
     sums: Vec<Option<u32>>,
+    /// By site.
+    tallies: Vec<Tally>,
 }
 
 /// Agents of a site who meet a requirement.
@@ -74,7 +74,6 @@ impl Staff {
             met_by: vec![Vec::new(); directory.profiles.len()],
             on_duty: vec![0; directory.sites().len()],
             ready: directory.sites().map(|_| BTreeMap::new()).collect(),
-            tallies: directory.sites().map(|_| Vec::new()).collect(),
             ready_by_requirement: directory.sites().map(|_| Vec::new()).collect(),
         }
     }
@@ -111,11 +110,8 @@ impl Staff {
         for (ready, tally) in self.ready_by_requirement.iter_mut().zip(&tallies) {
             ready.push(tally.of(AgentStateKind::Ready));
         }
-        for (at_site, tally) in self.tallies.iter_mut().zip(tallies) {
-            at_site.push(tally);
-        }
         self.known.insert(requirement.clone(), id);
-        self.asked.push(Asked { sums });
+        self.asked.push(Asked { sums, tallies });
         id
     }
 
@@ -127,32 +123,26 @@ impl Staff {
         from: AgentStateKind,
         to: AgentStateKind,
     ) {
-        let tallies = &mut self.tallies[site.index()];
-        let ready = &mut self.ready_by_requirement[site.index()];
-        let concerns_ready = from == AgentStateKind::Ready || to == AgentStateKind::Ready;
         for id in &self.met_by[profile.index()] {
-            let tally = &mut tallies[id.0 as usize];
+            let tally = &mut self.asked[id.0 as usize].tallies[site.index()];
             tally.by_state[from as usize] -= 1;
             tally.by_state[to as usize] += 1;
-            if concerns_ready {
-                ready[id.0 as usize] = tally.of(AgentStateKind::Ready);
-            }
+            self.ready_by_requirement[site.index()][id.0 as usize] =
+                tally.of(AgentStateKind::Ready);
         }
     }
 
     pub(crate) fn begin_duty(&mut self, site: SiteId, profile: ProfileId) {
         self.on_duty[site.index()] += 1;
-        let tallies = &mut self.tallies[site.index()];
         for id in &self.met_by[profile.index()] {
-            tallies[id.0 as usize].on_duty += 1;
+            self.asked[id.0 as usize].tallies[site.index()].on_duty += 1;
         }
     }
 
     pub(crate) fn end_duty(&mut self, site: SiteId, profile: ProfileId) {
         self.on_duty[site.index()] -= 1;
-        let tallies = &mut self.tallies[site.index()];
         for id in &self.met_by[profile.index()] {
-            let on_duty = &mut tallies[id.0 as usize].on_duty;
+            let on_duty = &mut self.asked[id.0 as usize].tallies[site.index()].on_duty;
             *on_duty = on_duty.checked_sub(1).expect("duty begins before it ends");
         }
     }
@@ -188,7 +178,7 @@ impl Staff {
 
     /// Agents of a site who meet a requirement, by what they do.
     pub(crate) fn tally(&self, site: SiteId, requirement: RequirementId) -> &Tally {
-        &self.tallies[site.index()][requirement.0 as usize]
+        &self.asked(requirement).tallies[site.index()]
     }
 
     pub(crate) fn anybody_on_duty(&self, site: SiteId) -> bool {

@@ -214,11 +214,10 @@ impl Dialog {
         self.flow
     }
 
-    /// Whether it is with this phone: by what was rung or has called, or by what it says that it is reached by.
+    /// Whether it is with this phone.
     pub(crate) fn is_with(&self, phone: Phone<'_>) -> bool {
         let remote = NameAddr::parse_liberal(&self.remote);
-        *self.remote_target == *phone.contact
-            || remote.is_ok_and(|remote| phone.is_named(remote.uri_bytes()))
+        remote.is_ok_and(|remote| phone.is(remote.uri_bytes(), &self.remote_target))
     }
 
     /// The peer is reached by another way from now on.

@@ -39,6 +39,8 @@ pub(crate) struct Goodbye {
     pub(crate) bye: Bytes,
     /// The CSeq number of our last INVITE before it.
     pub(crate) invited: Option<u32>,
+    /// Its Request-URI.
+    target: Bytes,
     /// The dialog that it ends.
     call_id: Bytes,
     local_tag: Bytes,
@@ -69,6 +71,7 @@ impl Goodbye {
         Self {
             bye: bye.bytes().clone(),
             invited,
+            target: part(bye.uri_bytes()),
             call_id: part(bye.call_id()),
             local_tag: part(bye.from_tag().unwrap_or_default()),
             remote_tag: part(bye.to_tag().unwrap_or_default()),
@@ -85,7 +88,7 @@ impl Goodbye {
 
     pub(crate) fn is_said_to(&self, phone: Phone<'_>) -> bool {
         let to = self.phone.as_deref();
-        to.is_some_and(|to| phone.is_named(to))
+        to.is_some_and(|to| phone.is(to, &self.target))
     }
 }
 
@@ -162,10 +165,11 @@ impl Goodbyes {
         Some(goodbye)
     }
 
-    /// Those that are being said to a phone: the last to what it is rung by, and to what it calls by.
+    /// Those that are being said to a phone: the last to what it is rung by, and to what its user calls by.
     pub(crate) fn said_to(&self, phone: Phone<'_>) -> impl Iterator<Item = ClientTx> {
-        let last = |uri: &[u8]| self.by_phone.get(uri).copied();
-        phone.names().into_iter().filter_map(last)
+        let names = [phone.contact, phone.aor].into_iter();
+        let last = names.filter_map(|name| self.by_phone.get(name).copied());
+        last.filter(move |&tx| self.open.get(tx).is_some_and(|one| one.is_said_to(phone)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip::{Edit, HeaderName, Limits, Message, Request};
+use sip::{Edit, HeaderName, Limits, Message, Request, Uri};
 use sip_transaction::{ClientTx, Flow, TransactionLayer};
 
 use crate::{
@@ -30,14 +30,22 @@ pub struct Phone<'a> {
     pub aor: &'a [u8],
 }
 
-impl<'a> Phone<'a> {
-    /// By what it is rung, and calls.
-    pub(crate) const fn names(&self) -> [&'a [u8]; 2] {
-        [self.contact, self.aor]
+impl Phone<'_> {
+    /// Whether it is this one that was rung by a URI, or has called by it, and says that it is at `target`. Its user may
+    /// have called by another phone; who is rung is rung by a contact that is its own.
+    pub(crate) fn is(self, named: &[u8], target: &[u8]) -> bool {
+        named == self.contact || (named == self.aor && is_same_place(target, self.contact))
     }
+}
 
-    pub(crate) fn is_named(&self, uri: &[u8]) -> bool {
-        self.names().contains(&uri)
+/// Whether two URIs name the same host and port.
+fn is_same_place(one: &[u8], other: &[u8]) -> bool {
+    let [Ok(one), Ok(other)] = [one, other].map(Uri::parse) else {
+        return false;
+    };
+    match (one.as_sip(), other.as_sip()) {
+        (Some(one), Some(other)) => one.host == other.host && one.port == other.port,
+        _ => false,
     }
 }
 
@@ -120,7 +128,7 @@ impl Calls {
         let attempts = self.table.get(&number).and_then(Call::ringing);
         for attempt in attempts.into_iter().flat_map(Attempts::iter) {
             if let Some(ClientUse::Invite(sent)) = self.client_uses.get_mut(attempt.tx)
-                && phone.is_named(&sent.uri)
+                && *sent.uri == *phone.contact
             {
                 sent.flow = to;
             }

@@ -410,7 +410,8 @@ impl Engine {
         contact: &UriBuf,
         (from, to): (Option<Flow>, Flow),
     ) {
-        if let Some(from) = from {
+        // Nobody takes an operator's place.
+        if let Some(from) = from.filter(|from| self.trunk_of(*from).is_none()) {
             self.layer.flow_moved(now, from, to);
         }
         // Of a call that the agent has sent on, and keeps company, the distributor knows more.

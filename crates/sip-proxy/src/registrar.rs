@@ -75,7 +75,7 @@ pub enum Event {
         aor: Aor,
         /// The contact: that of before, where the device has another now.
         contact: UriBuf,
-        /// Where requests to it were sent until now; `None` where it was not bound.
+        /// Where requests to it were sent until now, if it had registered from there; `None` where it was not bound.
         from: Option<Flow>,
         /// Where they are sent from now on.
         to: Flow,
@@ -291,13 +291,17 @@ struct Moved {
 }
 
 impl Moved {
-    /// `None` where nothing but its time is new.
+    /// `None` where nothing but its time is new, or the contact names where it is. Anybody can name a place: only those are
+    /// known to be the phone's from which it has registered.
     fn of(before: Option<Binding>, new: &Binding) -> Option<Self> {
         let (contact, from) = match before {
-            Some(before) => (before.contact, Some(before.flow)),
+            Some(before) => {
+                let is_its_own = before.flow == before.source;
+                (before.contact, is_its_own.then_some(before.flow))
+            }
             None => (new.contact.clone(), None),
         };
-        (from != Some(new.flow)).then_some(Self {
+        (new.flow == new.source && from != Some(new.flow)).then_some(Self {
             contact,
             from,
             to: new.flow,

@@ -238,6 +238,37 @@ fn a_phone_that_has_called_and_connects_anew_hears_that_the_other_hangs_up() {
     }
 }
 
+/// The agent has called by the phone on the desk, and the other one comes back.
+#[test]
+fn a_call_stays_with_the_phone_that_has_it_when_another_of_the_same_agent_connects_anew() {
+    let mut talk = Talk::before_with_colleague();
+    let (phones, node) = (talk.bench.phones, talk.bench.node);
+    let (agent, reason) = (
+        talk.bench.agent("arm-1"),
+        PauseReason::new("break").unwrap(),
+    );
+    talk.bench
+        .world
+        .set_agent(node, agent, Want::NotReady { reason });
+    talk.bench
+        .world
+        .register(phones, node, "arm-1", "samu.example");
+    talk.bench.world.run_for(seconds(1.0));
+    let plan = CallPlan::to(DIALLED).identity("sip:arm-1@samu.example");
+    let plan = plan.talk(seconds(1_000.0));
+    talk.bench.world.call(phones, node, plan);
+    talk.bench.world.run_for(seconds(5.0));
+    assert_eq!(talk.bench.state("arm-2"), "talking");
+    let phone = talk.phone;
+    talk.bench.world.disconnect(phone);
+    talk.bench.world.run_for(seconds(1.0));
+    talk.register();
+    talk.bench.world.run_for(seconds(1.0));
+    talk.bench.world.hang_up_phone(phones, "arm-2");
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 0, "{ladder}");
+}
+
 /// The agent has sent the call on to a line, and stays until somebody there answers.
 #[test]
 fn a_phone_that_has_sent_its_call_on_and_connects_anew_hears_when_it_is_taken() {

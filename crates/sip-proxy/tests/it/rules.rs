@@ -380,6 +380,31 @@ fn who_has_come_back_by_another_way_is_told_of_with_the_contact_of_before() {
     assert_eq!(told(&by_path), refreshed);
 }
 
+/// Anybody can say to be where somebody else is.
+#[test]
+fn where_a_contact_says_that_it_is_is_not_where_its_phone_was() {
+    let mut bench = Bench::new();
+    let at_another = "<sip:a@198.51.100.1:5060>";
+    bench.send(&Register::new(1).contact(at_another));
+    assert_eq!(
+        bench.bindings()[0].flow,
+        flow(Transport::Udp, "198.51.100.1:5060")
+    );
+    assert_eq!(bench.all_events(), [Event::Bound { aor: AOR }]);
+    let behind_nat = Register {
+        source: flow(Transport::Udp, "203.0.113.7:40001"),
+        ..Register::new(2).contact(at_another)
+    };
+    bench.send(&behind_nat);
+    let source = behind_nat.source;
+    let moved = |event: &Event| match event {
+        Event::Moved { from, to, .. } => Some((*from, *to)),
+        _ => None,
+    };
+    let moved: Vec<_> = bench.all_events().iter().filter_map(moved).collect();
+    assert_eq!(moved, [(None, source)]);
+}
+
 #[test]
 fn bindings_are_tried_by_preference_and_then_the_latest_first() {
     let mut bench = Bench::new();
