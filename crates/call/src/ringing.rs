@@ -86,10 +86,12 @@ impl Calls {
         if !may_ring || self.is_joining(call) {
             return;
         }
+        // This may have waited, and the phone have come back by another way meanwhile.
+        let flow = layer.instead_of(target.flow);
         let sent = self.agent_invite(call, target, whom).and_then(|invite| {
             let call_id = Bytes::copy_from_slice(invite.call_id());
             let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
-            let tx = layer.request(now, invite, target.flow).ok()?;
+            let tx = layer.request(now, invite, flow).ok()?;
             Some((tx, call_id, local_tag))
         });
         let Some((tx, call_id, local_tag)) = sent else {
@@ -106,7 +108,7 @@ impl Calls {
             call_id,
             local_tag,
             uri: target.uri.clone(),
-            flow: target.flow,
+            flow,
             peer: self.peer_of(target),
             early: SmallVec::new(),
             acks: SmallVec::new(),

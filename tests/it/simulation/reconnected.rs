@@ -179,6 +179,23 @@ fn a_phone_that_connects_anew_while_it_rings_hears_the_end_of_the_call_that_it_a
     assert_eq!(talk.bench.outcomes(), ["answered"]);
 }
 
+/// Its last call has ended while it was away, and it is to hear that before it is rung again.
+#[test]
+fn a_phone_that_is_rung_once_it_has_heard_the_end_of_its_last_call_hears_that_of_the_next() {
+    let mut talk = Talk::of(5.0);
+    let phone = talk.phone;
+    talk.bench.world.run_for(seconds(1.0));
+    talk.bench.world.disconnect_unheard(phone);
+    // The caller hangs up, and the agent is ready again before anybody has noticed.
+    talk.bench.world.run_for(seconds(7.5));
+    talk.call(200.0);
+    talk.bench.world.run_for(seconds(0.1));
+    talk.register();
+    talk.bench.world.run_for(seconds(250.0));
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 2, "{ladder}");
+}
+
 /// Nobody has noticed that its connection is gone, when its caller hangs up.
 #[test]
 fn a_phone_that_connects_anew_while_it_rings_is_told_to_stop() {

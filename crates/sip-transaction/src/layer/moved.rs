@@ -58,6 +58,11 @@ impl MovedFlows {
 }
 
 impl TransactionLayer {
+    /// The flow that leads where this one did: itself, unless [`Self::flow_moved`] has told of another one.
+    pub fn instead_of(&self, flow: Flow) -> Flow {
+        self.moved.instead_of(flow)
+    }
+
     /// Whoever was reached by a flow is reached by another one: a phone has opened a new connection, or its NAT another
     /// port. For the next minute all that would leave by the old one leaves by the new. A BYE or a CANCEL that waits there
     /// for its answer is sent again at once; where the old one is known to be lost, when it is repeated anyway.
