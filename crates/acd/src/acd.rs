@@ -13,6 +13,7 @@ use crate::{
     callers::Callers,
     classes::{ClassId, Classes},
     crisis::{CrisisOrderId, CrisisOrders, SiteNow},
+    deadlines::Deadlines,
     directory::Directory,
     event::{Event, Ignored},
     ids::{AgentId, CallId, LineId, OfferId, PauseReason, SiteId},
@@ -50,7 +51,7 @@ pub struct Acd {
     pub(crate) abandoned: AbandonedList,
     /// Agents of each home site by kind of state.
     pub(crate) counts: Vec<[usize; AgentStateKind::ALL.len()]>,
-    pub(crate) deadlines: BTreeSet<(Instant, Deadline)>,
+    pub(crate) deadlines: Deadlines,
     /// Classes whose calls have to be looked at, and how far that has come.
     pub(crate) reviews: BTreeMap<ClassId, Option<OrderKey>>,
     /// Calls that wait for one agent and have to be looked at.
@@ -155,7 +156,7 @@ impl Acd {
             callers: Callers::default(),
             abandoned: AbandonedList::default(),
             counts: vec![[0; AgentStateKind::ALL.len()]; sites],
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             reviews: BTreeMap::new(),
             awaiting_reviews: BTreeSet::new(),
             review_at: None,
@@ -256,11 +257,11 @@ impl Acd {
     /// Does what is due; if that is much, a part of it, and [`Acd::poll_timeout`] is due at once.
     pub fn handle_timeout(&mut self, now: Instant) {
         for _ in 0..TURN_MAX {
-            let due = self.deadlines.first().copied();
+            let due = self.deadlines.first();
             let Some((at, deadline)) = due.filter(|(at, _)| *at <= now) else {
                 break;
             };
-            self.deadlines.remove(&(at, deadline));
+            self.deadlines.remove((at, deadline));
             match deadline {
                 Deadline::Step(call) => self.step_due(now, call),
                 Deadline::Offer(offer) => self.offer_due(now, offer),
@@ -282,7 +283,7 @@ impl Acd {
 
     /// When [`Acd::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = self.deadlines.first().map(|&(at, _)| at);
+        let due = self.deadlines.first().map(|(at, _)| at);
         let due = due.into_iter().chain(self.abandoned_due());
         self.review_at.into_iter().chain(due).min()
     }

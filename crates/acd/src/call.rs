@@ -241,7 +241,7 @@ impl Acd {
             None => self.classes.remove(class, key),
         }
         if let Some(at) = step_at {
-            self.deadlines.remove(&(at, Deadline::Step(id)));
+            self.deadlines.remove((at, Deadline::Step(id)));
         }
         self.arm_line(now, line);
     }

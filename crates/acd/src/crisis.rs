@@ -157,7 +157,7 @@ impl Acd {
 
     fn forget_ends(&mut self, ends: Vec<(Instant, CrisisOrderId)>) {
         for (at, order) in ends {
-            self.deadlines.remove(&(at, Deadline::Crisis(order)));
+            self.deadlines.remove((at, Deadline::Crisis(order)));
         }
     }
 

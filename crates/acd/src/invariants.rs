@@ -55,7 +55,7 @@ impl Acd {
                 let class = self.classes.get(call.class);
                 assert_eq!(class.line, call.line, "{id:?} is in a class of its line");
                 if let Some(at) = call.step_at {
-                    assert!(self.deadlines.contains(&(at, Deadline::Step(id))));
+                    assert!(self.deadlines.contains((at, Deadline::Step(id))));
                 }
                 let in_class = class.has(call.key);
                 match call.awaited {
@@ -63,7 +63,7 @@ impl Acd {
                     Some((agent, until)) => {
                         assert!(!in_class, "{id:?} waits for {agent:?} and for others");
                         assert!(self.personal[&agent].contains(&call.key));
-                        assert!(self.deadlines.contains(&(until, Deadline::Awaited(id))));
+                        assert!(self.deadlines.contains((until, Deadline::Awaited(id))));
                     }
                 }
             }
@@ -82,7 +82,7 @@ impl Acd {
         for id in self.directory.agents() {
             let agent = &self.agents[id.index()];
             if let Some(at) = agent.state.ends_at() {
-                let armed = self.deadlines.contains(&(at, Deadline::Agent(id)));
+                let armed = self.deadlines.contains((at, Deadline::Agent(id)));
                 assert!(armed, "{id:?} is {:?} without a deadline", agent.state);
             }
             if let AgentState::Offered { offer, .. } = agent.state {
@@ -93,7 +93,7 @@ impl Acd {
                 assert_eq!(live.agent, id, "an offer is for one agent");
                 assert!(
                     self.deadlines
-                        .contains(&(live.deadline(), Deadline::Offer(offer)))
+                        .contains((live.deadline(), Deadline::Offer(offer)))
                 );
             }
         }

@@ -68,6 +68,7 @@ mod choosing;
 mod classes;
 mod course;
 mod crisis;
+mod deadlines;
 mod directory;
 mod event;
 mod ids;

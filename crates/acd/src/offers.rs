@@ -162,7 +162,7 @@ impl Acd {
         let before = offer.deadline();
         offer.sign_of_life = SignOfLife::Seen;
         let after = offer.deadline();
-        self.deadlines.remove(&(before, Deadline::Offer(id)));
+        self.deadlines.remove((before, Deadline::Offer(id)));
         if !self.has_planted(Planted::OfferWithoutEnd) {
             self.deadlines.insert((after, Deadline::Offer(id)));
         }
@@ -177,7 +177,7 @@ impl Acd {
         offer.sign_of_life = SignOfLife::Seen;
         offer.ring_until = now + self.settings.joining_max;
         let (after, agent, call) = (offer.deadline(), offer.agent, offer.call);
-        self.deadlines.remove(&(before, Deadline::Offer(id)));
+        self.deadlines.remove((before, Deadline::Offer(id)));
         self.deadlines.insert((after, Deadline::Offer(id)));
         if let AgentState::Offered { deadline, .. } = &mut self.agent_mut(agent).state {
             *deadline = after;
@@ -325,7 +325,7 @@ impl Acd {
             return None;
         };
         self.deadlines
-            .remove(&(offer.deadline(), Deadline::Offer(id)));
+            .remove((offer.deadline(), Deadline::Offer(id)));
         let (call, agent) = (offer.call, offer.agent);
         if let Some(call) = self.calls.get_mut(&call)
             && let Seeking::Offered { offers, .. } = &mut call.seeking

@@ -174,7 +174,7 @@ impl Acd {
             return;
         }
         if let Some(at) = before {
-            self.deadlines.remove(&(at, Deadline::Step(id)));
+            self.deadlines.remove((at, Deadline::Step(id)));
         }
         if let Some(at) = next {
             self.deadlines.insert((at, Deadline::Step(id)));

@@ -100,7 +100,7 @@ impl Acd {
         agent: AgentId,
         until: Instant,
     ) {
-        self.deadlines.remove(&(until, Deadline::Awaited(id)));
+        self.deadlines.remove((until, Deadline::Awaited(id)));
         if let Some(calls) = self.personal.get_mut(&agent) {
             calls.remove(&key);
             if calls.is_empty() {

@@ -48,7 +48,7 @@ impl Acd {
             self.changed.extend(profile.sites().map(Changed::Site));
         }
         if let Some(at) = before.ends_at() {
-            self.deadlines.remove(&(at, Deadline::Agent(id)));
+            self.deadlines.remove((at, Deadline::Agent(id)));
         }
         if let Some(at) = ends_at.filter(|_| !self.has_planted(Planted::StateWithoutEnd)) {
             self.deadlines.insert((at, Deadline::Agent(id)));
@@ -181,7 +181,7 @@ impl Acd {
         };
         let (before, latest) = (*until, entered + limit);
         let until = (before + by).min(latest).max(before).max(now);
-        self.deadlines.remove(&(before, Deadline::Agent(id)));
+        self.deadlines.remove((before, Deadline::Agent(id)));
         self.deadlines.insert((until, Deadline::Agent(id)));
         self.agent_mut(id).state = AgentState::WrapUp { until };
     }

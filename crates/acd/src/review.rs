@@ -112,7 +112,7 @@ impl Acd {
         let before = std::mem::replace(&mut queue.review_at, next);
         if before != next {
             if let Some(at) = before {
-                self.deadlines.remove(&(at, Deadline::Line(line)));
+                self.deadlines.remove((at, Deadline::Line(line)));
             }
             if let Some(at) = next {
                 self.deadlines.insert((at, Deadline::Line(line)));

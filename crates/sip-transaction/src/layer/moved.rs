@@ -41,7 +41,16 @@ impl MovedFlows {
     }
 
     /// The flow that leads where this one did.
+    #[inline]
     pub(super) fn instead_of(&self, flow: Flow) -> Flow {
+        // Mostly there are none, and each message asks.
+        if self.to.is_empty() {
+            return flow;
+        }
+        self.last_of(flow)
+    }
+
+    fn last_of(&self, flow: Flow) -> Flow {
         let mut last = flow;
         while let Some(&next) = self.to.get(&last) {
             last = next;

@@ -50,6 +50,17 @@ impl TransactionLayer {
         }
     }
 
+    /// What is to be sent again leaves by where its peer is now.
+    pub(super) fn follow_peer(&mut self, tx: ClientTx) {
+        let Some(flow) = self.clients.get(tx).map(|client| client.flow) else {
+            return;
+        };
+        let now = self.moved.instead_of(flow);
+        if now != flow {
+            self.move_client(tx, now);
+        }
+    }
+
     /// What is still to be sent leaves by this flow, and is told when that is lost.
     pub(super) fn move_client(&mut self, tx: ClientTx, to: Flow) {
         let Some(client) = self.clients.get_mut(tx) else {

@@ -145,12 +145,7 @@ impl TransactionLayer {
 
     /// Sends the request again and arms its timer with twice the interval, `longest` at most.
     fn resend_request(&mut self, now: Instant, tx: ClientTx, timer: Timer, longest: Duration) {
-        if let Some(flow) = self.clients.get(tx).map(|client| client.flow)
-            && let moved = self.moved.instead_of(flow)
-            && moved != flow
-        {
-            self.move_client(tx, moved);
-        }
+        self.follow_peer(tx);
         let Some(client) = self.clients.get_mut(tx) else {
             return;
         };
