@@ -414,10 +414,10 @@ impl Engine {
         if let Some(from) = from.filter(|from| self.trunk_of(*from).is_none()) {
             self.layer.flow_moved(now, from, to);
         }
-        // Of a call that the agent has sent on, and keeps company, the distributor knows more.
-        let in_hand = self.acd.agent_state(agent).call();
-        let in_hand = in_hand.and_then(|call| self.records.by_acd(call));
-        let calls: Vec<_> = self.records.calls_of(agent).chain(in_hand).collect();
+        let rung_for = self.acd.agent_state(agent).call();
+        let had = [rung_for, self.acd.last_call(agent)].into_iter().flatten();
+        let had = had.filter_map(|call| self.records.by_acd(call));
+        let calls: Vec<_> = self.records.made_by(agent).chain(had).collect();
         let id = &self.directory().agent_profile(agent).id;
         let aor = format!("sip:{id}@{}", self.config.domain);
         let phone = call::Phone {

@@ -1,7 +1,7 @@
 //! What the engine keeps of a call beside its legs and its place in the queue.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -102,33 +102,29 @@ pub(crate) struct LiveOffer {
     pub(crate) rest: Vec<Target>,
 }
 
-impl Record {
-    fn has(&self, agent: AgentId) -> bool {
-        self.by == Some(agent)
-            || self
-                .answered
-                .is_some_and(|answered| answered.agent == agent)
-            || self.offers.iter().any(|live| live.agent == agent)
-    }
-}
-
 /// All records, by call and by call id.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     by_number: Noted<CallNumber, Record>,
     by_id: BTreeMap<CallId, CallNumber>,
+    /// Those that agents have made.
+    made: BTreeSet<(AgentId, CallNumber)>,
     attempts: u64,
 }
 
 impl Records {
     pub(crate) fn insert(&mut self, number: CallNumber, record: Record) {
         self.by_id.insert(record.id.clone(), number);
+        self.made.extend(record.by.map(|agent| (agent, number)));
         self.by_number.insert(number, record);
     }
 
     pub(crate) fn remove(&mut self, number: CallNumber) -> Option<Record> {
         let record = self.by_number.remove(&number)?;
         self.by_id.remove(&record.id);
+        if let Some(agent) = record.by {
+            self.made.remove(&(agent, number));
+        }
         Some(record)
     }
 
@@ -153,10 +149,11 @@ impl Records {
         self.by_number.contains_key(&number).then_some(number)
     }
 
-    /// The calls that an agent has made, has answered, or is rung for.
-    pub(crate) fn calls_of(&self, agent: AgentId) -> impl Iterator<Item = CallNumber> {
-        let calls = self.iter();
-        calls.filter_map(move |(number, record)| record.has(agent).then_some(number))
+    /// The calls that an agent has made.
+    pub(crate) fn made_by(&self, agent: AgentId) -> impl Iterator<Item = CallNumber> {
+        let first = (agent, CallNumber::from_value(0));
+        let last = (agent, CallNumber::from_value(u64::MAX));
+        self.made.range(first..=last).map(|&(_, number)| number)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CallNumber, &Record)> {
