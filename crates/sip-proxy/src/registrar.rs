@@ -111,6 +111,7 @@ pub enum UnboundReason {
 pub struct Registrar {
     settings: RegistrarSettings,
     location: Location,
+    former: Former,
     /// Drained by the owner after each change, so never longer than one change makes it.
     events: VecDeque<Event>,
 }
@@ -121,6 +122,7 @@ impl Registrar {
         Self {
             settings,
             location: Location::default(),
+            former: Former::default(),
             events: VecDeque::new(),
         }
     }
@@ -140,7 +142,7 @@ impl Registrar {
     ) -> Reply {
         self.handle_timeout(now);
         let path = Registration::read(now, request, source, &self.settings)
-            .and_then(|registration| self.register(aor, registration));
+            .and_then(|registration| self.register(now, aor, registration));
         match path {
             Ok((path, outbound)) => Reply::Accepted {
                 bindings: self.location.bindings(aor).to_vec(),
@@ -204,6 +206,7 @@ impl Registrar {
     /// Makes the change as a whole; the Path of the request is given back for the response.
     fn register(
         &mut self,
+        now: Instant,
         aor: Aor,
         registration: Registration,
     ) -> Result<(Vec<Bytes>, Outbound), Refusal> {
@@ -221,6 +224,7 @@ impl Registrar {
             bindings,
             fresh: 0,
             moved: Vec::new(),
+            removed: Vec::new(),
             call_id,
             cseq,
         };
@@ -236,16 +240,22 @@ impl Registrar {
             }
         }
         let moved = std::mem::take(&mut update.moved);
+        let removed = std::mem::take(&mut update.removed);
         let bindings = update.into_bindings();
         self.check_bindings_max(bindings.len())?;
         let is_bound = !bindings.is_empty();
         if is_bound && !was_bound {
             self.check_aors_max()?;
         }
+        self.former.forget_until(now);
         // What a proxy sends on to others, too, goes where it did.
-        if is_direct {
-            let moved = moved.into_iter().map(|moved| moved.event(aor));
-            self.events.extend(moved);
+        for mut moved in moved.into_iter().filter(|_| is_direct) {
+            let former = || self.former.take(aor, &moved.contact);
+            moved.from = moved.from.or_else(former);
+            self.events.push_back(moved.event(aor));
+        }
+        for binding in removed {
+            self.former.push(now, aor, binding);
         }
         self.events.extend(event_of(aor, was_bound, is_bound));
         self.location.set(aor, bindings);
@@ -319,6 +329,47 @@ impl Moved {
     }
 }
 
+/// Where phones were reached that have taken their registration back: one that rings may do so, and be told by another
+/// connection that it need not.
+#[derive(Debug, Default)]
+struct Former {
+    /// The oldest first.
+    bindings: VecDeque<(Instant, Aor, Binding)>,
+}
+
+/// For how long that is of use: while something is said again to them (64·T1, and as long again).
+const FORMER_FOR: Duration = Duration::from_secs(64);
+
+/// So many are kept.
+const FORMER_MAX: usize = 1_000;
+
+impl Former {
+    fn push(&mut self, now: Instant, aor: Aor, binding: Binding) {
+        if self.bindings.len() == FORMER_MAX {
+            self.bindings.pop_front();
+        }
+        self.bindings.push_back((now + FORMER_FOR, aor, binding));
+    }
+
+    /// Where the phone of a contact was reached, if it had registered from there.
+    fn take(&mut self, aor: Aor, contact: &UriBuf) -> Option<Flow> {
+        let is_it = |(_, of, binding): &(Instant, Aor, Binding)| {
+            *of == aor && binding.contact == *contact && binding.flow == binding.source
+        };
+        let at = self.bindings.iter().rposition(is_it)?;
+        let (.., binding) = self.bindings.remove(at)?;
+        Some(binding.flow)
+    }
+
+    fn forget_until(&mut self, now: Instant) {
+        while self
+            .bindings
+            .pop_front_if(|(until, ..)| *until <= now)
+            .is_some()
+        {}
+    }
+}
+
 /// The bindings of one address-of-record while a request changes them. Dropped when a step fails.
 struct Update {
     /// Those that the request has made come first, in the order of its Contacts.
@@ -326,6 +377,7 @@ struct Update {
     /// How many of them the request has made.
     fresh: usize,
     moved: Vec<Moved>,
+    removed: Vec<Binding>,
     call_id: Bytes,
     cseq: u32,
 }
@@ -335,7 +387,7 @@ impl Update {
         self.bindings
             .iter()
             .try_for_each(|binding| self.check_order(binding))?;
-        self.bindings.clear();
+        self.removed.append(&mut self.bindings);
         Ok(())
     }
 
@@ -354,11 +406,14 @@ impl Update {
             }
             before = Some(self.bindings.remove(at));
         }
-        if let ContactChange::Bind(binding) = change {
-            self.moved.extend(Moved::of(before, &binding));
-            self.replace_flow(&binding);
-            self.bindings.insert(self.fresh, binding);
-            self.fresh += 1;
+        match change {
+            ContactChange::Bind(binding) => {
+                self.moved.extend(Moved::of(before, &binding));
+                self.replace_flow(&binding);
+                self.bindings.insert(self.fresh, binding);
+                self.fresh += 1;
+            }
+            ContactChange::Remove(_) => self.removed.extend(before),
         }
         Ok(())
     }

@@ -380,6 +380,29 @@ fn who_has_come_back_by_another_way_is_told_of_with_the_contact_of_before() {
     assert_eq!(told(&by_path), refreshed);
 }
 
+/// It may still ring, and is to be told that it need not.
+#[test]
+fn where_a_phone_was_that_has_taken_its_registration_back_is_known_for_a_minute() {
+    for (after, is_known) in [(3, true), (64, false)] {
+        let over = |port: u16| flow(Transport::Tcp, &format!("192.0.2.7:{port}"));
+        let mut bench = Bench::new();
+        let from = |cseq: u32, contact: &str, port: u16| Register {
+            source: over(port),
+            ..Register::new(cseq).contact(contact)
+        };
+        bench.accepted(&from(1, &format!("<{A}>"), 40_001));
+        bench.accepted(&from(2, &format!("<{A}>;expires=0"), 40_001));
+        bench.run_for(seconds(after));
+        bench.send(&from(3, &format!("<{A}>"), 40_002));
+        let moved = |event: &Event| match event {
+            Event::Moved { from, to, .. } => Some((*from, *to)),
+            _ => None,
+        };
+        let moved: Vec<_> = bench.all_events().iter().filter_map(moved).collect();
+        assert_eq!(moved, [(is_known.then_some(over(40_001)), over(40_002))]);
+    }
+}
+
 /// Anybody can say to be where somebody else is.
 #[test]
 fn where_a_contact_says_that_it_is_is_not_where_its_phone_was() {
