@@ -22,12 +22,11 @@ impl Deadlines {
         };
     }
 
-    /// Whether it was there.
-    pub(crate) fn remove(&mut self, (at, deadline): (Instant, Deadline)) -> bool {
+    pub(crate) fn remove(&mut self, (at, deadline): (Instant, Deadline)) {
         match deadline {
             Deadline::Step(call) => self.steps.remove(&(at, call)),
             other => self.others.remove(&(at, other)),
-        }
+        };
     }
 
     pub(crate) fn first(&self) -> Option<(Instant, Deadline)> {

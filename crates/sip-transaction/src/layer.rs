@@ -166,6 +166,7 @@ impl TransactionLayer {
         if let Some(tx) = self.server_index.get(fingerprint) {
             return self.handle_known_request(now, tx, request, flow);
         }
+        self.moved.lives(flow);
         if *request.method() == Method::Ack {
             let request = Arc::new(request);
             return self.emit(Event::Ack { request, flow });

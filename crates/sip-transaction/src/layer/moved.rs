@@ -14,7 +14,8 @@ use crate::flow::Flow;
 /// Which flow leads where another one did.
 #[derive(Debug, Default)]
 pub(super) struct MovedFlows {
-    to: BTreeMap<Flow, Flow>,
+    /// And until when.
+    to: BTreeMap<Flow, (Flow, Instant)>,
     /// The oldest first.
     ends: VecDeque<(Instant, Flow)>,
 }
@@ -34,10 +35,19 @@ impl MovedFlows {
         {
             self.to.remove(&oldest);
         }
-        // It leads somewhere again. So none leads back to itself.
-        self.to.remove(&to);
-        self.to.insert(from, to);
-        self.ends.push_back((now + SAID_AGAIN_FOR, from));
+        // So none leads back to itself.
+        self.lives(to);
+        let until = now + SAID_AGAIN_FOR;
+        self.to.insert(from, (to, until));
+        self.ends.push_back((until, from));
+    }
+
+    /// It leads somewhere again: perhaps to somebody else, who has been given its port.
+    #[inline]
+    pub(super) fn lives(&mut self, flow: Flow) {
+        if !self.to.is_empty() {
+            self.to.remove(&flow);
+        }
     }
 
     /// The flow that leads where this one did.
@@ -52,7 +62,7 @@ impl MovedFlows {
 
     fn last_of(&self, flow: Flow) -> Flow {
         let mut last = flow;
-        while let Some(&next) = self.to.get(&last) {
+        while let Some(&(next, _)) = self.to.get(&last) {
             last = next;
         }
         last
@@ -61,7 +71,10 @@ impl MovedFlows {
     /// Forgets those that are not needed any more.
     pub(super) fn forget_until(&mut self, now: Instant) {
         while let Some((_, from)) = self.ends.pop_front_if(|(until, _)| *until <= now) {
-            self.to.remove(&from);
+            // It may have moved once more since.
+            if self.to.get(&from).is_some_and(|(_, until)| *until <= now) {
+                self.to.remove(&from);
+            }
         }
     }
 }
@@ -74,7 +87,8 @@ impl TransactionLayer {
 
     /// Whoever was reached by a flow is reached by another one: a phone has opened a new connection, or its NAT another
     /// port. For the next minute all that would leave by the old one leaves by the new. A BYE or a CANCEL that waits there
-    /// for its answer is sent again at once; where the old one is known to be lost, when it is repeated anyway.
+    /// for its answer is sent again at once; where the old one is known to be lost, when it is repeated anyway. Once a
+    /// request has come by the old one, it leads to whoever sent that.
     ///
     /// Ignored where the new one is of another listener: what is said again names the one by which it left first.
     pub fn flow_moved(&mut self, now: Instant, from: Flow, to: Flow) {
@@ -145,6 +159,19 @@ mod tests {
         moved.insert(now, way(1), way(2));
         moved.forget_until(now + SAID_AGAIN_FOR);
         assert_eq!(moved.instead_of(way(1)), way(1));
+        assert!(moved.ends.is_empty() && moved.to.is_empty());
+    }
+
+    #[test]
+    fn one_that_moves_again_is_known_for_as_long_again() {
+        let (mut moved, now) = (MovedFlows::default(), start());
+        moved.insert(now, way(1), way(2));
+        let later = now + SAID_AGAIN_FOR / 2;
+        moved.insert(later, way(2), way(1));
+        moved.insert(later, way(1), way(3));
+        moved.forget_until(now + SAID_AGAIN_FOR);
+        assert_eq!(moved.instead_of(way(1)), way(3));
+        moved.forget_until(later + SAID_AGAIN_FOR);
         assert!(moved.ends.is_empty() && moved.to.is_empty());
     }
 

@@ -139,6 +139,19 @@ fn what_goes_by_a_connection_of_before_goes_by_the_one_that_came_after() {
     assert_eq!([sent[0].flow, sent[1].flow], [back, before]);
 }
 
+/// Phones behind one NAT have each other's ports, one after the other.
+#[test]
+fn who_has_the_port_of_somebody_who_has_moved_is_answered_there() {
+    let mut bench = Bench::over_tcp();
+    let (before, back) = (bench.flow, another_connection(&bench));
+    bench.come_back(back);
+    let options = request(Method::Options);
+    let tx = bench.receive(options);
+    bench.respond(tx, StatusCode::OK);
+    let sent = bench.sent(MessageKind::Response(StatusCode::OK));
+    assert_eq!(sent[0].flow, before);
+}
+
 /// The Via of the request would name a listener by which it did not leave.
 #[test]
 fn nothing_goes_by_another_listener() {
