@@ -105,6 +105,8 @@ impl Engine {
         if is_ack || self.layer.knows(request) {
             return true;
         }
+        // Before it is answered at the door.
+        self.layer.flow_lives(flow);
         let is_inside = request.to_tag().is_some() || *request.method() == Method::Cancel;
         if is_inside {
             let admits =

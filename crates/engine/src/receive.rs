@@ -50,6 +50,7 @@ impl Engine {
                 }
                 Err(invalid) => {
                     self.offend(now, flow);
+                    self.layer.flow_lives(flow);
                     self.answer_invalid(&invalid, flow);
                 }
             }

@@ -159,6 +159,36 @@ fn who_registers_the_contact_of_somebody_else_does_not_have_their_calls() {
     assert_eq!(byes_heard(&ladder), 1, "{ladder}");
 }
 
+/// Somebody registers an agent with the address of the operator in the datagram, and again from elsewhere: as if the
+/// operator had moved.
+#[test]
+fn nobody_takes_the_place_of_an_operator() {
+    let mut talk = Talk::of(1_000.0);
+    let (node, phone, operator) = (talk.bench.node, talk.phone, talk.bench.operator);
+    let elsewhere = "203.0.113.10:5060";
+    for (number, from) in [(1, operator), (2, address(elsewhere))] {
+        let register = format!(
+            "REGISTER sip:samu.example SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {elsewhere};branch=z9hG4bKother{number};rport\r\n\
+             From: <sip:arm-2@samu.example>;tag=1\r\nTo: <sip:arm-2@samu.example>\r\n\
+             Call-ID: other\r\nCSeq: {number} REGISTER\r\nMax-Forwards: 70\r\n\
+             Contact: <sip:arm-2@{elsewhere}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        talk.bench.world.send(from, node, register);
+        talk.bench.world.run_for(seconds(1.0));
+    }
+    talk.bench.world.hang_up_phone(phone, "arm-1");
+    let ladder = talk.bench.finish();
+    for number in [1, 2] {
+        let accepted = format!("200 OK ({number} REGISTER)");
+        assert!(ladder.contains(&accepted), "{ladder}");
+    }
+    assert!(
+        ladder.contains("caller   -> node     200 OK (1 BYE)"),
+        "{ladder}"
+    );
+}
+
 /// It rings, and nobody has noticed that its connection is gone, when it comes back by another. It is longer in its call
 /// than the transaction of its INVITE is known.
 #[test]
@@ -253,6 +283,27 @@ fn a_phone_that_has_called_and_connects_anew_hears_that_the_other_hangs_up() {
         let ladder = talk.bench.finish();
         assert_eq!(byes_heard(&ladder), 1, "{ladder}");
     }
+}
+
+/// A colleague has called its number: that is forwarded, and the route of its dialog names the connection of before.
+#[test]
+fn a_phone_that_was_called_by_its_number_and_connects_anew_hears_that_the_other_hangs_up() {
+    let mut talk = Talk::before_with_colleague();
+    let (phone, phones, node) = (talk.phone, talk.bench.phones, talk.bench.node);
+    let plan = CallPlan::to("sip:arm-1@samu.example").identity("sip:arm-2@samu.example");
+    talk.bench
+        .world
+        .call(phones, node, plan.talk(seconds(400.0)));
+    talk.bench.world.run_for(seconds(5.0));
+    talk.bench.world.disconnect(phone);
+    talk.bench.world.run_for(seconds(1.0));
+    talk.register();
+    // What is known for a time is forgotten when something else is due: a call, whose end is heard, too.
+    talk.bench.world.run_for(seconds(100.0));
+    talk.call(5.0);
+    talk.bench.world.run_for(seconds(300.0));
+    let ladder = talk.bench.finish();
+    assert_eq!(byes_heard(&ladder), 2, "{ladder}");
 }
 
 /// The agent has called by the phone on the desk, and the other one comes back.

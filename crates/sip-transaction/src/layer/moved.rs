@@ -2,7 +2,7 @@
 //! one goes on by the new.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -16,13 +16,16 @@ use crate::flow::Flow;
 pub(super) struct MovedFlows {
     /// And until when.
     to: BTreeMap<Flow, (Flow, Instant)>,
-    /// The oldest first.
-    ends: VecDeque<(Instant, Flow)>,
+    ends: BTreeSet<(Instant, Flow)>,
 }
 
 /// For so long something may be said again that began before: twice as long as a transaction lasts, since who has not
 /// heard the end of one may say so for as long again (RFC 3261 §17.1.1.2, 64·T1).
 const SAID_AGAIN_FOR: Duration = Duration::from_secs(64);
+
+/// For so long a dialog that went through us may last whose Record-Route names a connection. Its address is nobody else's
+/// before they have asked something by it; that of a datagram can be a phone that is called.
+const NAMED_FOR: Duration = Duration::from_secs(12 * 3_600);
 
 /// So many are kept: the phones of a region, all of which come back at once.
 const MOVED_MAX: usize = 20_000;
@@ -30,23 +33,30 @@ const MOVED_MAX: usize = 20_000;
 impl MovedFlows {
     fn insert(&mut self, now: Instant, from: Flow, to: Flow) {
         self.forget_until(now);
-        if self.ends.len() == MOVED_MAX
-            && let Some((_, oldest)) = self.ends.pop_front()
-        {
-            self.to.remove(&oldest);
-        }
         // So none leads back to itself.
         self.lives(to);
-        let until = now + SAID_AGAIN_FOR;
+        self.lives(from);
+        if self.ends.len() == MOVED_MAX
+            && let Some((_, first)) = self.ends.pop_first()
+        {
+            self.to.remove(&first);
+        }
+        let lasts = match from.transport.is_reliable() {
+            true => NAMED_FOR,
+            false => SAID_AGAIN_FOR,
+        };
+        let until = now + lasts;
         self.to.insert(from, (to, until));
-        self.ends.push_back((until, from));
+        self.ends.insert((until, from));
     }
 
     /// It leads somewhere again: perhaps to somebody else, who has been given its port.
     #[inline]
     pub(super) fn lives(&mut self, flow: Flow) {
-        if !self.to.is_empty() {
-            self.to.remove(&flow);
+        if !self.to.is_empty()
+            && let Some((_, until)) = self.to.remove(&flow)
+        {
+            self.ends.remove(&(until, flow));
         }
     }
 
@@ -70,11 +80,11 @@ impl MovedFlows {
 
     /// Forgets those that are not needed any more.
     pub(super) fn forget_until(&mut self, now: Instant) {
-        while let Some((_, from)) = self.ends.pop_front_if(|(until, _)| *until <= now) {
-            // It may have moved once more since.
-            if self.to.get(&from).is_some_and(|(_, until)| *until <= now) {
-                self.to.remove(&from);
-            }
+        while let Some(&(until, from)) = self.ends.first()
+            && until <= now
+        {
+            self.ends.pop_first();
+            self.to.remove(&from);
         }
     }
 }
@@ -85,10 +95,16 @@ impl TransactionLayer {
         self.moved.instead_of(flow)
     }
 
+    /// Somebody asks something new by this flow: it leads to them.
+    pub fn flow_lives(&mut self, flow: Flow) {
+        self.moved.lives(flow);
+    }
+
     /// Whoever was reached by a flow is reached by another one: a phone has opened a new connection, or its NAT another
-    /// port. For the next minute all that would leave by the old one leaves by the new. A BYE or a CANCEL that waits there
-    /// for its answer is sent again at once; where the old one is known to be lost, when it is repeated anyway. Once a
-    /// request has come by the old one, it leads to whoever sent that.
+    /// port. All that would leave by the old one leaves by the new: for a minute, or for half a day where it was a connection,
+    /// by which routes of dialogs may lead. What waits there for its answer is
+    /// sent again at once, but for an INVITE that makes a phone ring; where the old one is known to be lost, when it is
+    /// repeated anyway. Once a request has come by the old one, it leads to whoever sent that.
     ///
     /// Ignored where the new one is of another listener: what is said again names the one by which it left first.
     pub fn flow_moved(&mut self, now: Instant, from: Flow, to: Flow) {
@@ -157,7 +173,19 @@ mod tests {
     fn nothing_is_kept_for_longer_than_it_is_needed() {
         let (mut moved, now) = (MovedFlows::default(), start());
         moved.insert(now, way(1), way(2));
+        let datagrams = Flow {
+            transport: Transport::Udp,
+            ..way(1)
+        };
+        let others = Flow {
+            remote: way(2).remote,
+            ..datagrams
+        };
+        moved.insert(now, datagrams, others);
         moved.forget_until(now + SAID_AGAIN_FOR);
+        assert_eq!(moved.instead_of(datagrams), datagrams);
+        assert_eq!(moved.instead_of(way(1)), way(2));
+        moved.forget_until(now + NAMED_FOR);
         assert_eq!(moved.instead_of(way(1)), way(1));
         assert!(moved.ends.is_empty() && moved.to.is_empty());
     }
@@ -166,12 +194,12 @@ mod tests {
     fn one_that_moves_again_is_known_for_as_long_again() {
         let (mut moved, now) = (MovedFlows::default(), start());
         moved.insert(now, way(1), way(2));
-        let later = now + SAID_AGAIN_FOR / 2;
+        let later = now + NAMED_FOR / 2;
         moved.insert(later, way(2), way(1));
         moved.insert(later, way(1), way(3));
-        moved.forget_until(now + SAID_AGAIN_FOR);
+        moved.forget_until(now + NAMED_FOR);
         assert_eq!(moved.instead_of(way(1)), way(3));
-        moved.forget_until(later + SAID_AGAIN_FOR);
+        moved.forget_until(later + NAMED_FOR);
         assert!(moved.ends.is_empty() && moved.to.is_empty());
     }
 

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use sip::{Builder, Method, StatusCode};
 use sip_transaction::{Event, Failure, Flow, ListenerId, MessageKind, Transmit};
 
-use crate::support::{self, Bench, ack, request, response, seconds};
+use crate::support::{self, Bench, ack, request, response, seconds, with_to_tag};
 
 #[test]
 fn a_lost_connection_fails_what_waits_on_it() {
@@ -84,6 +84,37 @@ fn a_bye_goes_by_the_connection_by_which_its_peer_has_come_back() {
     }
 }
 
+/// Nobody has noticed yet that the one before is gone. Whoever does not answer an OPTIONS inside of a call for half a minute
+/// counts as lost.
+#[test]
+fn what_is_not_answered_goes_by_the_connection_by_which_its_peer_has_come_back() {
+    let in_dialog = with_to_tag(request(Method::Invite), "ours");
+    for asked in [request(Method::Options), in_dialog] {
+        let mut bench = Bench::over_tcp();
+        bench.request(asked.clone());
+        let back = another_connection(&bench);
+        bench.come_back(back);
+        bench.lose_connection();
+        let sent = bench.sent(MessageKind::Request(asked.method().label()));
+        assert_eq!((sent.len(), sent[1].flow), (2, back));
+        assert_eq!(sent[1].bytes, *asked.bytes());
+        bench.receive_response(response(&asked, StatusCode::OK, Some("ours")));
+        bench.run_for(Duration::from_secs(40));
+        let failed = |event: &Event| matches!(event, Event::ClientFailed { .. });
+        assert_eq!((bench.count(failed), bench.layer.live().client), (0, 0));
+    }
+}
+
+/// A phone rings only once: it may have heard it.
+#[test]
+fn an_invite_that_makes_a_phone_ring_is_not_sent_again() {
+    let mut bench = Bench::over_tcp();
+    bench.request(request(Method::Invite));
+    let back = another_connection(&bench);
+    bench.come_back(back);
+    assert_eq!(bench.sent(MessageKind::Request("INVITE")).len(), 1);
+}
+
 /// That one may break, too.
 #[test]
 fn a_bye_is_repeated_by_the_connection_by_which_its_peer_came_back_last() {
@@ -124,7 +155,7 @@ fn a_cancel_goes_by_the_connection_by_which_its_phone_has_come_back() {
     assert_eq!(bench.sent(MessageKind::Request("INVITE")).len(), 1);
 }
 
-/// What is sent outside of a transaction, as the ACK of a 2xx is: for a minute.
+/// What is sent outside of a transaction, as the ACK of a 2xx is: for as long as its dialog may last.
 #[test]
 fn what_goes_by_a_connection_of_before_goes_by_the_one_that_came_after() {
     let mut bench = Bench::over_tcp();
@@ -132,11 +163,14 @@ fn what_goes_by_a_connection_of_before_goes_by_the_one_that_came_after() {
     bench.come_back(back);
     let ack = ack(&request(Method::Invite));
     bench.send(&ack);
-    bench.run_for(Duration::from_secs(64));
+    bench.run_for(Duration::from_secs(3_600));
+    bench.send(&ack);
+    bench.run_for(Duration::from_secs(11 * 3_600));
     bench.layer.handle_timeout(bench.now);
     bench.send(&ack);
     let sent = bench.sent(MessageKind::Request("ACK"));
-    assert_eq!([sent[0].flow, sent[1].flow], [back, before]);
+    let flows = [sent[0].flow, sent[1].flow, sent[2].flow];
+    assert_eq!(flows, [back, back, before]);
 }
 
 /// Phones behind one NAT have each other's ports, one after the other.

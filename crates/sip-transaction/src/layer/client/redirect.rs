@@ -2,22 +2,26 @@
 
 use super::{
     super::{ClientTx, Touched, TransactionLayer},
-    Client, Machine, ends_something,
+    Asked, Client, Machine,
 };
 use crate::{
-    client_non_invite as non_invite,
+    client_invite as invite, client_non_invite as non_invite,
     flow::{Attempt, Flow, Kept},
 };
 
 impl Client {
-    /// A BYE or a CANCEL that is not answered.
-    fn open_end(&self) -> Option<&Kept> {
+    /// A request that nobody has answered. Not an INVITE that makes a phone ring: it may do so already, and whoever does
+    /// not answer it is not waited for.
+    fn unanswered(&self) -> Option<Kept> {
         use non_invite::State::{Proceeding, Trying};
         match &self.machine {
             Machine::NonInvite { state, sent, .. } => {
-                let is_open = matches!(state, Trying | Proceeding) && ends_something(sent.kind);
-                is_open.then_some(sent)
+                matches!(state, Trying | Proceeding).then(|| sent.clone())
             }
+            Machine::Invite {
+                state: invite::State::Calling,
+                asked: Asked::Open { request, .. },
+            } => request.to_tag().map(|_| Kept::new(request)),
             Machine::Invite { .. } => None,
         }
     }
@@ -40,11 +44,11 @@ impl TransactionLayer {
         }
     }
 
-    /// A transaction goes on by another flow of the same listener. An INVITE is not sent again: it may have arrived.
+    /// A transaction goes on by another flow of the same listener. What is not answered is sent again: over a connection
+    /// nobody would, and whether it arrived by the one before is not known.
     pub(in crate::layer) fn redirect(&mut self, tx: ClientTx, to: Flow) {
         self.move_client(tx, to);
-        let open = self.clients.get(tx).and_then(Client::open_end);
-        if let Some(sent) = open.cloned() {
+        if let Some(sent) = self.clients.get(tx).and_then(Client::unanswered) {
             let next_hop = to.next_hop_of(&sent.bytes);
             self.transmit(to, next_hop, sent, Attempt::Retransmission);
         }
