@@ -181,6 +181,7 @@ impl Proxy {
             received,
             source,
             breadth: None,
+            next: TryNext::WhenRefused,
         };
         let ack = self.copy_for(outgoing, target, &branch)?;
         layer.send(&ack, target.flow);
@@ -366,7 +367,10 @@ impl Proxy {
         let mut result = Err(Rejection::NoWay);
         for target in group {
             let Some(Open {
-                received, source, ..
+                received,
+                source,
+                next,
+                ..
             }) = self.contexts.get(id).and_then(Context::open)
             else {
                 return result;
@@ -377,6 +381,7 @@ impl Proxy {
                 received,
                 source: *source,
                 breadth: (group.len() > 1 || says_breadth).then_some(share.max(1)),
+                next: *next,
             };
             let branch = received.hash.branch(&self.ids.branch());
             let sent = self.copy_for(outgoing, target, &branch).and_then(|copy| {

@@ -5,7 +5,7 @@ use sip::{Digits, Edit, HeaderName, Method, NameAddr, Request};
 use sip_transaction::{Flow, Target};
 
 use super::{
-    Proxy,
+    Proxy, TryNext,
     received::{Received, Rejection, Way, changed},
     route_token::RouteToken,
 };
@@ -19,6 +19,8 @@ pub(super) struct Outgoing<'a> {
     /// How many branches each target may open in turn (RFC 5393 §5.3.3); `None` where the request
     /// goes to one target and says nothing of it.
     pub(super) breadth: Option<u32>,
+    /// What the targets are: phones, or ways to others.
+    pub(super) next: TryNext,
 }
 
 impl Proxy {
@@ -33,12 +35,13 @@ impl Proxy {
             received,
             source,
             breadth,
+            ..
         } = outgoing;
         let request = &received.request;
         let hop = FirstHop::of(received, target);
         let via = self.locals.via(target.flow, branch);
         let received_via = request.received_via(source.remote);
-        let record_routes = self.record_routes(received, source, target);
+        let record_routes = self.record_routes(outgoing, target);
         let max_forwards = request
             .max_forwards()
             .map_or(70, |hops| hops.saturating_sub(1));
@@ -76,8 +79,9 @@ impl Proxy {
     /// What is put before the other Record-Routes, the outer one last. One where both sides use the
     /// same listener and are reached at the addresses that they name; otherwise one for each side
     /// (RFC 5658).
-    fn record_routes(&self, received: &Received, source: Flow, target: &Target) -> Vec<String> {
-        let request = &received.request;
+    fn record_routes(&self, outgoing: Outgoing<'_>, target: &Target) -> Vec<String> {
+        let Outgoing { source, next, .. } = outgoing;
+        let request = &outgoing.received.request;
         let opens_dialog = request.to_tag().is_none()
             && matches!(
                 request.method(),
@@ -88,7 +92,12 @@ impl Proxy {
         }
         let call_id = request.call_id();
         let upstream = self.token_towards(source, names_itself(request));
-        let downstream = self.token_towards(target.flow, first_hop(target));
+        // Who stands behind a way to others adds routes of their own, perhaps by names.
+        let first_hop = match next {
+            TryNext::WhenRefused => first_hop(target),
+            TryNext::WhenNotServed => None,
+        };
+        let downstream = self.token_towards(target.flow, first_hop);
         if source.listener == target.flow.listener
             && upstream.flow.is_none()
             && downstream.flow.is_none()
@@ -101,15 +110,13 @@ impl Proxy {
         ]
     }
 
-    /// What must be kept of a side: its flow, unless it is reached where it says that it is.
+    /// What must be kept of a side: its flow, unless it is reached where it says that it is, and by the listener that we
+    /// would choose for that.
     fn token_towards(&self, flow: Flow, named: Option<&[u8]>) -> RouteToken {
         let named = named
             .and_then(|raw| sip::Uri::parse(raw).ok())
             .and_then(|uri| self.locals.flow_to(&uri));
-        let is_there = !flow.transport.is_reliable()
-            && named.is_some_and(|named| {
-                named.remote == flow.remote && named.transport == flow.transport
-            });
+        let is_there = !flow.transport.is_reliable() && named == Some(flow);
         RouteToken {
             flow: (!is_there).then_some(flow),
         }
@@ -189,5 +196,12 @@ impl Way {
     /// Whether the request belongs to a dialog that came about through us.
     pub const fn is_in_dialog(self) -> bool {
         matches!(self, Self::InDialog { .. })
+    }
+
+    pub(super) const fn flow(self) -> Option<Flow> {
+        match self {
+            Self::InDialog { flow } => flow,
+            Self::ByUri | Self::ByRoute => None,
+        }
     }
 }

@@ -25,10 +25,10 @@ pub enum Way {
     ByUri,
     /// By a Route with our address that we did not write: a route that was configured.
     ByRoute,
-    /// Inside a dialog that came about through us. The flow is the one to its peer, where that
-    /// has no more Routes and cannot be reached at its Contact.
+    /// Inside a dialog that came about through us. The flow is the one to whoever comes next, where they were not
+    /// reached at the address that they name.
     InDialog {
-        /// The flow to the peer.
+        /// The flow to whoever comes next.
         flow: Option<Flow>,
     },
 }
@@ -127,7 +127,7 @@ impl Received {
     }
 
     /// Where the request goes on to when nobody has found another target for it: the next Route,
-    /// the flow of the dialog, or the Request-URI.
+    /// the flow of the dialog, or the Request-URI. A Route that is a name is whoever the dialog's flow leads to.
     ///
     //= https://www.rfc-editor.org/rfc/rfc3261#section-16.6
     //# If there is no Route header
@@ -136,7 +136,10 @@ impl Received {
     pub fn onward(&self, locals: &Locals) -> Option<Target> {
         let uri = self.request.share(self.request.uri_bytes());
         let flow = match (self.next_route(), self.way) {
-            (Some(route), _) => locals.flow_to(&NameAddr::parse(route).ok()?.uri().ok()?),
+            (Some(route), way) => {
+                let route = NameAddr::parse(route).ok()?;
+                locals.flow_to(&route.uri().ok()?).or_else(|| way.flow())
+            }
             (None, Way::InDialog { flow: Some(flow) }) => Some(flow),
             (None, _) => locals.flow_to(&self.request.uri()),
         };

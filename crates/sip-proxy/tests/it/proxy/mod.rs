@@ -12,7 +12,7 @@ use std::{
 };
 
 use sip::{HeaderName, Limits, Message, Request, Response, StatusCode, Transport};
-use sip_proxy::{Proxy, ProxySettings};
+use sip_proxy::{Proxy, ProxySettings, TargetSet, TryNext};
 use sip_transaction::{
     Event, Flow, ListenerId, Local, Locals, Output, Settings, Target, Timers, TransactionLayer,
 };
@@ -21,6 +21,8 @@ use crate::support::{flow, start};
 
 /// Our UDP listener.
 pub(crate) const US: &str = "192.0.2.1:5060";
+/// Our other one.
+pub(crate) const LAN: &str = "192.0.2.2:5060";
 /// Who calls in most tests.
 pub(crate) const CALLER: &str = "192.0.2.10:5060";
 /// A phone.
@@ -89,6 +91,8 @@ pub(crate) struct Bench {
     pub(crate) locals: Locals,
     /// Groups of targets by Request-URI; any other goes where it says.
     pub(crate) targets: BTreeMap<String, Vec<Vec<Target>>>,
+    /// What they are.
+    pub(crate) next: TryNext,
     sent: Vec<Sent>,
 }
 
@@ -102,6 +106,7 @@ impl Bench {
         let locals = Locals::new(vec![
             local(0, Transport::Udp, US),
             local(1, Transport::Tcp, US),
+            local(2, Transport::Udp, LAN),
         ]);
         let layer = TransactionLayer::new(Settings {
             timers: Timers::default(),
@@ -116,6 +121,7 @@ impl Bench {
             proxy: Proxy::new(settings, locals.clone(), [5, 6]),
             locals,
             targets: BTreeMap::new(),
+            next: TryNext::WhenRefused,
             sent: Vec::new(),
         }
     }
@@ -195,7 +201,9 @@ impl Bench {
                         Some(groups) if !received.has_route() => groups,
                         _ => onward.map(|target| vec![target]).collect(),
                     };
-                    self.proxy.forward(now, layer, tx, received, flow, groups)
+                    let next = self.next;
+                    let targets = TargetSet { groups, next };
+                    self.proxy.forward(now, layer, tx, received, flow, targets)
                 });
                 if let Err(rejection) = result {
                     let status = rejection.status();

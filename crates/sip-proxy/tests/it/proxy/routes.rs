@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sip::{HeaderName, Transport};
-use sip_proxy::Way;
+use sip_proxy::{TryNext, Way};
 use sip_transaction::{Flow, ListenerId};
 
 use super::{ANNE, BRUNO, Bench, CALLER, Sent, US, find, invite, lines, phone};
@@ -68,6 +68,66 @@ fn a_caller_on_a_connection_is_reached_over_it() {
     assert!(!routes[0].contains("transport"), "Anne's side is UDP");
     let sent = bench.receive(ANNE, &from_callee(&forwarded, "BYE", &routes));
     assert_eq!(sent[0].flow, connection);
+}
+
+/// An operator's proxy that names itself by its domain, as is usual over TLS: where it is known by the flow alone.
+#[test]
+fn a_route_that_is_a_name_is_reached_over_the_flow_of_the_dialog() {
+    const SBC: &str = "<sip:sbc.operator.example;lr>";
+    // It has called.
+    let mut bench = Bench::new().with_targets(URI, vec![vec![phone("anne", ANNE)]]);
+    let text = invite(URI).replace("Contact:", &format!("Record-Route: {SBC}\r\nContact:"));
+    let forwarded = find(&bench.receive(CALLER, &text), "INVITE").clone();
+    let routes = forwarded.values(HeaderName::RecordRoute);
+    assert_eq!(routes.last().map(String::as_str), Some(SBC));
+    let sent = bench.receive(ANNE, &from_callee(&forwarded, "BYE", &routes));
+    assert_eq!(lines(&sent), [format!("BYE {CALLER}")]);
+    assert_eq!(sent[0].values(HeaderName::Route), [SBC]);
+
+    // It is called, over a connection or at an address, and adds itself in its answer.
+    for transport in [Transport::Tcp, Transport::Udp] {
+        let mut target = phone("anne", BRUNO);
+        target.flow = flow(transport, BRUNO);
+        let way = target.flow;
+        let mut bench = Bench::new().with_targets(URI, vec![vec![target]]);
+        bench.next = TryNext::WhenNotServed;
+        let forwarded = find(&bench.receive(CALLER, &invite(URI)), "INVITE").clone();
+        let mut routes = forwarded.values(HeaderName::RecordRoute);
+        routes.insert(0, SBC.to_owned());
+        routes.reverse();
+        for method in ["ACK", "BYE"] {
+            let request = format!(
+                "{method} sip:anne@10.0.0.7 SIP/2.0\r\n\
+                 Via: SIP/2.0/UDP {CALLER};branch=z9hG4bK{method}\r\nRoute: {}\r\n\
+                 From: <sip:caller@192.0.2.10>;tag=c\r\nTo: <{URI}>;tag=a\r\n\
+                 Call-ID: call-1\r\nCSeq: 1 {method}\r\n\r\n",
+                routes.join(", ")
+            );
+            let sent = bench.receive(CALLER, &request);
+            let sent = find(&sent, method);
+            assert_eq!(sent.flow, way);
+            assert_eq!(sent.values(HeaderName::Route), [SBC]);
+        }
+    }
+}
+
+/// The callee is where it says that it is, by another listener than the first of its transport.
+#[test]
+fn what_comes_inside_a_dialog_leaves_by_the_listener_of_the_dialog() {
+    let mut target = phone("anne", ANNE);
+    target.flow.listener = ListenerId(2);
+    let lan = target.flow;
+    let mut bench = Bench::new().with_targets(URI, vec![vec![target]]);
+    let forwarded = find(&bench.receive(CALLER, &invite(URI)), "INVITE").clone();
+    let routes = forwarded.values(HeaderName::RecordRoute);
+    let bye = format!(
+        "BYE sip:anne@{ANNE} SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKbye\r\n\
+         Route: {}, {}\r\nFrom: <sip:caller@192.0.2.10>;tag=c\r\nTo: <{URI}>;tag=a\r\n\
+         Call-ID: call-1\r\nCSeq: 2 BYE\r\n\r\n",
+        routes[1], routes[0]
+    );
+    let sent = bench.receive(CALLER, &bye);
+    assert_eq!(sent[0].flow, lan);
 }
 
 #[test]
