@@ -295,6 +295,7 @@ fn phone(kept: KeptPhone) -> Option<Binding> {
         cseq,
         flow,
         source,
+        is_direct: kept.path.is_empty(),
         path: kept.path,
         instance: kept.device.0,
         reg_id: kept.device.1,

@@ -42,6 +42,9 @@ pub struct Binding {
     pub flow: Flow,
     /// Where the REGISTER came from (the `received` of other registrars).
     pub source: Flow,
+    /// Whether the REGISTER came from the phone itself, and no proxy lies between. Not written down: of a process before this
+    /// one it is known by Path alone.
+    pub is_direct: bool,
     /// The values of Path, to be sent as Route in this order (RFC 3327 §5.3); often empty.
     pub path: Vec<Bytes>,
     /// The `+sip.instance` parameter as written, quotes included: which device it is
@@ -52,6 +55,11 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// The flow that leads to it and nobody else, if it has registered from there.
+    pub(crate) fn own_flow(&self) -> Option<Flow> {
+        (self.is_direct && self.flow == self.source).then_some(self.flow)
+    }
+
     /// Which flow of which device it is (RFC 5626 §6), where the phone has said both.
     pub(crate) fn device_flow(&self) -> Option<(&[u8], u32)> {
         Some((self.instance.as_deref()?, self.reg_id?))

@@ -302,12 +302,12 @@ struct Moved {
 
 impl Moved {
     /// `None` where nothing but its time is new, or the contact names where it is. Anybody can name a place: only those are
-    /// known to be the phone's from which it has registered.
+    /// known to be the phone's from which it has registered. And a proxy's connection is that of others, too.
     fn of(before: Option<Binding>, new: &Binding) -> Option<Self> {
         let (contact, from) = match before {
             Some(before) => {
-                let is_its_own = before.flow == before.source;
-                (before.contact, is_its_own.then_some(before.flow))
+                let own = before.own_flow();
+                (before.contact, own)
             }
             None => (new.contact.clone(), None),
         };
@@ -354,7 +354,7 @@ impl Former {
     /// Where the phone of a contact was reached, if it had registered from there.
     fn take(&mut self, aor: Aor, contact: &UriBuf) -> Option<Flow> {
         let is_it = |(_, of, binding): &(Instant, Aor, Binding)| {
-            *of == aor && binding.contact == *contact && binding.flow == binding.source
+            *of == aor && binding.contact == *contact && binding.own_flow().is_some()
         };
         let at = self.bindings.iter().rposition(is_it)?;
         let (.., binding) = self.bindings.remove(at)?;

@@ -86,12 +86,17 @@ impl Registration {
         Ok(Self {
             cseq: request.cseq_number(),
             call_id,
-            is_direct: path.is_empty() && request.elements(HeaderName::Via).nth(1).is_none(),
+            is_direct: is_direct(request, &path),
             path,
             outbound,
             change,
         })
     }
+}
+
+/// Whether a REGISTER came from the phone itself.
+fn is_direct(request: &Request, path: &[Bytes]) -> bool {
+    path.is_empty() && request.elements(HeaderName::Via).nth(1).is_none()
 }
 
 //= https://www.rfc-editor.org/rfc/rfc3261#section-10.3
@@ -213,6 +218,7 @@ impl ContactReader<'_> {
             call_id: self.call_id.clone(),
             cseq: self.request.cseq_number(),
             source: self.source,
+            is_direct: is_direct(self.request, self.path),
             path: self.path.to_vec(),
             instance,
             reg_id,

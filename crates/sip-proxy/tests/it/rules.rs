@@ -378,6 +378,8 @@ fn who_has_come_back_by_another_way_is_told_of_with_the_contact_of_before() {
     assert_eq!(told(&through), refreshed);
     let by_path = from(7, &a, 40_007).with(HeaderName::Path, "<sip:192.0.2.7;lr>");
     assert_eq!(told(&by_path), refreshed);
+    // Nor has it gone with the phone that comes by itself again.
+    assert_eq!(told(&from(8, &a, 40_008))[..1], [moved(A, None, 40_008)]);
 }
 
 /// It may still ring, and is to be told that it need not.
