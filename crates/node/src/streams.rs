@@ -20,6 +20,7 @@ use engine::{
 };
 use metrics::{ConnectionRefusal, Metrics};
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::mpsc,
@@ -42,6 +43,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// How long the handshake of TLS may take for who connects to us.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+
+/// For how long the peer's kernel may leave what we sent without an acknowledgement: shorter than Timer F, so that there is
+/// time to say it again by another connection.
+const UNHEARD_MAX: Duration = Duration::from_secs(15);
 
 /// All connections of the node. Cheap to clone.
 #[derive(Clone)]
@@ -110,13 +115,13 @@ impl Connections {
     pub(crate) fn send(&self, flow: Flow, fallback: Option<SocketAddr>, bytes: Bytes) -> Sent {
         let given = self.table.send(flow, bytes).unwrap_or_else(|bytes| {
             let remote = fallback.unwrap_or(flow.remote);
-            self.table.send_or_open(Flow { remote, ..flow }, bytes)
+            self.table.send_or_open(flow, remote, bytes)
         });
         match given {
             Given::Queued => Sent::Queued,
             Given::Failed => Sent::Failed,
             Given::Opened(link, queue) => {
-                tokio::spawn(self.clone().connect(flow, link, queue));
+                tokio::spawn(self.clone().connect(link, queue));
                 Sent::Queued
             }
         }
@@ -130,7 +135,7 @@ impl Connections {
 
     /// A connection that a peer opened. It has its place as long as it lasts.
     async fn accepted(self, stream: TcpStream, flow: Flow, _place: Place) {
-        let _best_effort = stream.set_nodelay(true);
+        prepare(&stream);
         let Some(tls) = self
             .tls
             .clone()
@@ -151,8 +156,8 @@ impl Connections {
         }
     }
 
-    /// Opens a connection in place of the one that was `asked` for.
-    async fn connect(self, asked: Flow, link: Link, queue: mpsc::Receiver<Bytes>) {
+    /// Makes a connection that the table has already.
+    async fn connect(self, link: Link, queue: mpsc::Receiver<Bytes>) {
         let (flow, side) = (link.flow, StreamSide::Opened);
         match (flow.transport, self.tls.clone()) {
             (Transport::Tls, Some(tls)) => {
@@ -176,9 +181,6 @@ impl Connections {
         }
         drop(queue);
         self.table.leave(link).await;
-        if asked != flow {
-            self.table.fail(asked).await;
-        }
     }
 
     /// Tells who the peer is, before its first message.
@@ -195,8 +197,17 @@ impl Connections {
 
 async fn connected(to: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(to).await?;
-    let _best_effort = stream.set_nodelay(true);
+    prepare(&stream);
     Ok(stream)
+}
+
+/// A connection that leads nowhere any more, and whose end nobody tells (a firewall or a NAT has forgotten it), ends by
+/// itself: what is said over it could be said by another.
+fn prepare(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let _best_effort = socket.set_tcp_nodelay(true);
+    // Without the kernel's keep-alives: with this time one that is lost would end the connection.
+    let _best_effort = socket.set_tcp_user_timeout(Some(UNHEARD_MAX));
 }
 
 /// What became of a message for a stream.

@@ -7,7 +7,7 @@
 mod stream;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -173,8 +173,13 @@ impl Connections {
         let known = self.ends.get(&meant).or_else(|| self.ends.get(&instead));
         let (id, side) = match known {
             Some(&known) => known,
-            None => (self.connect(now, meant, instead), Side::Opener),
+            None => (self.connect(now, instead), Side::Opener),
         };
+        if let Some(one) = self.open.get_mut(&id)
+            && one.end(side) != meant
+        {
+            one.stand_in(side, meant);
+        }
         self.write(now, id, side.other(), bytes)
     }
 
@@ -194,9 +199,9 @@ impl Connections {
                 Next::Knock => self.knock(id),
                 Next::Piece(side, piece) => self.read(now, id, side, &piece),
                 Next::Over(side) => {
-                    let ends = self.leave(id, side).into_iter();
-                    let ends = ends.flat_map(|(end, asked)| [Some(end), asked]);
-                    self.heard.extend(ends.flatten().map(Heard::Over));
+                    let left = self.leave(id, side).into_iter();
+                    let ends = left.flat_map(|(end, others)| [end].into_iter().chain(others));
+                    self.heard.extend(ends.map(Heard::Over));
                 }
             }
         }
@@ -215,7 +220,7 @@ impl Connections {
         if self.deaf.get(&door.host).is_some_and(|until| now < *until) {
             return self.refuse(now, door);
         }
-        if let Some(one) = self.open.get_mut(&door.id)
+        if let Some(one) = self.open.get(&door.id)
             && one.take()
         {
             let end = one.end(Side::Taker);
@@ -299,8 +304,7 @@ impl Connections {
         self.mishaps.cut_in_a_message += u64::from(is_lost);
     }
 
-    /// Opens a connection in place of the one that was `asked` for.
-    fn connect(&mut self, now: Instant, asked: End, opener: End) -> Id {
+    fn connect(&mut self, now: Instant, opener: End) -> Id {
         let id = self.opened;
         self.opened += 1;
         let count = u64::from(PORTS.end - PORTS.start);
@@ -309,9 +313,8 @@ impl Connections {
             host: opener.remote,
             remote: SocketAddr::new(opener.host.ip(), port),
         };
-        let asked = (asked != opener).then_some(asked);
         let at = now + self.on_the_way().min(CONNECT_MAX);
-        let mut one = Connection::new(opener, taker, asked, now);
+        let mut one = Connection::new(opener, taker, now);
         one.open_at(at);
         self.open.insert(id, one);
         self.ends.insert(opener, (id, Side::Opener));
@@ -359,19 +362,19 @@ impl Connections {
         }
     }
 
-    fn leave(&mut self, id: Id, side: Side) -> Option<(End, Option<End>)> {
+    fn leave(&mut self, id: Id, side: Side) -> Option<(End, BTreeSet<End>)> {
         let one = self.open.get_mut(&id)?;
         let left = one.leave(side);
         let is_over = one.is_over();
         if is_over {
             self.open.remove(&id);
         }
-        let (end, asked) = left?;
+        let (end, others) = left?;
         // Another connection may have this other end by now.
         if self.ends.get(&end) == Some(&(id, side)) {
             self.ends.remove(&end);
         }
-        Some((end, asked))
+        Some((end, others))
     }
 
     /// How long a piece is under way now.

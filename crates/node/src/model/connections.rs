@@ -121,7 +121,10 @@ impl Core {
         let is_end_unheard = self.inbox.holds(is_end);
         let frame = Bytes::from(vec![number]);
         let given = self.table.send(flow(), frame);
-        let given = given.unwrap_or_else(|frame| self.table.send_or_open(flow(), frame));
+        let given = given.unwrap_or_else(|frame| {
+            let remote = flow().remote;
+            self.table.send_or_open(flow(), remote, frame)
+        });
         let is_taken = !matches!(given, Given::Failed);
         assert!(
             !(is_taken && is_end_unheard),

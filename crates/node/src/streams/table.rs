@@ -10,7 +10,7 @@
 //!
 //! This file is compiled a second time under `model`, which runs it in many orders of its steps.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use bytes::Bytes;
 use engine::{
@@ -57,7 +57,12 @@ struct Slot {
 struct Open {
     number: u64,
     queue: Sender<Bytes>,
+    /// Flows whose frames it has been given because theirs led nowhere: they hear of its end, too.
+    instead_of: BTreeSet<Flow>,
 }
+
+/// So many are noted of one connection. What was meant for more hears of nothing, and is waited for until its time is over.
+const INSTEAD_OF_MAX: usize = 4_096;
 
 /// One connection among all that its peer has had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,22 +108,29 @@ impl Table {
         }
     }
 
-    /// Queues a frame on the connection that there is, or on a new one.
-    pub(super) fn send_or_open(&self, flow: Flow, frame: Bytes) -> Given {
+    /// Queues a frame, which was meant for the flow `asked`, on the connection to `remote` that there is, or on a new one.
+    pub(super) fn send_or_open(&self, asked: Flow, remote: SocketAddr, frame: Bytes) -> Given {
+        let flow = Flow { remote, ..asked };
         if has_planted(Planted::EndsIgnored) {
             self.slots
                 .remove_if(&key(flow), |_, slot| slot.open.is_none());
         }
         match self.slots.entry(key(flow)) {
-            Entry::Occupied(slot) => match slot.get().offer(frame) {
-                Ok(()) => Given::Queued,
+            Entry::Occupied(mut slot) => match slot.get().offer(frame) {
+                Ok(()) => {
+                    if let Some(open) = &mut slot.get_mut().open {
+                        open.stand_in(flow, asked);
+                    }
+                    Given::Queued
+                }
                 Err(_) => Given::Failed,
             },
             Entry::Vacant(vacant) => {
-                let (link, open, queue) = self.connection(flow);
+                let (link, mut open, queue) = self.connection(flow);
                 if open.queue.try_send(frame).is_err() {
                     return Given::Failed;
                 }
+                open.stand_in(flow, asked);
                 vacant.insert(Slot {
                     open: Some(open),
                     unheard: 0,
@@ -142,10 +154,17 @@ impl Table {
     /// Makes a connection findable that its peer has opened. One that the peer had before ends by that.
     pub(super) async fn enter(&self, flow: Flow) -> (Link, Receiver<Bytes>) {
         let room = self.inbox.reserve().await.ok();
-        let mut slot = self.slots.entry(key(flow)).or_default();
-        let (link, open, queue) = self.connection(flow);
-        if slot.open.replace(open).is_some() {
-            slot.tell_end(flow, room);
+        let (link, queue, before) = {
+            let mut slot = self.slots.entry(key(flow)).or_default();
+            let (link, open, queue) = self.connection(flow);
+            let before = slot.open.replace(open);
+            if before.is_some() {
+                slot.tell_end(flow, room);
+            }
+            (link, queue, before)
+        };
+        for other in before.into_iter().flat_map(|before| before.instead_of) {
+            self.fail(other).await;
         }
         (link, queue)
     }
@@ -177,24 +196,34 @@ impl Table {
             let _slot = is_locked.then(|| self.slots.entry(key(link.flow)));
             self.inbox.reserve().await.ok()
         };
-        let Entry::Occupied(mut slot) = self.slots.entry(key(link.flow)) else {
-            return;
-        };
-        let slot = slot.get_mut();
-        if slot.is_of(link) {
-            slot.open = None;
-        } else if !has_planted(Planted::EndToldTwice) {
-            // Whoever took its place has told its end.
-            return;
+        for other in self.close(link, room) {
+            self.fail(other).await;
         }
-        slot.tell_end(link.flow, room);
     }
 
-    /// Tells that what was for this flow has failed elsewhere.
-    pub(super) async fn fail(&self, flow: Flow) {
+    /// Takes a connection out and tells its end; for whom it stood in.
+    fn close(&self, link: Link, room: Option<Permit<'_, Input>>) -> BTreeSet<Flow> {
+        let Entry::Occupied(mut slot) = self.slots.entry(key(link.flow)) else {
+            return BTreeSet::new();
+        };
+        let slot = slot.get_mut();
+        let is_open = slot.is_of(link);
+        if !is_open && !has_planted(Planted::EndToldTwice) {
+            // Whoever took its place has told its end.
+            return BTreeSet::new();
+        }
+        let open = slot.open.take_if(|_| is_open);
+        slot.tell_end(link.flow, room);
+        open.map(|open| open.instead_of).unwrap_or_default()
+    }
+
+    /// Tells that what was for this flow has failed elsewhere; not where its peer has opened it anew meanwhile.
+    async fn fail(&self, flow: Flow) {
         let room = self.inbox.reserve().await.ok();
         let mut slot = self.slots.entry(key(flow)).or_default();
-        slot.tell_end(flow, room);
+        if slot.open.is_none() {
+            slot.tell_end(flow, room);
+        }
     }
 
     /// Whether no connection is there, and the core has heard of all ends.
@@ -206,7 +235,21 @@ impl Table {
     fn connection(&self, flow: Flow) -> (Link, Open, Receiver<Bytes>) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (queue, frames) = mpsc::channel(self.queue_max);
-        (Link { flow, number }, Open { number, queue }, frames)
+        let open = Open {
+            number,
+            queue,
+            instead_of: BTreeSet::new(),
+        };
+        (Link { flow, number }, open, frames)
+    }
+}
+
+impl Open {
+    /// It has been given what was meant for `asked`, and is the connection of `flow`.
+    fn stand_in(&mut self, flow: Flow, asked: Flow) {
+        if asked != flow && self.instead_of.len() < INSTEAD_OF_MAX {
+            self.instead_of.insert(asked);
+        }
     }
 }
 

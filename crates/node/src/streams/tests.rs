@@ -102,6 +102,41 @@ async fn who_does_not_shake_hands_with_us_counts_as_gone() {
     silent.accept().unwrap();
 }
 
+/// Two phones behind NATs that have the same address inside, or two connections of one operator that are both gone.
+#[tokio::test(start_paused = true)]
+async fn everybody_hears_of_it_who_waits_for_a_connection_that_cannot_be_made() {
+    let files = Files::write("handshake-shared");
+    let (connections, mut inbox) = connections(files.read());
+    let silent = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let inside = silent.local_addr().unwrap();
+    let asked =
+        ["198.51.100.7:40001", "198.51.100.8:40001"].map(|one| over_tls(one.parse().unwrap()));
+    for flow in asked {
+        let sent = connections.send(flow, Some(inside), Bytes::from_static(b"OPTIONS"));
+        assert_eq!(sent, Sent::Queued);
+    }
+    for flow in [over_tls(inside), asked[0], asked[1]] {
+        match inbox.recv().await {
+            Some(Input::TransportFailed { flow: failed }) => {
+                assert_eq!(failed, flow);
+                connections.heard(failed);
+            }
+            other => panic!("the core does not hear of the failure but {other:?}"),
+        }
+    }
+    assert!(connections.table.is_empty());
+}
+
+/// Otherwise the kernel says the same again for a quarter of an hour, and nobody hears that it is said to nobody.
+#[tokio::test]
+async fn a_connection_that_leads_nowhere_any_more_ends_by_itself() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let opened = connected(listener.local_addr().unwrap()).await.unwrap();
+    let socket = SockRef::from(&opened);
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNHEARD_MAX));
+    assert!(!socket.keepalive().unwrap());
+}
+
 #[test]
 fn one_source_does_not_take_the_places_of_others_and_gives_its_own_back() {
     let address = |last| Ipv4Addr::new(192, 0, 2, last).into();

@@ -1,6 +1,6 @@
 //! One connection: what is under way in each direction, and where it was cut.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use bytes::Bytes;
 use engine::sip::{Frame, FramingError, Limits, StreamFramer, StreamSide};
@@ -30,13 +30,13 @@ impl Side {
 pub(super) struct Connection {
     opener: Receiver,
     taker: Receiver,
-    /// What was asked for instead of this connection, until that has been taken.
-    asked: Option<End>,
 }
 
 /// One side, and what is under way to it.
 struct Receiver {
     end: End,
+    /// What this side had asked for whenever that could not be had, and this connection was taken instead.
+    instead_of: BTreeSet<End>,
     framer: StreamFramer,
     /// When the last byte so far arrives.
     last: Instant,
@@ -48,11 +48,10 @@ struct Receiver {
 }
 
 impl Connection {
-    pub(super) fn new(opener: End, taker: End, asked: Option<End>, now: Instant) -> Self {
+    pub(super) fn new(opener: End, taker: End, now: Instant) -> Self {
         Self {
             opener: Receiver::new(opener, StreamSide::Opened, now),
             taker: Receiver::new(taker, StreamSide::Accepted, now),
-            asked,
         }
     }
 
@@ -74,6 +73,11 @@ impl Connection {
         self.side(side).end
     }
 
+    /// A side sends by it what was meant for another connection.
+    pub(super) fn stand_in(&mut self, side: Side, asked: End) {
+        self.side_mut(side).instead_of.insert(asked);
+    }
+
     /// So many bytes leave for this side, to arrive then or when what is before them has; when that is.
     pub(super) fn send(&mut self, to: Side, at: Instant, len: usize) -> Instant {
         let way = self.side_mut(to);
@@ -88,8 +92,7 @@ impl Connection {
     }
 
     /// It is taken, unless it is over by now; whether it is.
-    pub(super) const fn take(&mut self) -> bool {
-        self.asked = None;
+    pub(super) const fn take(&self) -> bool {
         !self.taker.has_left
     }
 
@@ -139,14 +142,10 @@ impl Connection {
 
     /// A side hears that it is over: what it had it as, unless it had heard so before, and what it had asked
     /// for where that could not be had.
-    pub(super) fn leave(&mut self, side: Side) -> Option<(End, Option<End>)> {
-        let asked = match side {
-            Side::Opener => self.asked.take(),
-            Side::Taker => None,
-        };
+    pub(super) fn leave(&mut self, side: Side) -> Option<(End, BTreeSet<End>)> {
         let way = self.side_mut(side);
         let is_first = !std::mem::replace(&mut way.has_left, true);
-        is_first.then_some((way.end, asked))
+        is_first.then(|| (way.end, std::mem::take(&mut way.instead_of)))
     }
 
     /// Whether nobody has it any more.
@@ -159,6 +158,7 @@ impl Receiver {
     fn new(end: End, side: StreamSide, now: Instant) -> Self {
         Self {
             end,
+            instead_of: BTreeSet::new(),
             framer: StreamFramer::new(side, Limits::default()),
             last: now,
             under_way: 0,
