@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use sip::Request;
+use sip::{Message, Request};
 use sip_transaction::{ClientTx, Flow, ServerTx};
 use smallvec::SmallVec;
 
@@ -229,6 +229,8 @@ pub(crate) struct Relay {
     /// The CSeq number of the request on the side that sent it.
     pub(crate) cseq: u32,
     pub(crate) what: Relayed,
+    /// The request, where it has a session description: it counts once it is accepted.
+    pub(crate) offer: Option<Message>,
     /// When the relay is given up: a re-INVITE can be held open by 1xx for ever.
     pub(crate) gives_up_at: Instant,
 }

@@ -229,9 +229,6 @@ impl Calls {
         }
         let builder = carry::mid_dialog(builder.header(HeaderName::Allow, ALLOW), request);
         let relayed = Request::new(builder.finish_with_body(request.body_bytes())).ok();
-        if what.refreshes_target() {
-            leg.describe(request);
-        }
         let Some(client) = relayed.and_then(|relayed| layer.request(now, relayed, flow).ok())
         else {
             return Some(StatusCode::SERVICE_UNAVAILABLE);
@@ -243,6 +240,7 @@ impl Calls {
             client,
             cseq: request.cseq_number(),
             what,
+            offer: what.refreshes_target().then(|| (**request).clone()),
             gives_up_at,
         });
         let sent = SentInside {
@@ -311,6 +309,15 @@ impl Calls {
         let status = response.status();
         let reason = String::from_utf8_lossy(response.reason());
         let answering = relay.from.other();
+        //= https://www.rfc-editor.org/rfc/rfc3261#section-14.1
+        //# If a UA receives a non-2xx final response to a re-INVITE, the session
+        //# parameters MUST remain unchanged, as if no re-INVITE had been issued.
+        if status.is_success()
+            && let Some(offer) = &relay.offer
+            && let Some(leg) = self.leg_mut(number, answering)
+        {
+            leg.describe(offer);
+        }
         if status.is_success() && relay.what.refreshes_target() {
             self.accept_answer(now, layer, number, relay, answering, response);
         }

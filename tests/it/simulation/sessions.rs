@@ -3,7 +3,7 @@
 use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
 use engine::Event;
-use sim::{CallPlan, Fate, Weather};
+use sim::{CallPlan, Fate, Manner, Weather};
 
 use super::{
     AFTER_20_S, Bench, DIALLED, OPERATOR, PHONES, Site, address, configuration,
@@ -88,7 +88,11 @@ struct Caller {
 
 impl Caller {
     fn new(lines: &str) -> Self {
-        let mut wire = Wire::over(bench());
+        Self::of(bench(), lines)
+    }
+
+    fn of(bench: Bench, lines: &str) -> Self {
+        let mut wire = Wire::over(bench);
         let body = "v=0\r\n";
         let invite = request(RAW, "INVITE", LINE, "i", lines);
         let head = invite.strip_suffix("\r\n").unwrap();
@@ -180,6 +184,16 @@ fn a_caller_who_wants_us_to_refresh_is_asked_by_update() {
     assert!(update.ends_with("Content-Length: 0\r\n\r\n"));
 }
 
+/// What the caller answers to a request of ours.
+fn answer(request: &str, status: &str, lines: &str) -> String {
+    let copied = ["Via:", "From:", "To:", "Call-ID:", "CSeq:"].map(|name| {
+        let line = request.lines().find(|line| line.starts_with(name));
+        line.unwrap().to_owned() + "\r\n"
+    });
+    let copied = copied.concat();
+    format!("SIP/2.0 {status}\r\n{copied}{lines}Content-Length: 0\r\n\r\n")
+}
+
 #[test]
 fn one_that_knows_no_update_is_asked_by_re_invite_with_the_same_description() {
     let mut caller =
@@ -200,21 +214,35 @@ fn one_that_knows_no_update_is_asked_by_re_invite_with_the_same_description() {
     assert_eq!(status(&glare), ["491 Request Pending"]);
 
     // It agrees, and is acknowledged.
-    let line = |name: &str| invite.lines().find(|line| line.starts_with(name)).unwrap();
-    let ok = format!(
-        "SIP/2.0 200 OK\r\n{}\r\n{}\r\n{}\r\n{}\r\n{}\r\nContact: <sip:{RAW}>\r\n\
-         Session-Expires: 120;refresher=uac\r\nContent-Length: 0\r\n\r\n",
-        line("Via:"),
-        line("From:"),
-        line("To:"),
-        line("Call-ID:"),
-        line("CSeq:")
-    );
+    let agrees = format!("Contact: <sip:{RAW}>\r\nSession-Expires: 120;refresher=uac\r\n");
+    let ok = answer(&invite, "200 OK", &agrees);
     let acknowledged = caller.wire.ask(RAW, &ok);
     assert_eq!(Caller::asked(&acknowledged), ["ACK"]);
     let again = caller.wire.ask(RAW, &ok);
     assert_eq!(again, acknowledged, "each time the answer comes");
     assert!(!Caller::asked(&caller.wait(50.0)).contains(&"BYE"));
+}
+
+/// The agent puts the caller on hold, which is refused: all stays as it was.
+#[test]
+fn what_a_side_has_refused_is_not_said_to_it_again() {
+    let mut bench = bench();
+    let holds = Manner::answers_after(seconds(2.0)).holds(seconds(40.0));
+    bench.manner("arm-1", holds);
+    let lines = "Supported: timer\r\nSession-Expires: 120;refresher=uas\r\nAllow: INVITE\r\n";
+    let mut caller = Caller::of(bench, lines);
+    let described = caller.ok.split("\r\n\r\n").nth(1).unwrap().to_owned();
+    let asked = |got: Vec<String>| {
+        got.into_iter()
+            .find(|one| one.starts_with("INVITE"))
+            .unwrap()
+    };
+    let hold = asked(caller.wait(41.0));
+    assert!(hold.contains("a=sendonly"), "{hold}");
+    let refused = answer(&hold, "488 Not Acceptable Here", "");
+    assert_eq!(Caller::asked(&caller.wire.ask(RAW, &refused)), ["ACK"]);
+    let refresh = asked(caller.wait(20.0));
+    assert_eq!(refresh.split("\r\n\r\n").nth(1), Some(&*described));
 }
 
 #[test]
