@@ -7,7 +7,12 @@ use bytes::Bytes;
 use sip_transaction::{ClientTx, TransactionLayer};
 use smallvec::SmallVec;
 
-use crate::ids::AttemptId;
+use crate::{
+    call::Call,
+    calls::Calls,
+    ids::{AttemptId, CallNumber},
+    sent::ClientUse,
+};
 
 /// Phones that may ring for one call at a time: a bound on what one caller can cost.
 pub const ATTEMPTS_MAX: usize = 16;
@@ -52,6 +57,18 @@ impl StopRinging {
         match self {
             Self::AnsweredElsewhere => Some(ANSWERED_ELSEWHERE),
             Self::Withdrawn => None,
+        }
+    }
+}
+
+impl Calls {
+    /// The URI by which the phone of an attempt is being rung.
+    pub fn rung(&self, call: CallNumber, attempt: AttemptId) -> Option<&Bytes> {
+        let attempts = self.table.get(&call).and_then(Call::ringing)?;
+        let is_it = |one: &&Attempt| one.id == attempt;
+        match self.client_uses.get(attempts.iter().find(is_it)?.tx)? {
+            ClientUse::Invite(sent) => Some(&sent.uri),
+            _ => None,
         }
     }
 }

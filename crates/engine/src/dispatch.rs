@@ -5,7 +5,7 @@ use std::time::Instant;
 use acd::{AgentId, OfferFailure, WithdrawReason};
 use call::{AgentFailure, AttemptId, CallNumber, EndCause, StopRinging};
 use sip::{Builder, HeaderName, Method, Request, StatusCode, UriBuf};
-use sip_transaction::{ClientTx, Failure, Flow, Target};
+use sip_transaction::{ClientTx, Failure, Flow};
 
 use crate::{
     engine::Engine,
@@ -232,6 +232,11 @@ impl Engine {
         };
         let is_it = |live: &LiveOffer| live.offer == offer;
         if let Some(live) = self.records.take_offer(number, is_it) {
+            if reason == WithdrawReason::NoSignOfLife
+                && let Some(contact) = self.calls.rung(number, live.attempt).cloned()
+            {
+                self.note_silent(live.agent, &contact);
+            }
             let elsewhere = reason == WithdrawReason::AnsweredElsewhere;
             let why = match elsewhere {
                 true => StopRinging::AnsweredElsewhere,
@@ -248,11 +253,6 @@ impl Engine {
     fn offer_failed(&mut self, now: Instant, offer: acd::OfferId, reason: OfferFailure) {
         self.acd
             .handle_input(now, acd::Input::OfferFailed { offer, reason });
-    }
-
-    /// Where an agent can be rung, the best first.
-    pub(crate) fn targets(&self, agent: AgentId) -> Vec<Target> {
-        self.phones(agent).into_iter().flatten().collect()
     }
 
     pub(crate) fn take_from_calls(&mut self, now: Instant, event: &call::Event) {
@@ -396,7 +396,10 @@ impl Engine {
                 contact, from, to, ..
             } => return self.phone_moved(now, agent, &contact, (from, to)),
             Fewer { .. } => return,
-            Unbound { .. } => return self.emit(Event::PhoneUnregistered { agent }),
+            Unbound { .. } => {
+                self.silent.forget(agent);
+                return self.emit(Event::PhoneUnregistered { agent });
+            }
         }
         self.acd
             .handle_input(now, acd::Input::AgentReachable { agent });

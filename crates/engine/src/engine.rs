@@ -31,6 +31,7 @@ use crate::{
     proven::ProvenConnections,
     record::Records,
     routing::DialPlan,
+    silent::Silent,
     stories::Stories,
 };
 
@@ -64,6 +65,7 @@ pub struct Engine {
     pub(crate) fixed_phones: BTreeMap<AgentId, FixedPhone>,
     pub(crate) records: Records,
     pub(crate) probes: SecondaryMap<ClientTx, AgentId>,
+    pub(crate) silent: Silent,
     pub(crate) ids: IdSource,
     pub(crate) guard: Guard,
     /// Where phones with a fixed contact are.
@@ -148,6 +150,7 @@ impl Engine {
             arriving: None,
             records: Records::default(),
             probes: SecondaryMap::new(),
+            silent: Silent::default(),
             ids: IdSource::new([seed_d, seed_c]),
             to_announce: VecDeque::new(),
             drain: None,

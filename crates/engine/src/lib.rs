@@ -41,6 +41,7 @@ mod proven;
 mod receive;
 mod record;
 mod routing;
+mod silent;
 mod status;
 mod stories;
 mod transfers;
