@@ -62,6 +62,8 @@ pub struct Acd {
     pub(crate) changed: VecDeque<Changed>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) next_offer: u64,
+    /// Since when what is decided leaves at once; `None` while it is held back.
+    pub(crate) leaves_since: Option<Instant>,
     pub(crate) notes: Option<Notes>,
 }
 
@@ -163,6 +165,7 @@ impl Acd {
             changed: VecDeque::new(),
             outputs: VecDeque::new(),
             next_offer: 1,
+            leaves_since: Some(now),
             notes: None,
             directory,
         };

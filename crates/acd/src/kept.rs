@@ -264,6 +264,7 @@ impl Acd {
         if is_lost || waits {
             self.queue(now, id);
         }
+        self.note_thin(id);
     }
 
     /// Steps that a plan does not have any more are not in effect.

@@ -23,7 +23,7 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let line = call.line;
+        let (line, caller) = (call.line, call.caller);
         let crisis = self.classes.get(call.class).course.governing_crisis();
         match what {
             LastResort::Divert(_) if call.diverting != Diverting::No => {}
@@ -39,6 +39,9 @@ impl Acd {
                 self.stop_seeking(now, id, WithdrawReason::CallEnded);
                 let waited = self.waited_on_line(now, id);
                 self.outputs.push_back(Output::Reject { call: id });
+                if self.abandoned.has_come_back(id) {
+                    self.list_abandoned(now, id, line, caller, waited);
+                }
                 self.forget(id, line, CallOutcome::Rejected { waited });
             }
         }
@@ -74,6 +77,7 @@ impl Acd {
             self.end_talk(now, with);
         }
         let waited = self.waited_on_line(now, id);
+        self.resolve_abandoned(id);
         self.forget(id, line, CallOutcome::Diverted { waited });
     }
 

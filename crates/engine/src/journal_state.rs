@@ -1,5 +1,7 @@
 //! How the journal stands, and what that means for calls that come.
 
+use std::time::Instant;
+
 use crate::{engine::Engine, event::Event};
 
 /// How the journal stands.
@@ -38,7 +40,8 @@ impl JournalState {
 
 impl Engine {
     /// Whoever writes down what [`crate::Output::Record`] says tells how that goes.
-    pub fn set_journal_state(&mut self, state: JournalState) {
+    pub fn set_journal_state(&mut self, now: Instant, state: JournalState) {
+        self.acd.hold_back(now, state == JournalState::Late);
         if std::mem::replace(&mut self.journal_state, state) != state {
             self.emit(Event::JournalChanged { state });
         }

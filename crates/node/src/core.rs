@@ -146,7 +146,8 @@ impl Core {
     /// The system has no thread for the journal.
     pub(crate) fn take_up(&mut self, journal: Opened) -> io::Result<()> {
         self.keeping = Some(journal.take_up(&mut self.engine)?);
-        self.engine.set_journal_state(JournalState::Kept);
+        self.engine
+            .set_journal_state(Instant::now(), JournalState::Kept);
         self.drain_outputs();
         Ok(())
     }
@@ -167,7 +168,7 @@ impl Core {
         keeping.handle_timeout(now, self.engine.calls_live() > 0);
         let metrics = &self.metrics;
         keeping.catch_up(now, |took| metrics.journalled(took));
-        self.engine.set_journal_state(keeping.state());
+        self.engine.set_journal_state(now, keeping.state());
     }
 
     /// Everything is handed to the journal, whose thread ends when it is durable: the next process goes on.

@@ -304,7 +304,7 @@ impl Host {
     pub(crate) fn hand_over(&mut self, now: Instant) {
         if let Some((_, changes)) = self.lazy.take() {
             self.disk.take(now, changes);
-            self.tell_standing();
+            self.tell_standing(now);
         }
     }
 
@@ -319,17 +319,18 @@ impl Host {
         }
         let changed = self.disk.catch_up(now);
         if changed {
-            self.tell_standing();
+            self.tell_standing(now);
         }
         changed || is_lazy_due
     }
 
-    fn tell_standing(&mut self) {
-        self.engine.set_journal_state(match self.disk.standing() {
+    fn tell_standing(&mut self, now: Instant) {
+        let state = match self.disk.standing() {
             Standing::Sound => JournalState::Kept,
             Standing::Late => JournalState::Late,
             Standing::Failed => JournalState::Failed,
-        });
+        };
+        self.engine.set_journal_state(now, state);
     }
 
     /// When the disk has done the next thing.

@@ -1,6 +1,8 @@
 //! Callers who give up: the list of those to call back, and what a caller finds who calls again.
 
-use acd::{AbandonedState, CallId, Event, Input, Settings, Want};
+use std::time::Duration;
+
+use acd::{AbandonedState, CallId, Condition, Event, Input, LastResort, Settings, StepSpec, Want};
 
 use crate::{
     country::{Country, seconds},
@@ -40,6 +42,25 @@ fn one_caller_is_one_entry_for_ten_minutes() {
     let told: Vec<_> = told.collect();
     assert_eq!(told, [(2, seconds(40)), (1, seconds(3)), (1, seconds(5))]);
     assert_eq!(entries[0].calls, [first, second]);
+}
+
+/// Nobody would call back while the entry says that the caller is in a call.
+#[test]
+fn who_comes_back_and_is_turned_away_is_called_back() {
+    let reject = StepSpec {
+        when: vec![Condition::After(seconds(10))],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
+    };
+    let mut desk = Desk::new(&Country::two_sites(Duration::ZERO, vec![reject]));
+    let first = gives_up(&mut desk, 7, 5);
+    let again = desk.call_of("A-15", 7);
+    desk.wait(seconds(20));
+    assert!(desk.acd.call(again).is_none(), "it is turned away");
+    let (_, entry) = desk.acd.abandoned().next().unwrap();
+    assert_eq!((entry.attempts, entry.came_back), (2, None));
+    assert_eq!(entry.state, AbandonedState::ToCallBack);
+    assert_eq!(entry.calls, [first, again]);
 }
 
 #[test]

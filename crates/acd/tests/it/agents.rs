@@ -49,6 +49,23 @@ fn the_work_after_a_call_can_be_extended_and_ended_early() {
     assert_eq!(desk.state("a"), Kind::Ready, "nothing to extend");
 }
 
+/// A disk that stalls holds back what would ring them.
+#[test]
+fn who_has_not_been_asked_yet_is_not_unreachable() {
+    let mut desk = Desk::new(&Country::one_site(&["a"]));
+    desk.call("A-15");
+    let now = desk.now();
+    desk.acd.hold_back(now, true);
+    desk.wait(seconds(8));
+    assert_eq!(desk.state("a"), Kind::Offered);
+    let now = desk.now();
+    desk.acd.hold_back(now, false);
+    desk.wait(Duration::from_millis(4_900));
+    assert_eq!(desk.state("a"), Kind::Offered);
+    desk.wait(Duration::from_millis(200));
+    assert_eq!(desk.state("a"), Kind::Unreachable);
+}
+
 #[test]
 fn a_call_is_closed_with_a_code_during_it_or_after() {
     let mut desk = Desk::new(&Country::one_site(&["a"]));

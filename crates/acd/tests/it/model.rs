@@ -153,25 +153,8 @@ proptest! {
             line.preferred = Duration::ZERO;
         }
         let desk = play(&country, &deeds);
-        let directory = desk.acd.directory();
-        let kept = KeptState {
-            agents: directory.agents().map(|id| (id, desk.acd.kept_agent(id))).collect(),
-            calls: desk.acd.calls().map(|id| (id, desk.acd.kept_call(id).unwrap())).collect(),
-            stated: directory
-                .sites()
-                .filter_map(|site| Some((site, desk.acd.stated(site)?)))
-                .collect(),
-            crises: desk.acd.active_crises().cloned().collect(),
-            crises_at: directory
-                .sites()
-                .map(|site| (site, desk.acd.crises_at(site).to_vec()))
-                .collect(),
-            abandoned: abandoned(&desk.acd),
-            callers: callers(&desk.acd),
-            offers_from: 1,
-        };
         let mut after = Acd::new(desk.now(), country.directory(), Settings::default());
-        after.restore(desk.now(), kept);
+        after.restore(desk.now(), kept(&desk.acd));
         prop_assert_eq!(abandoned(&after), abandoned(&desk.acd));
         prop_assert_eq!(callers(&after), callers(&desk.acd));
         let standing = |acd: &Acd| -> Vec<_> {
@@ -184,12 +167,35 @@ proptest! {
             calls.collect()
         };
         prop_assert_eq!(standing(&after), standing(&desk.acd));
-        for agent in directory.agents() {
+        for agent in desk.acd.directory().agents() {
             prop_assert_eq!(after.agent_state(agent).kind(), desk.acd.agent_state(agent).kind());
             prop_assert_eq!(after.agent_wants(agent), desk.acd.agent_wants(agent));
         }
         let told = std::iter::from_fn(|| after.poll_output());
         prop_assert_eq!(told.filter(|one| matches!(one, Output::Offer(_))).count(), 0);
+    }
+}
+
+/// All that a distributor keeps for the next.
+pub(crate) fn kept(acd: &Acd) -> KeptState {
+    let directory = acd.directory();
+    let agents = directory.agents();
+    let calls = acd.calls();
+    KeptState {
+        agents: agents.map(|id| (id, acd.kept_agent(id))).collect(),
+        calls: calls.map(|id| (id, acd.kept_call(id).unwrap())).collect(),
+        stated: directory
+            .sites()
+            .filter_map(|site| Some((site, acd.stated(site)?)))
+            .collect(),
+        crises: acd.active_crises().cloned().collect(),
+        crises_at: directory
+            .sites()
+            .map(|site| (site, acd.crises_at(site).to_vec()))
+            .collect(),
+        abandoned: abandoned(acd),
+        callers: callers(acd),
+        offers_from: 1,
     }
 }
 

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use acd::{
-    AgentStateKind as Kind, Condition, Event, Input, LastResort, OfferOutcome, Output, Priority,
-    Relax, Requirement, Selection, SiteState, StepSpec, Want, WithdrawReason,
+    Acd, AgentStateKind as Kind, Condition, Event, Input, LastResort, OfferOutcome, Output,
+    Priority, Relax, Requirement, Selection, Settings, SiteState, StepSpec, Want, WithdrawReason,
 };
 
 use crate::{
     country::{Country, asks, line, seconds, skills},
     desk::Desk,
+    model::kept,
 };
 
 fn when(condition: Condition) -> StepSpec {
@@ -152,6 +153,21 @@ fn several_phones_ring_one_wins_and_the_others_are_free_at_once() {
     // Nobody lost the idle time.
     let next = desk.call("A-15");
     assert_eq!(desk.offered(next).as_deref(), Some("a"));
+}
+
+#[test]
+fn a_call_of_before_that_rings_too_few_rings_who_becomes_free() {
+    let mut country = Country::one_site(&["a", "b"]);
+    country.lines[0].parallel = 2;
+    let mut desk = Desk::new(&country);
+    desk.want("b", Want::LoggedOut);
+    let call = desk.call("A-15");
+    assert_eq!(desk.offered(call).as_deref(), Some("a"));
+    let mut next = Acd::new(desk.now(), country.directory(), Settings::default());
+    next.restore(desk.now(), kept(&desk.acd));
+    desk.acd = next;
+    desk.want("b", Want::Ready);
+    assert_eq!(desk.state("b"), Kind::Offered);
 }
 
 #[test]
