@@ -20,7 +20,7 @@ use tokio::{
     runtime::Handle,
     sync::{broadcast, mpsc},
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     alarm::Alarm,
@@ -49,8 +49,8 @@ const LINGER_MAX: Duration = Duration::from_secs(2);
 pub(crate) enum Control {
     /// Take no new calls; end when those that are there have ended, or after the limit.
     Drain { limit: Duration },
-    /// Write everything down for the next process, and end.
-    HandOver,
+    /// Write everything down for the next process, and end. Where the journal has failed, end like [`Self::Drain`].
+    HandOver { limit: Duration },
     /// End now.
     Stop,
 }
@@ -112,12 +112,16 @@ impl Core {
                 }
                 Woken::Request(request) => self.answer(request, now),
                 Woken::Control(Control::Stop) => return,
-                Woken::Control(Control::HandOver) if self.keeping.is_some() => {
-                    return self.hand_over();
-                }
-                Woken::Control(Control::HandOver) => {
-                    warn!("there is no journal: nothing can be handed over");
-                }
+                Woken::Control(Control::HandOver { limit }) => match &self.keeping {
+                    Some(keeping) if keeping.state() != JournalState::Failed => {
+                        return self.hand_over();
+                    }
+                    Some(_) => {
+                        warn!("the journal has failed: nothing can be handed over, draining");
+                        self.engine.drain(now, now + limit);
+                    }
+                    None => warn!("there is no journal: nothing can be handed over"),
+                },
                 Woken::Control(Control::Drain { limit }) => self.engine.drain(now, now + limit),
                 Woken::Timer | Woken::Durable => {}
             }
@@ -174,8 +178,10 @@ impl Core {
     /// Everything is handed to the journal, whose thread ends when it is durable: the next process goes on.
     fn hand_over(mut self) {
         self.drain_outputs();
-        drop(self.keeping.take());
-        info!("everything is written down for the next process");
+        match self.keeping.take().is_some_and(Keeping::finish) {
+            true => info!("everything is written down for the next process"),
+            false => error!("the journal has failed: the next process has what was durable before"),
+        }
     }
 
     fn answer(&mut self, request: api::Request, now: Instant) {

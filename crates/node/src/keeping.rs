@@ -291,6 +291,16 @@ impl<S, T> Keeping<S, T> {
         }
     }
 
+    /// Hands everything over and waits until it is durable, or cannot be; whether it is.
+    pub(crate) fn finish(mut self) -> bool {
+        self.hand_over(Instant::now());
+        let (is_failed, taken) = (self.state == JournalState::Failed, self.taken);
+        let told = self.told.clone();
+        drop(self);
+        let Told { durable, is_sound } = *told.borrow();
+        !is_failed && is_sound && durable >= taken
+    }
+
     fn time_due(&self, has_calls: bool) -> Option<Instant> {
         self.time_at.filter(|_| has_calls).map(|at| at + TIME_EVERY)
     }

@@ -201,9 +201,12 @@ impl Node {
         });
     }
 
-    /// Ends when everything is written down for the next process; goes on where there is no journal.
+    /// Ends when everything is written down for the next process; drains where the journal has failed, and goes on where
+    /// there is none.
     pub fn hand_over(&self) {
-        let _ended_already = self.control.try_send(Control::HandOver);
+        let _ended_already = self.control.try_send(Control::HandOver {
+            limit: self.drain_limit,
+        });
     }
 
     /// Ends now, whatever is under way.

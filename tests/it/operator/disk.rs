@@ -67,6 +67,28 @@ fn when_the_disk_fails_calls_go_on_and_new_ones_are_for_another_node() {
     );
 }
 
+/// `systemctl restart`: what the next process would find is not what was told.
+#[test]
+fn who_is_to_be_restarted_after_the_disk_has_failed_stays_for_the_calls() {
+    let mut node = start("disk-fails-restart");
+    let mut first = Peer::calling(node.sip, NUMBER, "first");
+    first.expect("SIP/2.0 182 ");
+    let_no_file_grow(&node);
+    let mut second = Peer::calling(node.sip, NUMBER, "second");
+    second.expect("SIP/2.0 182 ");
+    node.until("it says so", |node| node.get("/readyz").0 == 503);
+    node.process.signal(Signal::SIGUSR2).unwrap();
+    node.until("it drains", |node| {
+        node.get("/readyz").1.contains("draining")
+    });
+    for caller in [&mut first, &mut second] {
+        caller.cancel();
+        let ended = caller.expect("SIP/2.0 487 ");
+        caller.acknowledge(&ended);
+    }
+    assert_eq!(node.end(), Some(0));
+}
+
 /// A page whose sync has failed may look written and not be: the next process does not write the same file.
 #[test]
 fn after_the_disk_has_failed_the_next_process_goes_on_in_another_file() {
