@@ -8,6 +8,7 @@ mod journey;
 pub(crate) mod kamailio;
 mod names;
 mod sbc;
+mod softphone;
 mod telephone;
 mod tone;
 

@@ -53,11 +53,14 @@ impl Engine {
         };
         let onward = self.onward(now, call, &refer);
         match onward {
-            Ok(Onward::Line(line)) => self.transfer_to_line(now, call, tx, line),
-            Ok(Onward::PlaceOf(other, line)) => {
+            Ok(Onward::Line(line)) => {
                 self.transfer_to_line(now, call, tx, line);
-                let status = StatusCode::REQUEST_TERMINATED;
-                self.calls.end(now, &mut self.layer, other, status);
+            }
+            Ok(Onward::PlaceOf(other, line)) => {
+                if self.transfer_to_line(now, call, tx, line) {
+                    let status = StatusCode::REQUEST_TERMINATED;
+                    self.calls.end(now, &mut self.layer, other, status);
+                }
             }
             Ok(Onward::Outside(ways)) => self.transfer_outside(now, call, tx, ways),
             Ok(Onward::TakenOver(by_agent_of)) => self.take_over(now, call, tx, by_agent_of),

@@ -44,6 +44,9 @@ pub(super) struct Packets {
     pub(super) received: u64,
 }
 
+/// The event of a registration that was accepted.
+const REGISTERED: &str = "REGISTER_OK";
+
 /// The password of every agent's phone, as `sip-scenarios/nodes/phones.credentials` has it.
 const PASSWORD: &str = "correct-horse";
 
@@ -56,25 +59,53 @@ impl Baresip {
         node: u16,
         deadline: Instant,
     ) -> anyhow::Result<Self> {
-        let account = format!(
-            "<sip:{agent}@samu67.example>;outbound=\"sip:127.0.0.1:{node};transport=udp\";\
-             regint=60;audio_codecs=PCMA;auth_user={agent};auth_pass={PASSWORD}\n"
-        );
-        Self::start(folder, &account, deadline)
+        let registrar = format!("sip:127.0.0.1:{node};transport=udp");
+        let account = account_of(agent, &registrar);
+        Self::start(folder, Ipv4Addr::LOCALHOST, &account, deadline)
+    }
+
+    /// The same over TLS: it is reached by the connection alone which it opens itself. Every six seconds it registers
+    /// again, by another connection when it has lost that one.
+    pub(super) fn registering_over_tls(
+        folder: &Path,
+        agent: &str,
+        node: u16,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
+        let registrar = format!("sip:127.0.0.1:{node};transport=tls");
+        // In percent of the time for which it is registered.
+        let account = account_of(agent, &registrar) + ";rwait=10";
+        Self::start(folder, Ipv4Addr::LOCALHOST, &account, deadline)
     }
 
     /// A caller's phone behind a trunk, which registers nowhere.
     pub(super) fn caller(folder: &Path, number: &str, deadline: Instant) -> anyhow::Result<Self> {
-        let account = format!("<sip:{number}@127.0.0.1>;regint=0;audio_codecs=PCMA\n");
-        Self::start(folder, &account, deadline)
+        Self::caller_at(folder, Ipv4Addr::LOCALHOST, number, deadline)
     }
 
-    fn start(folder: &Path, account: &str, deadline: Instant) -> anyhow::Result<Self> {
+    /// The same at another address of this machine than everybody else's.
+    pub(super) fn caller_at(
+        folder: &Path,
+        address: Ipv4Addr,
+        number: &str,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
+        let account = format!("<sip:{number}@{address}>;regint=0;audio_codecs=PCMA");
+        Self::start(folder, address, &account, deadline)
+    }
+
+    fn start(
+        folder: &Path,
+        address: Ipv4Addr,
+        account: &str,
+        deadline: Instant,
+    ) -> anyhow::Result<Self> {
         let control_port = free_port();
         let sound = folder.join("tone.wav");
         tone::write(&sound)?;
-        fs::write(folder.join("config"), configuration(control_port, &sound))?;
-        fs::write(folder.join("accounts"), account)?;
+        let configuration = configuration(address, control_port, &sound);
+        fs::write(folder.join("config"), configuration)?;
+        fs::write(folder.join("accounts"), format!("{account}\n"))?;
         fs::write(folder.join("contacts"), "")?;
         let mut command = Command::new("baresip");
         command.arg("-v").arg("-f").arg(folder);
@@ -151,6 +182,18 @@ impl Baresip {
             })?;
             self.events.push_back(message);
         }
+    }
+
+    /// Waits until the other side hangs up. A call that ends by itself (its file of sound has an end) does not count.
+    pub(super) fn await_bye(&mut self) -> anyhow::Result<()> {
+        let is_bye = |event: &Value| event["param"] == "Connection reset by peer";
+        self.await_event("CALL_CLOSED", is_bye).map(drop)
+    }
+
+    /// Waits until it has registered once more.
+    pub(super) fn await_registration(&mut self) -> anyhow::Result<()> {
+        self.events.retain(|event| event["type"] != REGISTERED);
+        self.await_event(REGISTERED, |_| true).map(drop)
     }
 
     /// Waits until the other side offers (`offer`) or answers (`answer`) a description of its
@@ -246,16 +289,25 @@ fn take_netstring(received: &mut Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(taken))
 }
 
-fn configuration(control_port: u16, sound: &Path) -> String {
+/// An account that registers for a minute at a time.
+fn account_of(agent: &str, registrar: &str) -> String {
+    format!(
+        "<sip:{agent}@samu67.example>;outbound=\"{registrar}\";regint=60;audio_codecs=PCMA;\
+         auth_user={agent};auth_pass={PASSWORD}"
+    )
+}
+
+fn configuration(address: Ipv4Addr, control_port: u16, sound: &Path) -> String {
     TEMPLATE
+        .replace("{address}", &address.to_string())
         .replace("{control_port}", &control_port.to_string())
         .replace("{sound}", &sound.display().to_string())
 }
 
 /// Port 0: the system chooses one, and the registration or the Contact tells it.
 const TEMPLATE: &str = "\
-sip_listen 127.0.0.1:0
-net_interface 127.0.0.1
+sip_listen {address}:0
+net_interface {address}
 poll_method epoll
 call_local_timeout 120
 audio_source aufile,{sound}

@@ -23,13 +23,11 @@ impl Engine {
         number: CallNumber,
         tx: ServerTx,
         to: LineRoute,
-    ) {
+    ) -> bool {
         let LineRoute { line, priority } = to;
-        if !self
-            .calls
-            .accept_transfer(now, &mut self.layer, number, tx, None)
-        {
-            return;
+        let calls = &mut self.calls;
+        if !calls.accept_transfer(now, &mut self.layer, number, tx, None) {
+            return false;
         }
         if let Some(record) = self.records.get_mut(number) {
             record.sent_to = Some(SentTo { line, at: now });
@@ -46,6 +44,7 @@ impl Engine {
             self.gone_on(number);
             self.calls.release_agent(now, &mut self.layer, number);
         }
+        true
     }
 
     /// A call that was sent on to another line is that line's now, and no longer the agent's.

@@ -37,11 +37,9 @@ impl Peer {
         self
     }
 
-    /// The same peer, whose phones register again whenever they have lost their connection.
-    #[must_use]
-    pub(crate) fn keeping_registered(mut self) -> Self {
+    /// From now on its phones register again whenever they have lost their connection.
+    pub(crate) fn keep_registered(&mut self) {
         self.registered = Some(Registered::default());
-        self
     }
 
     pub(crate) const fn transport(&self) -> Transport {

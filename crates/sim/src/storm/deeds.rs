@@ -176,7 +176,8 @@ pub(super) fn populate(world: &mut World, rng: &mut Pcg64Mcg, pace: Pace, phones
         let manner = draw::manner(rng, pace);
         if phones == Phones::BehindNat && !site.is_fixed {
             let place = (place(site.phones), place(centre::INSIDE));
-            world.add_softphones(name, place, manner);
+            let softphones = world.add_phones_behind_nat(name, place, manner);
+            world.keep_registered(softphones);
         } else {
             add(
                 world,

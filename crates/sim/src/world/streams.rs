@@ -41,17 +41,11 @@ impl World {
         })
     }
 
-    /// The same of phones that register again by themselves when a connection is gone.
-    pub(crate) fn add_softphones(
-        &mut self,
-        name: &str,
-        (address, inside): (SocketAddr, SocketAddr),
-        manner: Manner,
-    ) -> SocketAddr {
-        self.add(name, address, |seed| {
-            let peer = Peer::new(address, seed, manner).over_tcp(Patience::None);
-            peer.behind_nat(inside).keeping_registered()
-        })
+    /// Phones that have been added register again by themselves when their connection is gone.
+    pub(crate) fn keep_registered(&mut self, phones: SocketAddr) {
+        if let Some(peer) = self.peers.get_mut(&phones) {
+            peer.keep_registered();
+        }
     }
 
     /// How often such phones have done so.
