@@ -62,8 +62,8 @@ pub struct Acd {
     pub(crate) changed: VecDeque<Changed>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) next_offer: u64,
-    /// Since when what is decided leaves at once; `None` while it is held back.
-    pub(crate) leaves_since: Option<Instant>,
+    /// Whether what is decided does not leave at once.
+    pub(crate) is_held_back: bool,
     pub(crate) notes: Option<Notes>,
 }
 
@@ -165,7 +165,7 @@ impl Acd {
             changed: VecDeque::new(),
             outputs: VecDeque::new(),
             next_offer: 1,
-            leaves_since: Some(now),
+            is_held_back: false,
             notes: None,
             directory,
         };

@@ -1,5 +1,7 @@
 //! Offers: an agent asked for a call, one winner, two deadlines.
 
+mod held_back;
+
 use std::time::Instant;
 
 use crate::{
@@ -266,31 +268,19 @@ impl Acd {
     }
 
     pub(crate) fn offer_due(&mut self, now: Instant, id: OfferId) {
-        let Some(offer) = self.offers.get_mut(&id) else {
+        let Some(offer) = self.offers.get(&id) else {
             return;
         };
-        let is_awaited = matches!(offer.sign_of_life, SignOfLife::AwaitedUntil(_));
-        if !is_awaited || offer.ring_until <= now {
-            return self.withdraw(now, id, WithdrawReason::RingTimeout);
+        match offer.sign_of_life {
+            SignOfLife::Seen => self.withdraw(now, id, WithdrawReason::RingTimeout),
+            // A phone that has not been asked yet gives no sign of life.
+            SignOfLife::AwaitedUntil(_) if self.is_held_back => {
+                let until = now + self.settings.unreachable_after;
+                let rings_until = offer.ring_until.max(until);
+                self.begin_anew(id, until, rings_until);
+            }
+            SignOfLife::AwaitedUntil(_) => self.withdraw(now, id, WithdrawReason::NoSignOfLife),
         }
-        // A phone that has not been asked yet gives no sign of life.
-        let asked = self.leaves_since.unwrap_or(now);
-        let heard_by = asked + self.settings.unreachable_after;
-        if heard_by <= now {
-            return self.withdraw(now, id, WithdrawReason::NoSignOfLife);
-        }
-        offer.sign_of_life = SignOfLife::AwaitedUntil(heard_by);
-        self.deadlines
-            .insert((offer.deadline(), Deadline::Offer(id)));
-    }
-
-    /// What is decided from now on is held back, or leaves at once again: a disk is waited for. Phones have their time for
-    /// a sign of life from then on.
-    pub fn hold_back(&mut self, now: Instant, is_held: bool) {
-        self.leaves_since = match (is_held, self.leaves_since) {
-            (true, _) => None,
-            (false, since) => since.or(Some(now)),
-        };
     }
 
     /// Ends an offer from our side, for a reason that is not the call's: the call goes on.

@@ -41,9 +41,11 @@ impl JournalState {
 impl Engine {
     /// Whoever writes down what [`crate::Output::Record`] says tells how that goes.
     pub fn set_journal_state(&mut self, now: Instant, state: JournalState) {
-        self.acd.hold_back(now, state == JournalState::Late);
         if std::mem::replace(&mut self.journal_state, state) != state {
+            self.now = now;
+            self.acd.hold_back(now, state == JournalState::Late);
             self.emit(Event::JournalChanged { state });
+            self.pump(now);
         }
         if state == JournalState::Failed {
             self.close_journal();

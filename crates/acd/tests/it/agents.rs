@@ -52,17 +52,31 @@ fn the_work_after_a_call_can_be_extended_and_ended_early() {
 /// A disk that stalls holds back what would ring them.
 #[test]
 fn who_has_not_been_asked_yet_is_not_unreachable() {
-    let mut desk = Desk::new(&Country::one_site(&["a"]));
-    desk.call("A-15");
+    let mut country = Country::one_site(&["a"]);
+    country.lines[0].ring_time = seconds(8);
+    let mut desk = Desk::new(&country);
+    let call = desk.call("A-15");
     let now = desk.now();
     desk.acd.hold_back(now, true);
-    desk.wait(seconds(8));
+    desk.wait(Duration::from_millis(9_900));
     assert_eq!(desk.state("a"), Kind::Offered);
     let now = desk.now();
     desk.acd.hold_back(now, false);
     desk.wait(Duration::from_millis(4_900));
     assert_eq!(desk.state("a"), Kind::Offered);
+    // It rings for all its time.
+    desk.ring(call);
+    desk.wait(Duration::from_millis(3_000));
+    assert_eq!(desk.state("a"), Kind::Offered);
     desk.wait(Duration::from_millis(200));
+    assert_eq!(desk.state("a"), Kind::NotReady);
+
+    // And one that is dead is found so, whatever its line's time to ring.
+    let mut country = Country::one_site(&["a"]);
+    country.lines[0].ring_time = seconds(5);
+    let mut desk = Desk::new(&country);
+    desk.call("A-15");
+    desk.wait(seconds(5));
     assert_eq!(desk.state("a"), Kind::Unreachable);
 }
 
