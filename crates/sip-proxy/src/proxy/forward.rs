@@ -92,12 +92,14 @@ impl Proxy {
         }
         let call_id = request.call_id();
         let upstream = self.token_towards(source, names_itself(request));
-        // Who stands behind a way to others adds routes of their own, perhaps by names.
-        let first_hop = match next {
-            TryNext::WhenRefused => first_hop(target),
-            TryNext::WhenNotServed => None,
+        let downstream = match next {
+            TryNext::WhenRefused => self.token_towards(target.flow, first_hop(target)),
+            // Who stands behind a way to others adds routes of their own, perhaps by names, or stays out of the dialog.
+            TryNext::WhenNotServed => RouteToken {
+                flow: Some(target.flow),
+                only_for_names: !target.flow.transport.is_reliable(),
+            },
         };
-        let downstream = self.token_towards(target.flow, first_hop);
         if source.listener == target.flow.listener
             && upstream.flow.is_none()
             && downstream.flow.is_none()
@@ -119,6 +121,7 @@ impl Proxy {
         let is_there = !flow.transport.is_reliable() && named == Some(flow);
         RouteToken {
             flow: (!is_there).then_some(flow),
+            only_for_names: false,
         }
     }
 
@@ -198,9 +201,20 @@ impl Way {
         matches!(self, Self::InDialog { .. })
     }
 
+    pub(super) const fn of(token: RouteToken) -> Self {
+        let RouteToken {
+            flow,
+            only_for_names,
+        } = token;
+        Self::InDialog {
+            flow,
+            only_for_names,
+        }
+    }
+
     pub(super) const fn flow(self) -> Option<Flow> {
         match self {
-            Self::InDialog { flow } => flow,
+            Self::InDialog { flow, .. } => flow,
             Self::ByUri | Self::ByRoute => None,
         }
     }

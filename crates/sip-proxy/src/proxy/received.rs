@@ -30,6 +30,8 @@ pub enum Way {
     InDialog {
         /// The flow to whoever comes next.
         flow: Option<Flow>,
+        /// Where neither a Route nor the Request-URI is an address, and nowhere else.
+        only_for_names: bool,
     },
 }
 
@@ -140,8 +142,14 @@ impl Received {
                 let route = NameAddr::parse(route).ok()?;
                 locals.flow_to(&route.uri().ok()?).or_else(|| way.flow())
             }
-            (None, Way::InDialog { flow: Some(flow) }) => Some(flow),
-            (None, _) => locals.flow_to(&self.request.uri()),
+            (
+                None,
+                Way::InDialog {
+                    flow: Some(flow),
+                    only_for_names: false,
+                },
+            ) => Some(flow),
+            (None, way) => locals.flow_to(&self.request.uri()).or_else(|| way.flow()),
         };
         Some(Target {
             uri,
@@ -266,7 +274,7 @@ impl Proxy {
     //# the proxy MUST remove that value from the request.
     /// How many there are, both of ours where we wrote two (RFC 5658 §3); they are removed from the copies.
     fn our_routes(&self, request: &Request, strict: Option<RouteToken>) -> (usize, Way) {
-        let mut way = strict.map_or(Way::ByUri, |token| Way::InDialog { flow: token.flow });
+        let mut way = strict.map_or(Way::ByUri, Way::of);
         let mut count = 0;
         for raw in request.elements(HeaderName::Route) {
             let own = NameAddr::parse(raw).ok().and_then(|route| {
@@ -277,7 +285,7 @@ impl Proxy {
             count += 1;
             way = match (own.token, way) {
                 // The last of ours is the one on the side that the request goes to.
-                (Some(token), _) => Way::InDialog { flow: token.flow },
+                (Some(token), _) => Way::of(token),
                 (None, Way::ByUri) => Way::ByRoute,
                 (None, way) => way,
             };

@@ -20,6 +20,8 @@ pub(crate) struct RouteToken {
     /// Over which flow the peer on this side of us is reached; `None` where its own Contact or
     /// Record-Route says it.
     pub(crate) flow: Option<Flow>,
+    /// Only where that is a name: whoever stands behind it need not be reached through it.
+    pub(crate) only_for_names: bool,
 }
 
 impl RouteToken {
@@ -27,7 +29,7 @@ impl RouteToken {
     pub(crate) fn seal(self, key: [u64; 2], call_id: &[u8]) -> String {
         let mut bytes = Vec::with_capacity(32);
         if let Some(flow) = self.flow {
-            put_flow(&mut bytes, flow);
+            put_flow(&mut bytes, flow, self.only_for_names);
         }
         let seal = seal_of(key, call_id, &bytes);
         bytes.extend_from_slice(&seal.to_be_bytes());
@@ -47,11 +49,17 @@ impl RouteToken {
         if seal_of(key, call_id, bytes) != u64::from_be_bytes(*seal) {
             return None;
         }
-        let flow = match bytes {
-            [] => None,
-            bytes => Some(read_flow(bytes)?),
+        let (flow, only_for_names) = match bytes {
+            [] => (None, false),
+            bytes => {
+                let (flow, only_for_names) = read_flow(bytes)?;
+                (Some(flow), only_for_names)
+            }
         };
-        Some(Self { flow })
+        Some(Self {
+            flow,
+            only_for_names,
+        })
     }
 }
 
@@ -63,12 +71,17 @@ fn seal_of(key: [u64; 2], call_id: &[u8], bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn put_flow(bytes: &mut Vec<u8>, flow: Flow) {
-    bytes.push(match flow.transport {
+/// In the first byte, beside the transport.
+const ONLY_FOR_NAMES: u8 = 0x10;
+
+fn put_flow(bytes: &mut Vec<u8>, flow: Flow, only_for_names: bool) {
+    let transport = match flow.transport {
         Transport::Udp => 0,
         Transport::Tcp => 1,
         Transport::Tls => 2,
-    });
+    };
+    let mark = if only_for_names { ONLY_FOR_NAMES } else { 0 };
+    bytes.push(transport | mark);
     bytes.extend_from_slice(&flow.listener.0.to_be_bytes());
     bytes.extend_from_slice(&flow.remote.port().to_be_bytes());
     match flow.remote.ip() {
@@ -77,9 +90,10 @@ fn put_flow(bytes: &mut Vec<u8>, flow: Flow) {
     }
 }
 
-fn read_flow(bytes: &[u8]) -> Option<Flow> {
-    let (&[transport, l1, l2, p1, p2], ip) = bytes.split_first_chunk::<5>()?;
-    let transport = match transport {
+/// A flow, and whether it is only for names.
+fn read_flow(bytes: &[u8]) -> Option<(Flow, bool)> {
+    let (&[first, l1, l2, p1, p2], ip) = bytes.split_first_chunk::<5>()?;
+    let transport = match first & !ONLY_FOR_NAMES {
         0 => Transport::Udp,
         1 => Transport::Tcp,
         2 => Transport::Tls,
@@ -90,11 +104,12 @@ fn read_flow(bytes: &[u8]) -> Option<Flow> {
     } else {
         IpAddr::from(<[u8; 16]>::try_from(ip).ok()?)
     };
-    Some(Flow {
+    let flow = Flow {
         transport,
         listener: ListenerId(u16::from_be_bytes([l1, l2])),
         remote: SocketAddr::new(ip, u16::from_be_bytes([p1, p2])),
-    })
+    };
+    Some((flow, first & ONLY_FOR_NAMES != 0))
 }
 
 fn digit(value: u8) -> char {
@@ -132,12 +147,16 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_for_its_dialog_only() {
-        for flow in [
-            None,
-            Some(flow("192.0.2.7:40000")),
-            Some(flow("[2001:db8::9]:5061")),
+        for (flow, only_for_names) in [
+            (None, false),
+            (Some(flow("192.0.2.7:40000")), false),
+            (Some(flow("192.0.2.7:40000")), true),
+            (Some(flow("[2001:db8::9]:5061")), false),
         ] {
-            let token = RouteToken { flow };
+            let token = RouteToken {
+                flow,
+                only_for_names,
+            };
             let user = token.seal(KEY, b"call-1");
             assert_eq!(
                 RouteToken::open(user.as_bytes(), KEY, b"call-1"),

@@ -111,6 +111,26 @@ fn a_route_that_is_a_name_is_reached_over_the_flow_of_the_dialog() {
     }
 }
 
+/// RFC 3261 §16.6: an operator's proxy that leaves the dialog is not in the way of what comes after.
+#[test]
+fn whoever_stays_out_of_a_dialog_is_not_sent_what_comes_inside() {
+    let mut bench = Bench::new().with_targets(URI, vec![vec![phone("anne", BRUNO)]]);
+    bench.next = TryNext::WhenNotServed;
+    let forwarded = find(&bench.receive(CALLER, &invite(URI)), "INVITE").clone();
+    let mut routes = forwarded.values(HeaderName::RecordRoute);
+    routes.reverse();
+    for (contact, to) in [("10.0.0.7", "10.0.0.7:5060"), ("gateway.example", BRUNO)] {
+        let ack = format!(
+            "ACK sip:anne@{contact} SIP/2.0\r\nVia: SIP/2.0/UDP {CALLER};branch=z9hG4bKack\r\n\
+             Route: {}\r\nFrom: <sip:caller@192.0.2.10>;tag=c\r\nTo: <{URI}>;tag=a\r\n\
+             Call-ID: call-1\r\nCSeq: 1 ACK\r\n\r\n",
+            routes.join(", ")
+        );
+        let sent = bench.receive(CALLER, &ack);
+        assert_eq!(lines(&sent), [format!("ACK {to}")]);
+    }
+}
+
 /// The callee is where it says that it is, by another listener than the first of its transport.
 #[test]
 fn what_comes_inside_a_dialog_leaves_by_the_listener_of_the_dialog() {
@@ -144,7 +164,11 @@ fn a_token_of_another_dialog_opens_nothing() {
         received
     };
     let own = received(from_callee(&forwarded, "BYE", &routes));
-    assert_eq!(own.way(), Way::InDialog { flow: None });
+    let by_its_address = Way::InDialog {
+        flow: None,
+        only_for_names: false,
+    };
+    assert_eq!(own.way(), by_its_address);
     let stolen = from_callee(&forwarded, "BYE", &routes).replace("call-1", "call-2");
     let stolen = received(stolen);
     assert_eq!(stolen.way(), Way::ByRoute, "it is our address all the same");
