@@ -44,6 +44,8 @@ pub struct Hop {
 pub enum Located {
     /// There, the first first. Never empty.
     Hops(Vec<Hop>),
+    /// There if it has no servers of its own, which DNS does not say now: what it said before is better. Never empty.
+    Perhaps(Vec<Hop>),
     /// Not known yet: answers to queries are under way.
     Pending,
     /// Nowhere: no such name, no usable record, or DNS does not answer.
@@ -59,6 +61,10 @@ pub struct Locator {
     transports: Vec<Transport>,
     seed: [u64; 2],
     draws: u64,
+    /// Whether DNS did not answer something that the present URI needs.
+    is_unanswered: bool,
+    /// And its own address is taken for want of that.
+    is_guess: bool,
 }
 
 /// The chain of look-ups stopped: what is missing has been asked for, or there is nothing.
@@ -78,13 +84,17 @@ impl Locator {
             transports,
             seed,
             draws: 0,
+            is_unanswered: false,
+            is_guess: false,
         }
     }
 
     /// Where a URI leads, as far as is known now.
     pub fn locate(&mut self, now: Instant, uri: &SipUri<'_>) -> Located {
+        (self.is_unanswered, self.is_guess) = (false, false);
         match self.hops(now, uri) {
             Ok(hops) if hops.is_empty() => Located::Nowhere,
+            Ok(hops) if self.is_guess => Located::Perhaps(hops),
             Ok(hops) => Located::Hops(hops),
             Err(Stop::Pending) => Located::Pending,
             Err(Stop::Nowhere) => Located::Nowhere,
@@ -146,6 +156,7 @@ impl Locator {
             hops.extend(self.by_service(now, &name, transport, &service)?);
         }
         if hops.is_empty() {
+            self.is_guess = self.is_unanswered;
             let transport = explicit.unwrap_or_else(|| default_transport(uri.scheme));
             return self.addresses(now, &name, &name, transport, transport.default_port());
         }
@@ -245,7 +256,10 @@ impl Locator {
     /// What is known, or a query for it.
     fn ask(&mut self, now: Instant, query: Query) -> Result<Answer, Stop> {
         match self.cache.get(now, &query) {
-            Known::Yes(answer) => Ok(answer),
+            Known::Yes(answer) => {
+                self.is_unanswered |= answer == Answer::Failed;
+                Ok(answer)
+            }
             Known::Asked => Err(Stop::Pending),
             Known::No => {
                 self.cache.note_asked(now, query.clone());

@@ -172,8 +172,11 @@ impl Route {
         let Uri::Sip(uri) = uri else { return };
         let located = locator.locate(now, &uri);
         self.is_pending = located == Located::Pending;
-        if let Located::Hops(hops) = located {
-            self.hops = hops;
+        match located {
+            Located::Hops(hops) => self.hops = hops,
+            // What DNS said last counts while it is silent.
+            Located::Perhaps(hops) if self.hops.is_empty() => self.hops = hops,
+            Located::Perhaps(_) | Located::Pending | Located::Nowhere => {}
         }
     }
 

@@ -284,8 +284,12 @@ fn a_name_leads_by_dns_and_what_dns_said_last_counts_while_it_is_silent() {
     );
     assert_eq!(invites(&wire, SECOND).len(), 1);
 
+    // The address of the domain is another machine's.
+    let own = Query::Addresses(name("carrier.example"));
+    let address: IpAddr = "198.51.100.80".parse().unwrap();
+    answered(&mut wire, own, Answer::Addresses(vec![address]));
     answered(&mut wire, Query::Srv(service), Answer::Failed);
-    wire.bench.world.run_for(seconds(25.0));
+    wire.bench.world.run_for(seconds(60.0));
     wire.forget();
     dial(&mut wire, "0388112244", "");
     assert_eq!(invites(&wire, "198.51.100.50:5080").len(), 1);

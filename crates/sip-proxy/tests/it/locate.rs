@@ -81,7 +81,7 @@ impl Bench {
     fn locate(&mut self, uri: &str) -> Vec<String> {
         loop {
             match self.locate_once(uri) {
-                Located::Hops(hops) => {
+                Located::Hops(hops) | Located::Perhaps(hops) => {
                     return hops
                         .iter()
                         .map(|hop| format!("{} {}", hop.transport.as_str(), hop.remote))
@@ -285,6 +285,22 @@ fn answers_hold_for_their_time_and_failures_for_a_short_one() {
     assert_eq!(bench.locate_once(uri), Located::Nowhere);
     bench.now += seconds(10);
     assert_eq!(bench.locate(uri).len(), 1, "DNS is back");
+}
+
+/// The domain's own address is often another machine's.
+#[test]
+fn where_dns_does_not_tell_the_servers_the_address_of_the_domain_is_a_guess() {
+    let uri = "sip:operator.example";
+    for (answer, is_guess) in [(Answer::Failed, true), (Answer::None, false)] {
+        let mut bench = Bench::new().host("operator.example", &["192.0.2.80"]);
+        for service in ["_sip._udp", "_sip._tcp", "_sips._tcp"] {
+            let query = Query::Srv(name(&format!("{service}.operator.example")));
+            bench.zone.insert(query, answer.clone());
+        }
+        assert_eq!(bench.locate(uri), ["UDP 192.0.2.80:5060"]);
+        let located = bench.locate_once(uri);
+        assert_eq!(matches!(located, Located::Perhaps(_)), is_guess);
+    }
 }
 
 #[test]
