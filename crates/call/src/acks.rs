@@ -185,6 +185,7 @@ impl Calls {
         let Some(owed) = leg.owed_ack.take() else {
             return;
         };
+        leg.describe(answer);
         let dialog = leg.dialog.clone();
         self.pay_ack(layer, owed, &dialog, Some(answer));
     }

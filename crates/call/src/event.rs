@@ -103,6 +103,8 @@ pub enum AgentFailure {
     Unreachable,
     /// The phone does not take this call (488 and other 4xx).
     Rejected(StatusCode),
+    /// The phone has answered, and the caller's side will not be joined with it: no fault of the agent's.
+    NotJoined,
 }
 
 impl AgentFailure {

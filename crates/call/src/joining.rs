@@ -149,7 +149,11 @@ impl Calls {
         };
         match joining.asked {
             _ if joining.gives_up_at <= now => {
-                self.give_up_joining(now, layer, number, AgentFailure::NoAnswer);
+                let cause = match joining.asks() {
+                    Side::Caller => AgentFailure::NotJoined,
+                    Side::Agent | Side::Target => AgentFailure::NoAnswer,
+                };
+                self.give_up_joining(now, layer, number, cause);
             }
             Asked::Due(at) if at <= now && is_busy => {
                 joining.asked = Asked::Due(now + BUSY_RETRY);
@@ -288,6 +292,9 @@ impl Calls {
             StatusCode::REQUEST_PENDING
             | StatusCode::SERVER_INTERNAL_ERROR
             | StatusCode::SERVICE_UNAVAILABLE => self.ask_to_join_at(number, now + GLARE_RETRY),
+            _ if side == Side::Caller => {
+                self.give_up_joining(now, layer, number, AgentFailure::NotJoined);
+            }
             _ => self.give_up_joining(now, layer, number, AgentFailure::Rejected(status)),
         }
         self.rearm(number);

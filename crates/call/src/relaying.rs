@@ -393,10 +393,15 @@ impl Calls {
         number: CallNumber,
     ) {
         while let Some(relay) = self.take_relay(number, |relay| relay.gives_up_at <= now) {
+            // At a 408 the phone would end the call (RFC 3261 §12.2.1.2), which stands as before.
+            let status = match relay.what.is_invite() {
+                true => StatusCode::REQUEST_TERMINATED,
+                false => StatusCode::REQUEST_TIMEOUT,
+            };
             if relay.what.is_invite() {
                 layer.cancel(now, relay.client, None);
             }
-            self.answer(now, layer, relay.server, StatusCode::REQUEST_TIMEOUT);
+            self.answer(now, layer, relay.server, status);
         }
     }
 

@@ -214,7 +214,7 @@ const fn status_of(cause: AgentFailure) -> StatusCode {
     match cause {
         AgentFailure::Busy => StatusCode::BUSY_HERE,
         AgentFailure::Declined => StatusCode::DECLINE,
-        AgentFailure::NoAnswer => StatusCode::TEMPORARILY_UNAVAILABLE,
+        AgentFailure::NoAnswer | AgentFailure::NotJoined => StatusCode::TEMPORARILY_UNAVAILABLE,
         AgentFailure::Unreachable => StatusCode::BAD_GATEWAY,
         AgentFailure::Rejected(status) => status,
     }

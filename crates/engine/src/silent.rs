@@ -47,7 +47,7 @@ impl Engine {
             return;
         }
         let silent = self.silent.contacts.entry(agent).or_default();
-        silent.retain(|one| registered.contains(one));
+        silent.retain(|one| one.0 != contact && registered.contains(one));
         let noted = registered.into_iter().find(|(uri, _)| uri == contact);
         silent.extend(noted);
     }

@@ -275,14 +275,17 @@ pub(crate) const fn told_of(cause: AgentFailure) -> StatusCode {
     match cause {
         AgentFailure::Busy => StatusCode::BUSY_HERE,
         AgentFailure::Declined => StatusCode::DECLINE,
-        AgentFailure::NoAnswer | AgentFailure::Unreachable => StatusCode::TEMPORARILY_UNAVAILABLE,
+        AgentFailure::NoAnswer | AgentFailure::Unreachable | AgentFailure::NotJoined => {
+            StatusCode::TEMPORARILY_UNAVAILABLE
+        }
         AgentFailure::Rejected(status) => status,
     }
 }
 
 pub(crate) const fn offer_failure(cause: AgentFailure) -> OfferFailure {
     match cause {
-        AgentFailure::Busy => OfferFailure::Busy,
+        // Who had answered is free again by themselves.
+        AgentFailure::Busy | AgentFailure::NotJoined => OfferFailure::Busy,
         AgentFailure::Declined | AgentFailure::Rejected(_) => OfferFailure::Declined,
         AgentFailure::NoAnswer => OfferFailure::NoAnswer,
         AgentFailure::Unreachable => OfferFailure::Unreachable,

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, net::SocketAddr, rc::Rc};
 
-use engine::Event;
+use engine::{Event, acd::Want};
 use sim::{CallPlan, Fate, Manner, Weather};
 
 use super::{
@@ -92,6 +92,11 @@ impl Caller {
     }
 
     fn of(bench: Bench, lines: &str) -> Self {
+        Self::answered(bench, lines, |_| ())
+    }
+
+    /// With a phone that is played by hand, too.
+    fn answered(bench: Bench, lines: &str, answer: impl FnOnce(&mut Wire)) -> Self {
         let mut wire = Wire::over(bench);
         let body = "v=0\r\n";
         let invite = request(RAW, "INVITE", LINE, "i", lines);
@@ -101,6 +106,7 @@ impl Caller {
             body.len()
         );
         wire.ask(RAW, &invite);
+        answer(&mut wire);
         wire.bench.world.run_for(seconds(2.5));
         let ok = wire
             .got(RAW)
@@ -243,6 +249,114 @@ fn what_a_side_has_refused_is_not_said_to_it_again() {
     assert_eq!(Caller::asked(&caller.wire.ask(RAW, &refused)), ["ACK"]);
     let refresh = asked(caller.wait(20.0));
     assert_eq!(refresh.split("\r\n\r\n").nth(1), Some(&*described));
+}
+
+/// A caller whose side cannot take a re-INVITE is sent on: the next agent answers, and cannot be joined with the caller. It
+/// is not the agent who did not answer.
+#[test]
+fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1", "arm-2"],
+    };
+    let mut bench = Bench::new(&configuration(&[site], AFTER_20_S), 1, Weather::CALM);
+    let (node, second) = (bench.node, bench.agent("arm-2"));
+    bench.world.set_agent(node, second, Want::LoggedOut);
+    let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(2.0), DIALLED);
+    bench.manner("arm-1", sends_on);
+    let mut caller = Caller::of(bench, "");
+    caller.wire.bench.world.set_agent(node, second, Want::Ready);
+    let mut states = Vec::new();
+    for _ in 0..120 {
+        for request in caller.wait(0.5) {
+            if request.starts_with("INVITE") {
+                let refused = answer(&request, "500 Server Internal Error", "");
+                caller.wire.ask(RAW, &refused);
+            }
+        }
+        let state = caller.wire.bench.state("arm-2");
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    assert_eq!(states[..3], ["offered", "not-ready", "ready"]);
+}
+
+/// The agent's phone makes an offer, and the answer comes in the caller's ACK: the caller takes the agent back from hold so.
+#[test]
+fn what_came_last_in_an_ack_is_said_again_when_the_session_is_refreshed() {
+    const PHONE: &str = "203.0.113.77:5060";
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let text = configuration(&[site], AFTER_20_S) + "[timers]\nsession = \"90s\"\n";
+    let bench = Bench::new(&text.replace(PHONES, PHONE), 1, Weather::CALM);
+    let with_body = |lines: &str, body: &str| {
+        let length = body.len();
+        format!("{lines}Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    let invite_at = |wire: &Wire| {
+        let got = wire.got(PHONE).into_iter();
+        got.rev().find(|one| one.starts_with("INVITE")).unwrap()
+    };
+    // It wants to be asked by re-INVITE, since it knows no UPDATE.
+    let answers = |invite: &str| {
+        let lines = format!(
+            "Contact: <sip:arm-1@{PHONE}>\r\nAllow: INVITE\r\nRequire: timer\r\n\
+             Session-Expires: 90;refresher=uac\r\n"
+        );
+        let ok = answer(invite, "200 OK", &with_body(&lines, "v=0\r\no=agent\r\n"));
+        let ok = ok.strip_suffix("Content-Length: 0\r\n\r\n").unwrap();
+        ok.replacen(
+            "@203.0.113.77:5060>\r\n",
+            "@203.0.113.77:5060>;tag=agent\r\n",
+            1,
+        )
+    };
+    let mut caller = Caller::answered(bench, "", |wire| {
+        let ok = answers(&invite_at(wire));
+        wire.ask(PHONE, &ok);
+        wire.bench.world.run_for(seconds(0.5));
+    });
+    caller.send("INVITE", 2, "");
+    let ok = answers(&invite_at(&caller.wire));
+    caller.wire.ask(PHONE, &ok);
+    let resumed = "v=0\r\no=caller\r\n";
+    let body = with_body("", resumed);
+    caller.send("ACK", 2, body.strip_suffix("\r\n").unwrap());
+    caller.wait(46.0);
+    let refresh = invite_at(&caller.wire);
+    assert_eq!(refresh.split("\r\n\r\n").nth(1), Some(resumed), "{refresh}");
+}
+
+/// Nobody reacts to what a phone asks for; it is not told that the call is lost.
+#[test]
+fn a_change_that_nobody_answers_costs_no_call() {
+    let mut bench = bench();
+    let holds = Manner::answers_after(seconds(2.0)).holds(seconds(10.0));
+    bench.manner("arm-1", holds);
+    let mut caller = Caller::of(bench, "");
+    let got = caller.wait(12.0);
+    let hold = got.iter().find(|one| one.starts_with("INVITE")).unwrap();
+    let rings = answer(hold, "180 Ringing", "");
+    caller.wire.ask(RAW, &rings);
+    caller.wait(62.0);
+    let ladder = caller.wire.bench.world.ladder().to_string();
+    let told = |status: &str| {
+        let is_it = |line: &&str| line.contains("-> phone") && line.contains(status);
+        ladder.lines().filter(is_it).count()
+    };
+    let given_up = told("487 Request Terminated (");
+    assert_eq!(
+        (given_up, told("408 Request Timeout (")),
+        (1, 0),
+        "{ladder}"
+    );
 }
 
 #[test]

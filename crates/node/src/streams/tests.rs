@@ -127,6 +127,28 @@ async fn everybody_hears_of_it_who_waits_for_a_connection_that_cannot_be_made() 
     assert!(connections.table.is_empty());
 }
 
+/// An operator whose connections always come from the same port.
+#[tokio::test]
+async fn whoever_is_back_does_not_end_with_what_stood_in_for_them() {
+    let (sender, mut inbox) = mpsc::channel(16);
+    let table = Table::new(sender, QUEUE_MAX);
+    let [theirs, named] =
+        ["192.0.2.9:40001", "192.0.2.9:5061"].map(|one| over_tls(one.parse().unwrap()));
+    let frame = Bytes::from_static(b"OPTIONS");
+    let given = table.send_or_open(theirs, named.remote, frame);
+    let Given::Opened(stand_in, _frames) = given else {
+        panic!("there was a connection: {given:?}");
+    };
+    let (_back, _frames) = table.enter(theirs).await;
+    table.leave(stand_in).await;
+    let told = inbox.try_recv();
+    assert!(
+        matches!(told, Ok(Input::TransportFailed { flow }) if flow == named),
+        "{told:?}"
+    );
+    assert!(inbox.try_recv().is_err());
+}
+
 /// Otherwise the kernel says the same again for a quarter of an hour, and nobody hears that it is said to nobody.
 #[tokio::test]
 async fn a_connection_that_leads_nowhere_any_more_ends_by_itself() {
