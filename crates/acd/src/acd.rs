@@ -64,6 +64,8 @@ pub struct Acd {
     pub(crate) next_offer: u64,
     /// Whether what is decided does not leave at once.
     pub(crate) is_held_back: bool,
+    /// Offers below this number have left since.
+    pub(crate) asked_before: u64,
     pub(crate) notes: Option<Notes>,
 }
 
@@ -166,6 +168,7 @@ impl Acd {
             outputs: VecDeque::new(),
             next_offer: 1,
             is_held_back: false,
+            asked_before: 0,
             notes: None,
             directory,
         };

@@ -274,7 +274,7 @@ impl Acd {
         match offer.sign_of_life {
             SignOfLife::Seen => self.withdraw(now, id, WithdrawReason::RingTimeout),
             // A phone that has not been asked yet gives no sign of life.
-            SignOfLife::AwaitedUntil(_) if self.is_held_back => {
+            SignOfLife::AwaitedUntil(_) if self.is_held_back && self.may_be_held(id) => {
                 let until = now + self.settings.unreachable_after;
                 let rings_until = offer.ring_until.max(until);
                 self.begin_anew(id, until, rings_until);

@@ -211,6 +211,7 @@ impl Engine {
             agent: offer.agent,
             attempt,
             rest: targets,
+            is_first: true,
         };
         record.offers.push(live);
         if let Some(number) = number {
@@ -233,6 +234,7 @@ impl Engine {
         let is_it = |live: &LiveOffer| live.offer == offer;
         if let Some(live) = self.records.take_offer(number, is_it) {
             if reason == WithdrawReason::NoSignOfLife
+                && live.is_first
                 && let Some(contact) = self.calls.rung(number, live.attempt).cloned()
             {
                 self.note_silent(live.agent, &contact);
@@ -317,7 +319,7 @@ impl Engine {
             return;
         };
         if tries_next && !live.rest.is_empty() {
-            live.attempt = next_attempt;
+            (live.attempt, live.is_first) = (next_attempt, false);
             let target = live.rest.remove(0);
             return self
                 .calls

@@ -356,6 +356,7 @@ impl Record {
             agent,
             attempt,
             rest: Vec::new(),
+            is_first: true,
         };
         Self {
             id,

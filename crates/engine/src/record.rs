@@ -100,6 +100,8 @@ pub(crate) struct LiveOffer {
     pub(crate) attempt: AttemptId,
     /// Contacts that have not been tried.
     pub(crate) rest: Vec<Target>,
+    /// Whether the first contact is being rung, and has had all the time.
+    pub(crate) is_first: bool,
 }
 
 /// All records, by call and by call id.

@@ -3,11 +3,12 @@
 use std::{f64::consts::TAU, fs, path::Path};
 
 const SAMPLE_RATE: u32 = 8000;
-const SECONDS: u32 = 60;
+/// Longer than any call of a test: baresip ends one whose sound is over.
+const SECONDS: u32 = 180;
 const FREQUENCY: f64 = 400.0;
 const AMPLITUDE: f64 = 8000.0;
 
-/// Writes a minute of it: one channel of 16 bits, as G.711 is sampled.
+/// Writes it: one channel of 16 bits, as G.711 is sampled.
 pub(super) fn write(path: &Path) -> anyhow::Result<()> {
     let bytes = SAMPLE_RATE * SECONDS * 2;
     let mut wave = Vec::new();

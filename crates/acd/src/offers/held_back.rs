@@ -19,7 +19,10 @@ impl Acd {
         }
         let is_awaited =
             |offer: &LiveOffer| matches!(offer.sign_of_life, SignOfLife::AwaitedUntil(_));
-        for id in self.offers.keys() {
+        let held = self.offers.keys().into_iter();
+        let held: Vec<_> = held.filter(|&id| self.may_be_held(id)).collect();
+        self.asked_before = self.next_offer;
+        for id in held {
             let offer = self.offers.get(&id).filter(|offer| is_awaited(offer));
             let Some(call) = offer.and_then(|offer| self.calls.get(&offer.call)) else {
                 continue;
@@ -28,6 +31,11 @@ impl Acd {
             let until = now + self.settings.unreachable_after;
             self.begin_anew(id, until, now + ring_time);
         }
+    }
+
+    /// Whether its phone may not have been asked yet. Each has its time anew once: a disk that is slow is late again and again.
+    pub(super) fn may_be_held(&self, id: OfferId) -> bool {
+        id.value() >= self.asked_before
     }
 
     /// A phone has until then for a sign of life, and rings until then.

@@ -71,6 +71,16 @@ fn who_has_not_been_asked_yet_is_not_unreachable() {
     desk.wait(Duration::from_millis(200));
     assert_eq!(desk.state("a"), Kind::NotReady);
 
+    // A disk that is slow and does not stand still asks it all the same.
+    let mut desk = Desk::new(&Country::one_site(&["a"]));
+    desk.call("A-15");
+    for is_held in [true, false].into_iter().cycle().take(20) {
+        let now = desk.now();
+        desk.acd.hold_back(now, is_held);
+        desk.wait(Duration::from_millis(300));
+    }
+    assert_eq!(desk.state("a"), Kind::Unreachable);
+
     // And one that is dead is found so, whatever its line's time to ring.
     let mut country = Country::one_site(&["a"]);
     country.lines[0].ring_time = seconds(5);

@@ -212,10 +212,18 @@ impl Way {
         }
     }
 
-    pub(super) const fn flow(self) -> Option<Flow> {
-        match self {
-            Self::InDialog { flow, .. } => flow,
-            Self::ByUri | Self::ByRoute => None,
-        }
+    /// The flow to where the next hop says that it is: the dialog's, where that leads there by another of our listeners or
+    /// it says nothing.
+    pub(super) fn flow_at(self, named: Option<Flow>) -> Option<Flow> {
+        let Self::InDialog { flow, .. } = self else {
+            return named;
+        };
+        let leads_there = |of_dialog: &Flow| {
+            let is_same = |named: Flow| {
+                (named.transport, named.remote) == (of_dialog.transport, of_dialog.remote)
+            };
+            named.is_none_or(is_same)
+        };
+        flow.filter(leads_there).or(named)
     }
 }

@@ -140,7 +140,7 @@ impl Received {
         let flow = match (self.next_route(), self.way) {
             (Some(route), way) => {
                 let route = NameAddr::parse(route).ok()?;
-                locals.flow_to(&route.uri().ok()?).or_else(|| way.flow())
+                way.flow_at(locals.flow_to(&route.uri().ok()?))
             }
             (
                 None,
@@ -149,7 +149,7 @@ impl Received {
                     only_for_names: false,
                 },
             ) => Some(flow),
-            (None, way) => locals.flow_to(&self.request.uri()).or_else(|| way.flow()),
+            (None, way) => way.flow_at(locals.flow_to(&self.request.uri())),
         };
         Some(Target {
             uri,

@@ -148,6 +148,13 @@ fn what_comes_inside_a_dialog_leaves_by_the_listener_of_the_dialog() {
     );
     let sent = bench.receive(CALLER, &bye);
     assert_eq!(sent[0].flow, lan);
+    // And so where a proxy that is there stands between.
+    let behind = format!(", <sip:{ANNE};lr>\r\nFrom");
+    let bye = bye
+        .replace("z9hG4bKbye", "z9hG4bKb")
+        .replace("\r\nFrom", &behind);
+    let sent = bench.receive(CALLER, &bye);
+    assert_eq!(sent[0].flow, lan);
 }
 
 #[test]
