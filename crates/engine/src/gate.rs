@@ -174,6 +174,8 @@ impl Engine {
             }
             (_, Some(line)) if self.config.partner_lines.contains(&line) => Class::PartnerLine,
             (_, Some(_)) => Class::EmergencyLine,
+            // At a refusal the operator would send its calls elsewhere, all of them.
+            (Method::Options, None) if source.trunk().is_some() => Class::EmergencyLine,
             (Method::Register, None) => Class::Registration,
             (Method::Invite | Method::Message, None) => Class::Outgoing,
             _ => Class::Subscription,

@@ -107,7 +107,8 @@ impl Engine {
     }
 
     /// Asks for credentials, and keeps nothing (RFC 3261 §26.3.2.4). Who is asked often and never
-    /// proves anything is a guesser.
+    /// proves anything is a guesser; but not an agent's phone that has not been asked yet: all those of a centre may
+    /// come at once, from one address.
     fn challenge(
         &mut self,
         now: Instant,
@@ -116,7 +117,9 @@ impl Engine {
         by: ChallengeBy,
         why: Unproven,
     ) {
-        self.offend(now, flow);
+        if why != Unproven::NoCredentials || self.claimed_agent(request).is_none() {
+            self.offend(now, flow);
+        }
         if why != Unproven::NoCredentials {
             self.dropped(DropReason::Unproven(why));
         }

@@ -76,15 +76,13 @@ impl Engine {
     ) -> Result<(Received, TargetSet), StatusCode> {
         let mut chosen: Vec<TrunkId> = ways.iter().map(|&(trunk, _)| trunk).collect();
         chosen.dedup();
-        chosen.retain(|&trunk| {
-            let has_room = self.trunk_loads.begin(now, trunk).is_ok();
-            if has_room {
-                // The proxy does not know when a call ends: only its rate is counted.
-                self.trunk_loads.end(trunk);
-            }
-            has_room
-        });
+        chosen.retain(|&trunk| self.trunk_loads.has_room(now, trunk));
         let first = *chosen.first().ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+        // The proxy does not know when a call ends, nor is it known which of the others it tries: only the rate of the
+        // first is counted. Calls that come from the others are not to be refused for it.
+        if self.trunk_loads.begin(now, first).is_ok() {
+            self.trunk_loads.end(first);
+        }
         let ways = ways.into_iter().filter(|(trunk, _)| chosen.contains(trunk));
         let targets = TargetSet {
             groups: ways.map(|(_, target)| vec![target]).collect(),

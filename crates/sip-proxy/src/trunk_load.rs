@@ -38,6 +38,24 @@ struct Load {
     paid_until: Option<Instant>,
 }
 
+impl Load {
+    /// Until when the calls would have come with one more; `None` where nobody asks how fast they come.
+    fn room(&self, now: Instant) -> Result<Option<Instant>, BeyondLimit> {
+        if self.limits.calls_max.is_some_and(|max| self.calls >= max) {
+            return Err(BeyondLimit::Calls);
+        }
+        let Some(rate) = self.limits.calls_per_second else {
+            return Ok(None);
+        };
+        let interval = Duration::from_secs(1) / rate.max(1);
+        let paid_until = self.paid_until.map_or(now, |until| until.max(now)) + interval;
+        if paid_until > now + Duration::from_secs(1) {
+            return Err(BeyondLimit::Rate);
+        }
+        Ok(Some(paid_until))
+    }
+}
+
 impl TrunkLoads {
     /// No calls yet.
     pub fn new(trunks: &Trunks) -> Self {
@@ -59,19 +77,15 @@ impl TrunkLoads {
         let Some(load) = self.loads.get_mut(trunk.index()) else {
             return Ok(());
         };
-        if load.limits.calls_max.is_some_and(|max| load.calls >= max) {
-            return Err(BeyondLimit::Calls);
-        }
-        if let Some(rate) = load.limits.calls_per_second {
-            let interval = Duration::from_secs(1) / rate.max(1);
-            let paid_until = load.paid_until.map_or(now, |until| until.max(now)) + interval;
-            if paid_until > now + Duration::from_secs(1) {
-                return Err(BeyondLimit::Rate);
-            }
-            load.paid_until = Some(paid_until);
-        }
+        load.paid_until = load.room(now)?;
         load.calls += 1;
         Ok(())
+    }
+
+    /// Whether there is room for a new call of a trunk, which is not counted.
+    pub fn has_room(&self, now: Instant, trunk: TrunkId) -> bool {
+        let load = self.loads.get(trunk.index());
+        load.is_none_or(|load| load.room(now).is_ok())
     }
 
     /// Counts a call of a trunk that came before we did, whatever the limits.

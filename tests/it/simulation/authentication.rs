@@ -44,6 +44,25 @@ fn of_agent(agent: &str, method: &str, uri: &str, branch: &str, lines: &str) -> 
     )
 }
 
+/// The phones of a centre behind one NAT, after a power cut.
+#[test]
+fn phones_that_all_come_at_once_are_asked_and_not_banned() {
+    let from = "203.0.113.40:5060";
+    let register = |branch: &str, lines: &str| {
+        of_agent("arm-1", "REGISTER", ARM_1, branch, lines).replace(PHONES, from)
+    };
+    let mut wire = wire();
+    let mut asked = String::new();
+    for number in 0..30 {
+        let answers = wire.ask(from, &register(&format!("first{number}"), ""));
+        assert_eq!(status(&answers), ["401 Unauthorized"]);
+        asked.clone_from(&answers[0]);
+    }
+    let proof = credentials(&asked, "arm-1", "one", "REGISTER", ARM_1);
+    let answers = wire.ask(from, &register("proven", &proof));
+    assert_eq!(status(&answers), ["200 OK"]);
+}
+
 /// The header that answers the challenge of an answer.
 fn credentials(answer: &str, user: &str, password: &str, method: &str, uri: &str) -> String {
     let message = Message::parse(answer.to_owned().into(), &Default::default()).unwrap();

@@ -155,6 +155,20 @@ fn small() -> Wire {
     Wire::over(bench)
 }
 
+/// A 503 would have it send all its calls elsewhere, while there is room for them.
+#[test]
+fn an_operator_who_asks_is_told_that_calls_may_come() {
+    let mut wire = small();
+    for number in 0..30 {
+        wire.ask(
+            RAW,
+            &request(RAW, "INVITE", LINE, &format!("i{number}"), ""),
+        );
+    }
+    let answers = wire.ask(RAW, &request(RAW, "OPTIONS", "sip:192.0.2.1", "o", ""));
+    assert_eq!(status(&answers), ["200 OK"]);
+}
+
 #[test]
 fn emergencies_are_shed_last_of_all() {
     let mut wire = small();

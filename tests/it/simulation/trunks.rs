@@ -10,7 +10,7 @@ use sim::Weather;
 
 use super::{
     AFTER_20_S, Bench, PHONES, Site, address, configuration,
-    requests::{RAW, Wire, request, status},
+    requests::{LINE, RAW, Wire, request, status},
     seconds,
 };
 
@@ -293,6 +293,25 @@ fn a_name_leads_by_dns_and_what_dns_said_last_counts_while_it_is_silent() {
     wire.forget();
     dial(&mut wire, "0388112244", "");
     assert_eq!(invites(&wire, "198.51.100.50:5080").len(), 1);
+}
+
+/// An operator's calls are not refused because somebody called out through another one.
+#[test]
+fn a_call_out_is_counted_on_the_trunk_that_it_tries_first() {
+    let second = "
+[[trunk]]
+name = \"second\"
+sources = [\"198.51.100.60\"]
+next_hops = [\"sip:198.51.100.60\"]
+prefixes = [\"+\"]
+calls_per_second = 1
+";
+    let mut wire = wire(&(TRUNKS.to_owned() + second));
+    dial(&mut wire, "0388112233", "");
+    assert_eq!(invites(&wire, FIRST).len(), 1);
+    let from = "198.51.100.60:5060";
+    let answers = wire.ask(from, &request(from, "INVITE", LINE, "in", ""));
+    assert_eq!(status(&answers)[0], "100 Trying");
 }
 
 #[test]
