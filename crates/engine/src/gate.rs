@@ -86,14 +86,24 @@ impl Engine {
 
     /// Somebody has sent what only costs. Operators and phones may.
     pub(crate) fn offend(&mut self, now: Instant, flow: Flow) {
-        let from = flow.remote.ip();
-        if self.is_stranger(flow)
-            && let Offence::Banned { lasts } = self.guard.offend(now, from)
-        {
-            self.emit(Event::SourceBanned {
-                source: from,
-                lasts,
-            });
+        if self.is_stranger(flow) {
+            let offence = self.guard.offend(now, flow.remote.ip());
+            self.note_offence(flow, offence);
+        }
+    }
+
+    /// Notes that a source had to be asked for its credentials for the first time.
+    pub(crate) fn note_asked(&mut self, now: Instant, flow: Flow) {
+        if self.is_stranger(flow) {
+            let offence = self.guard.ask(now, flow.remote.ip());
+            self.note_offence(flow, offence);
+        }
+    }
+
+    fn note_offence(&mut self, flow: Flow, offence: Offence) {
+        if let Offence::Banned { lasts } = offence {
+            let source = flow.remote.ip();
+            self.emit(Event::SourceBanned { source, lasts });
         }
     }
 

@@ -107,8 +107,8 @@ impl Engine {
     }
 
     /// Asks for credentials, and keeps nothing (RFC 3261 §26.3.2.4). Who is asked often and never
-    /// proves anything is a guesser; but not an agent's phone that has not been asked yet: all those of a centre may
-    /// come at once, from one address.
+    /// proves anything is a guesser; but an agent's phone that has not been asked yet counts for little: all those of a
+    /// centre may come at once, from one address.
     fn challenge(
         &mut self,
         now: Instant,
@@ -117,8 +117,11 @@ impl Engine {
         by: ChallengeBy,
         why: Unproven,
     ) {
-        if why != Unproven::NoCredentials || self.claimed_agent(request).is_none() {
-            self.offend(now, flow);
+        match why {
+            Unproven::NoCredentials if self.claimed_agent(request).is_some() => {
+                self.note_asked(now, flow);
+            }
+            _ => self.offend(now, flow),
         }
         if why != Unproven::NoCredentials {
             self.dropped(DropReason::Unproven(why));

@@ -37,6 +37,9 @@ impl Default for GuardSettings {
     }
 }
 
+/// In how many parts an offence is counted: so many phones behind one address may have to be asked where one may offend.
+pub const OFFENCE: u32 = 20;
+
 /// What an offence led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offence {
@@ -60,6 +63,7 @@ pub struct Guard {
 
 #[derive(Clone, Copy, Debug)]
 struct Record {
+    /// In parts of which [`OFFENCE`] are one.
     offences: u32,
     /// Up to when offences have been forgiven.
     forgiven_at: Instant,
@@ -86,6 +90,15 @@ impl Guard {
 
     /// A source has sent what only costs.
     pub fn offend(&mut self, now: Instant, source: IpAddr) -> Offence {
+        self.charge(now, source, OFFENCE)
+    }
+
+    /// A source had to be asked who it is, as each phone has to be once: [`OFFENCE`] of these are an offence.
+    pub fn ask(&mut self, now: Instant, source: IpAddr) -> Offence {
+        self.charge(now, source, 1)
+    }
+
+    fn charge(&mut self, now: Instant, source: IpAddr, cost: u32) -> Offence {
         let source = key(source);
         let GuardSettings {
             offences_max,
@@ -107,9 +120,9 @@ impl Guard {
                 banned_until: None,
             },
         };
-        record.offences += 1;
+        record.offences = record.offences.saturating_add(cost);
         record.offended_at = now;
-        let is_banned = record.offences > offences_max;
+        let is_banned = record.offences > offences_max.saturating_mul(OFFENCE);
         if is_banned {
             let lasts = ban_min
                 .saturating_mul(1 << record.bans.min(16))
@@ -160,7 +173,9 @@ impl Record {
     fn forgiven(mut self, now: Instant, every: Duration, ban_max: Duration) -> Self {
         let passed = now.saturating_duration_since(self.forgiven_at).as_nanos();
         let forgiven = u32::try_from(passed / every.as_nanos().max(1)).unwrap_or(u32::MAX);
-        self.offences = self.offences.saturating_sub(forgiven);
+        self.offences = self
+            .offences
+            .saturating_sub(forgiven.saturating_mul(OFFENCE));
         self.forgiven_at = if self.offences == 0 {
             now
         } else {

@@ -65,7 +65,7 @@ pub use authentication::{
 pub use binding::{Aor, Binding};
 pub use cidr::{Cidr, CidrError};
 pub use digest::{Algorithm, Ha1, Ha1Error, Proof, QOP_AUTH, Quality};
-pub use guard::{Guard, GuardSettings, Offence};
+pub use guard::{Guard, GuardSettings, OFFENCE, Offence};
 pub use locate::{
     Answer, DomainName, DomainNameError, Hop, Located, Locator, LocatorSettings, Naptr, Query, Srv,
 };

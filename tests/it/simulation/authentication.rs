@@ -8,8 +8,9 @@ use engine::{
 use sim::Weather;
 
 use super::{
-    AFTER_20_S, Bench, PHONES, Site, configuration,
+    AFTER_20_S, Bench, PHONES, Site, address, configuration,
     requests::{LINE, RAW, STRANGER, Wire, request, status},
+    seconds,
 };
 
 const ARM_1: &str = "sip:arm-1@samu.example";
@@ -61,6 +62,17 @@ fn phones_that_all_come_at_once_are_asked_and_not_banned() {
     let proof = credentials(&asked, "arm-1", "one", "REGISTER", ARM_1);
     let answers = wire.ask(from, &register("proven", &proof));
     assert_eq!(status(&answers), ["200 OK"]);
+
+    // Who is asked for ever and proves nothing is none of them.
+    let mut wire = self::wire();
+    let node = wire.bench.node;
+    for number in 0..450 {
+        let text = register(&format!("never{number}"), "");
+        wire.bench.world.send(address(from), node, text);
+    }
+    wire.bench.world.run_for(seconds(0.5));
+    // Twenty offences' worth, and the one by which the source is banned.
+    assert_eq!(wire.got(from).len(), 401);
 }
 
 /// The header that answers the challenge of an answer.
