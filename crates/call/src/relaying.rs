@@ -394,13 +394,12 @@ impl Calls {
     ) {
         while let Some(relay) = self.take_relay(number, |relay| relay.gives_up_at <= now) {
             // At a 408 the phone would end the call (RFC 3261 §12.2.1.2), which stands as before.
-            let status = match relay.what.is_invite() {
-                true => StatusCode::REQUEST_TERMINATED,
-                false => StatusCode::REQUEST_TIMEOUT,
-            };
-            if relay.what.is_invite() {
+            let status = if relay.what.is_invite() {
                 layer.cancel(now, relay.client, None);
-            }
+                StatusCode::REQUEST_TERMINATED
+            } else {
+                StatusCode::REQUEST_TIMEOUT
+            };
             self.answer(now, layer, relay.server, status);
         }
     }

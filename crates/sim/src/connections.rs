@@ -221,7 +221,7 @@ impl Connections {
             return self.refuse(now, door);
         }
         if let Some(one) = self.open.get(&door.id)
-            && one.take()
+            && one.can_be_taken()
         {
             let end = one.end(Side::Taker);
             self.ends.insert(end, (door.id, Side::Taker));

@@ -11,16 +11,19 @@ use super::{
     seconds,
 };
 
-/// One site with one agent; a side may be silent for 90 seconds.
-fn bench() -> Bench {
+/// One site with these agents; a side may be silent for 90 seconds.
+fn text(agents: &[&str]) -> String {
     let site = Site {
         id: "FR670",
         neighbours: &[],
         reserve: 0,
-        agents: &["arm-1"],
+        agents,
     };
-    let text = configuration(&[site], AFTER_20_S) + "[timers]\nsession = \"90s\"\n";
-    Bench::new(&text, 1, Weather::CALM)
+    configuration(&[site], AFTER_20_S) + "[timers]\nsession = \"90s\"\n"
+}
+
+fn bench() -> Bench {
+    Bench::new(&text(&["arm-1"]), 1, Weather::CALM)
 }
 
 /// Why the only call ended, and when.
@@ -255,13 +258,7 @@ fn what_a_side_has_refused_is_not_said_to_it_again() {
 /// is not the agent who did not answer.
 #[test]
 fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
-    let site = Site {
-        id: "FR670",
-        neighbours: &[],
-        reserve: 0,
-        agents: &["arm-1", "arm-2"],
-    };
-    let mut bench = Bench::new(&configuration(&[site], AFTER_20_S), 1, Weather::CALM);
+    let mut bench = Bench::new(&text(&["arm-1", "arm-2"]), 1, Weather::CALM);
     let (node, second) = (bench.node, bench.agent("arm-2"));
     bench.world.set_agent(node, second, Want::LoggedOut);
     let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(2.0), DIALLED);
@@ -288,13 +285,7 @@ fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
 #[test]
 fn what_came_last_in_an_ack_is_said_again_when_the_session_is_refreshed() {
     const PHONE: &str = "203.0.113.77:5060";
-    let site = Site {
-        id: "FR670",
-        neighbours: &[],
-        reserve: 0,
-        agents: &["arm-1"],
-    };
-    let text = configuration(&[site], AFTER_20_S) + "[timers]\nsession = \"90s\"\n";
+    let text = text(&["arm-1"]);
     let bench = Bench::new(&text.replace(PHONES, PHONE), 1, Weather::CALM);
     let with_body = |lines: &str, body: &str| {
         let length = body.len();

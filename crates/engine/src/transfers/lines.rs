@@ -17,6 +17,7 @@ use crate::{
 };
 
 impl Engine {
+    /// A call is sent on to a line. Whether it is: the state of its legs may not allow it now.
     pub(super) fn transfer_to_line(
         &mut self,
         now: Instant,

@@ -91,8 +91,8 @@ impl Connection {
         self.taker.last = at;
     }
 
-    /// It is taken, unless it is over by now; whether it is.
-    pub(super) const fn take(&self) -> bool {
+    /// Whether it can be taken: it is not over by now.
+    pub(super) const fn can_be_taken(&self) -> bool {
         !self.taker.has_left
     }
 
