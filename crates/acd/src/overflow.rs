@@ -93,7 +93,7 @@ impl Acd {
         step.when.iter().any(|when| match when {
             Condition::After(wait) => {
                 let call = self.calls.get(&id);
-                has_passed(call.map(|call| call.key.arrival), *wait)
+                has_passed(call.map(|call| step.counts_from(call)), *wait)
             }
             Condition::QueueLongerThan(length) => self.waiting(class.line) > *length as usize,
             Condition::OldestWaitOver(wait) => has_passed(self.oldest_arrival(class.line), *wait),
@@ -162,12 +162,13 @@ impl Acd {
         let plan = class.course.governing().map(|part| part.plan);
         let steps = plan.map_or(&[][..], |plan| &directory.plans[plan.index()].steps);
         let pending = steps.iter().filter(|step| !class.has_taken(step));
-        let waits = pending
-            .flat_map(|step| &step.when)
-            .filter_map(|when| match when {
-                Condition::After(wait) => Some(call.key.arrival + *wait),
+        let waits = pending.flat_map(|step| {
+            let since = step.counts_from(call);
+            step.when.iter().filter_map(move |when| match when {
+                Condition::After(wait) => Some(since + *wait),
                 _ => None,
-            });
+            })
+        });
         let next = waits.min();
         let before = std::mem::replace(&mut call.step_at, next);
         if before == next {

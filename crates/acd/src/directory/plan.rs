@@ -1,8 +1,12 @@
 //! Overflow plans and crisis plans, resolved for each site.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crate::{
+    call::Call,
     ids::{PlanId, SiteId, StepIndex},
     requirement::Relax,
     spec::{Condition, CrisisFlow, LastResort},
@@ -98,6 +102,15 @@ impl Step {
     pub(crate) fn waits(&self) -> bool {
         let mut when = self.when.iter();
         when.any(|when| matches!(when, Condition::After(_)))
+    }
+
+    /// Since when a call has waited for it. Whoever comes back to their old place, or was sent on with it, is not turned away
+    /// for that: they have to have waited here.
+    pub(crate) fn counts_from(&self, call: &Call) -> Instant {
+        match self.last_resort {
+            Some(_) => call.line_since,
+            None => call.key.arrival,
+        }
     }
 
     /// Whether it does nothing but bring agents within reach: where it brings nobody, it is in vain.

@@ -45,7 +45,8 @@ pub enum LastResort {
 /// When a step takes effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// The call has waited this long.
+    /// The call has waited this long: since it came, or since the caller's first call where they come back to their old
+    /// place. A step with a last resort counts from when the call came to its line: nobody is turned away for a wait of before.
     After(Duration),
     /// More calls than this wait on the line.
     QueueLongerThan(u32),

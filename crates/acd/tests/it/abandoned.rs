@@ -63,6 +63,26 @@ fn who_comes_back_and_is_turned_away_is_called_back() {
     assert_eq!(entry.calls, [first, again]);
 }
 
+/// They have waited long enough to be turned away, all calls together; but somebody is free now.
+#[test]
+fn who_comes_back_to_their_old_place_is_not_turned_away_for_it() {
+    let reject = StepSpec {
+        when: vec![Condition::After(seconds(10))],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
+    };
+    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
+    country.lines[0].resume_within = seconds(120);
+    let mut desk = Desk::new(&country);
+    gives_up(&mut desk, 7, 5);
+    desk.wait(seconds(20));
+    let again = desk.call_of("A-15", 7);
+    desk.wait(seconds(9));
+    assert!(desk.acd.call(again).is_some(), "it waits");
+    desk.wait(seconds(2));
+    assert!(desk.acd.call(again).is_none(), "it is turned away");
+}
+
 #[test]
 fn who_comes_back_and_is_answered_needs_no_call_back() {
     let mut desk = nobody_there();

@@ -26,6 +26,8 @@ pub(crate) struct BookedCall {
     /// Before what steps raise it by.
     pub(crate) priority: Priority,
     pub(crate) arrival: Instant,
+    /// Since when it is on its line.
+    pub(crate) line_since: Instant,
     /// The plans that it has met, the one that counts now last.
     pub(crate) parts: Vec<Part>,
     pub(crate) phase: Phase,

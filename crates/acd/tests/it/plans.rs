@@ -77,7 +77,15 @@ impl Books {
         let call = &self.calls[&id];
         let home = self.home(call.line);
         step.when.iter().any(|when| match when {
-            Condition::After(wait) => call.arrival + *wait <= now,
+            Condition::After(wait) => {
+                let turns_away = step.last_resort.is_some();
+                let since = if turns_away {
+                    call.line_since
+                } else {
+                    call.arrival
+                };
+                since + *wait <= now
+            }
             Condition::QueueLongerThan(length) => {
                 self.waiting(call.line).len() > usize::try_from(*length).unwrap()
             }

@@ -209,6 +209,7 @@ impl Referee {
             line,
             priority: base,
             arrival: now - waited,
+            line_since: now,
             parts: self.books.parts_now(line),
             phase: Phase::Waiting,
             with: moved.and_then(|moved| moved.with).filter(|_| is_attended),
