@@ -146,6 +146,9 @@ pub enum EndCause {
     Refused(StatusCode),
     /// Ended by the owner while connected: the node stops.
     Stopped,
+    /// The caller waited alone after a transfer, and would be joined with none of those who answered: whatever their side
+    /// is, it does not take a new description of the call any more.
+    NotJoined,
     /// It was about another call, which its agent has taken over.
     TakenOver,
 }
@@ -163,6 +166,7 @@ impl EndCause {
             Self::WaitMax => "wait-max",
             Self::Refused(_) => "refused",
             Self::Stopped => "stopped",
+            Self::NotJoined => "not-joined",
             Self::TakenOver => "taken-over",
         }
     }

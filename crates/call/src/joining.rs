@@ -30,6 +30,9 @@ const GLARE_RETRY: Duration = Duration::from_secs(1);
 /// How soon it is tried again when something else was open in the call.
 const BUSY_RETRY: Duration = Duration::from_millis(250);
 
+/// With how many a caller who waits alone would not be joined before they are hung up.
+const NOT_JOINED_MAX: u8 = 3;
+
 /// The target has answered, and its offer is for the caller.
 #[derive(Debug)]
 pub(crate) struct Joining {
@@ -379,7 +382,8 @@ impl Calls {
         }
     }
 
-    /// The target cannot be joined.
+    /// The target cannot be joined. A caller who would be joined with nobody, one after the other, and has no agent to go back
+    /// to, is hung up: they can call again, and those behind them are not kept from all agents.
     pub(crate) fn give_up_joining(
         &mut self,
         now: Instant,
@@ -387,14 +391,21 @@ impl Calls {
         number: CallNumber,
         cause: AgentFailure,
     ) {
-        let Some(joining) = self
-            .transfer_mut(number)
-            .and_then(|transfer| transfer.joining.take())
-        else {
+        let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
+        let Some(joining) = transfer.joining.take() else {
+            return;
+        };
+        transfer.not_joined = transfer
+            .not_joined
+            .saturating_add(u8::from(cause == AgentFailure::NotJoined));
+        let is_in_vain = transfer.not_joined >= NOT_JOINED_MAX && transfer.transferor.is_none();
         let attempt = joining.attempt;
         self.drop_target(now, layer, joining);
+        if is_in_vain {
+            return self.finish(now, layer, number, EndCause::NotJoined, None);
+        }
         self.emit(Event::AgentFailed {
             call: number,
             attempt,

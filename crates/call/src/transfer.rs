@@ -40,6 +40,8 @@ pub(crate) struct Transfer {
     pub(crate) ringing: Attempts,
     /// Somebody has answered, and the caller is being told.
     pub(crate) joining: Option<Joining>,
+    /// How many have answered with whom the caller would not be joined.
+    pub(crate) not_joined: u8,
     /// When it has lasted so long that nobody can be there any more.
     pub(crate) gives_up_at: Instant,
 }
@@ -96,6 +98,7 @@ impl Transfer {
             referred_by: None,
             ringing: Attempts::default(),
             joining: None,
+            not_joined: 0,
             gives_up_at,
         }
     }
@@ -126,6 +129,7 @@ impl Transfer {
             referred_by,
             ringing: Attempts::default(),
             joining: None,
+            not_joined: 0,
             gives_up_at: kept.gives_up_at,
         }
     }
@@ -138,6 +142,7 @@ impl Transfer {
             referred_by: referred_by.map(Bytes::copy_from_slice),
             ringing: Attempts::default(),
             joining: None,
+            not_joined: 0,
             gives_up_at,
         }
     }

@@ -281,6 +281,38 @@ fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
     assert_eq!(states[..3], ["offered", "not-ready", "ready"]);
 }
 
+/// A caller whose side refuses every agent after the first is hung up, so that others have these agents.
+#[test]
+fn a_caller_who_would_be_joined_with_nobody_is_hung_up_in_the_end() {
+    let mut bench = Bench::new(&text(&["arm-1", "arm-2"]), 1, Weather::CALM);
+    let (node, second) = (bench.node, bench.agent("arm-2"));
+    bench.world.set_agent(node, second, Want::LoggedOut);
+    let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(2.0), DIALLED);
+    bench.manner("arm-1", sends_on);
+    let mut caller = Caller::of(bench, "");
+    caller.wire.bench.world.set_agent(node, second, Want::Ready);
+    let mut asked = Vec::new();
+    for _ in 0..120 {
+        for request in caller.wait(0.5) {
+            asked.extend(
+                Caller::asked(&[request.clone()])
+                    .into_iter()
+                    .filter(|what| *what != "ACK")
+                    .map(str::to_owned),
+            );
+            if request.starts_with("INVITE") {
+                caller
+                    .wire
+                    .ask(RAW, &answer(&request, "488 Not Acceptable Here", ""));
+            } else if request.starts_with("BYE") {
+                caller.wire.ask(RAW, &answer(&request, "200 OK", ""));
+            }
+        }
+    }
+    assert_eq!(asked, ["INVITE", "INVITE", "INVITE", "BYE"]);
+    assert_eq!(caller.wire.bench.state("arm-2"), "ready");
+}
+
 /// The agent's phone makes an offer, and the answer comes in the caller's ACK: the caller takes the agent back from hold so.
 #[test]
 fn what_came_last_in_an_ack_is_said_again_when_the_session_is_refreshed() {
