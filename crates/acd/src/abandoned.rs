@@ -83,11 +83,6 @@ pub(crate) struct AbandonedList {
 }
 
 impl AbandonedList {
-    /// Whether this is the call of somebody who had given up before.
-    pub(crate) fn has_come_back(&self, call: CallId) -> bool {
-        self.came_back.contains_key(&call)
-    }
-
     /// From now on it is noted which entries are touched, for [`Self::drain_touched`].
     pub(crate) fn note_touched(&mut self) {
         self.touched.get_or_insert_default();

@@ -25,6 +25,8 @@ pub struct KeptState {
     pub agents: Vec<(AgentId, KeptAgent)>,
     /// The calls.
     pub calls: Vec<(CallId, KeptCall)>,
+    /// Calls that waited, and are given up: those who called are to be called back.
+    pub given_up: Vec<(CallId, KeptCall)>,
     /// How sites work, where somebody said so.
     pub stated: Vec<(SiteId, SiteState)>,
     /// The orders of crisis plans, in the order in which they were given.
@@ -203,6 +205,10 @@ impl Acd {
         }
         // How it was is no news.
         self.outputs.clear();
+        for (id, call) in kept.given_up {
+            let waited = now.saturating_duration_since(call.line_since);
+            self.caller_gave_up(now, id, call.line, call.caller, call.arrival, waited);
+        }
         for line in self.directory.clone().lines() {
             self.review_line(line);
             self.arm_line(now, line);

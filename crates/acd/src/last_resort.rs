@@ -23,7 +23,7 @@ impl Acd {
         let Some(call) = self.calls.get_mut(&id) else {
             return;
         };
-        let (line, caller) = (call.line, call.caller);
+        let (line, caller, arrival) = (call.line, call.caller, call.key.arrival);
         let crisis = self.classes.get(call.class).course.governing_crisis();
         match what {
             LastResort::Divert(_) if call.diverting != Diverting::No => {}
@@ -39,9 +39,7 @@ impl Acd {
                 self.stop_seeking(now, id, WithdrawReason::CallEnded);
                 let waited = self.waited_on_line(now, id);
                 self.outputs.push_back(Output::Reject { call: id });
-                if self.abandoned.has_come_back(id) {
-                    self.list_abandoned(now, id, line, caller, waited);
-                }
+                self.caller_gave_up(now, id, line, caller, arrival, waited);
                 self.forget(id, line, CallOutcome::Rejected { waited });
             }
         }

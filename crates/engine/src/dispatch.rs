@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use acd::{AgentId, OfferFailure, WithdrawReason};
 use call::{AgentFailure, AttemptId, CallNumber, EndCause, StopRinging};
-use sip::{Builder, HeaderName, Method, Request, StatusCode, UriBuf};
+use sip::{Builder, HeaderName, Method, Pii, Request, StatusCode, UriBuf};
 use sip_transaction::{ClientTx, Failure, Flow};
 
 use crate::{
@@ -162,8 +162,7 @@ impl Engine {
                 self.to_announce.extend(self.records.by_acd(*call));
             }
             acd::Event::AbandonedListed { entry, call, .. } => {
-                let number = self.leaving.iter().find(|(left, _)| left == call);
-                if let Some((_, number)) = number.cloned() {
+                if let Some(number) = self.number_of(*call) {
                     self.abandoned_numbers.insert(*entry, number);
                 }
             }
@@ -178,6 +177,14 @@ impl Engine {
             }
             _ => {}
         }
+    }
+
+    /// The number that called, of a call that is there or ends now.
+    fn number_of(&self, call: acd::CallId) -> Option<Pii<String>> {
+        let left = self.leaving.iter().find(|(left, _)| *left == call);
+        let left = left.map(|(_, number)| number.clone());
+        let record = || self.records.get(self.records.by_acd(call)?);
+        left.or_else(|| record()?.number.clone())
     }
 
     /// Tells a caller that the call waits, unless an agent is being rung by now.

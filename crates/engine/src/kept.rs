@@ -31,6 +31,10 @@ const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// The longest gap between two of them.
 const GAP_MAX: Duration = Duration::from_millis(2);
 
+/// After so long nobody upstream waits any more (Timer C, RFC 3261 §16.6): whoever waited is given up.
+/// Those who talk may still do.
+const WAITS_MAX: Duration = Duration::from_secs(180);
+
 /// Where the numbers that a process gives begin: each has room for four thousand million.
 const EPOCH_SHIFT: u32 = 32;
 
@@ -98,11 +102,16 @@ impl Engine {
     }
 
     /// Begins with what another has kept, in an engine that has no calls yet. What is to be sent at once
-    /// is to be polled then.
-    pub fn restore(&mut self, now: Instant, mut kept: KeptNode) {
+    /// is to be polled then. `down` is for how long nobody was there: how many waited and are given up for it.
+    pub fn restore(&mut self, now: Instant, mut kept: KeptNode, down: Duration) -> usize {
         debug_assert!(self.calls.is_empty(), "it begins with what was before");
         self.now = now;
         self.know_callers_again(&mut kept);
+        let given_up = match down > WAITS_MAX {
+            true => self.give_up_who_waited(&mut kept),
+            false => Vec::new(),
+        };
+        let given_up_count = given_up.len();
         self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
         let from = self.epoch << EPOCH_SHIFT;
         self.calls.begin_numbers_at(CallNumber::from_value(from));
@@ -144,6 +153,7 @@ impl Engine {
         let kept = acd::KeptState {
             agents: kept.agents,
             calls,
+            given_up,
             stated: kept.stated,
             crises: kept.crises,
             crises_at: kept.crises_at,
@@ -160,6 +170,25 @@ impl Engine {
             self.end_interrupted(now, number);
         }
         self.pump(now);
+        given_up_count
+    }
+
+    /// Whoever waited has gone long ago. Phones that rang are told to stop.
+    fn give_up_who_waited(&mut self, kept: &mut KeptNode) -> Vec<(acd::CallId, KeptCall)> {
+        let waited = |entry: &mut KeptEntry| matches!(entry.legs.stage, KeptStage::Waiting(_));
+        let mut given_up = Vec::new();
+        for entry in kept.calls.extract_if(.., waited) {
+            let number = entry.legs.number;
+            if let KeptStage::Waiting(waiting) = entry.legs.stage {
+                let rang = waiting.ringing.into_iter();
+                kept.withdrawn.extend(rang.map(|rang| (number, rang)));
+            }
+            let id = acd_id(number);
+            let called = entry.journey.and_then(|journey| journey.number);
+            self.leaving.extend(called.map(|called| (id, called)));
+            given_up.extend(entry.distribution.map(|call| (id, call)));
+        }
+        given_up
     }
 
     /// What the distributor is to know of a call that goes on.

@@ -128,7 +128,7 @@ impl Host {
         config.secrets = read.node.process.map(|process| process.secrets);
         let mut engine = Engine::new(now, config);
         engine.keep_journal(clock, opened.rows.values());
-        engine.restore(now, read.node);
+        engine.restore(now, read.node, now - dead.died_at);
         Self {
             due: engine.poll_timeout(),
             engine,

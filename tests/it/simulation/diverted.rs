@@ -89,10 +89,17 @@ fn when_nobody_outside_takes_it_either_the_call_goes_on_waiting() {
 #[test]
 fn the_very_last_step_turns_the_caller_away() {
     let (mut bench, _) = bench(Manner::answers(Answer::Busy));
-    bench.call(CallPlan::to(DIALLED).talk(seconds(30.0)));
+    bench.call(
+        CallPlan::to(DIALLED)
+            .number("+33612345678")
+            .talk(seconds(30.0)),
+    );
     bench.world.run_for(seconds(39.0));
     assert_eq!(bench.outcomes(), [""; 0]);
     bench.world.run_for(seconds(2.0));
     assert_eq!(bench.outcomes(), ["failed"]);
+    let listed = bench.world.node(bench.node).abandoned(bench.world.now());
+    let number = listed[0].number.as_ref().map(|number| &**number.expose());
+    assert_eq!(number, Some("+33612345678"), "somebody is to call back");
     finish(&mut bench);
 }

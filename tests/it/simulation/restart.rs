@@ -232,6 +232,39 @@ fn who_gave_up_is_still_to_be_called_back_and_the_agent_of_the_last_call_is_know
     bench.finish();
 }
 
+/// After three minutes nobody upstream waits any more. The agent's phone, which rang, is told to stop.
+#[test]
+fn who_waited_while_nobody_was_there_for_minutes_is_to_be_called_back() {
+    let (mut bench, text) = one_site();
+    bench.manner("arm-1", Manner::answers(Answer::Never));
+    let (ringing, waiting) = ("+33612345678", "+33612345679");
+    for number in [ringing, waiting] {
+        let plan = CallPlan::to(DIALLED).number(number);
+        bench.call(plan.patience(seconds(60.0)));
+        bench.world.run_for(seconds(1.0));
+    }
+    assert_eq!(bench.places(), [None, Some(1)]);
+    bench.restart(&text, 2, seconds(200.0));
+    let (now, node) = (bench.world.now(), bench.world.node(bench.node));
+    let mut listed: Vec<_> = node
+        .abandoned(now)
+        .into_iter()
+        .map(|entry| entry.number.map(|number| number.expose().clone()))
+        .collect();
+    listed.sort();
+    let expected = [ringing, waiting].map(|number| Some(number.to_owned()));
+    assert_eq!(listed, expected);
+    assert_eq!((node.status(now).waiting, node.status(now).ringing), (0, 0));
+    let text_again = text.clone();
+    bench.restart(&text_again, 3, seconds(1.0));
+    let node = bench.world.node(bench.node);
+    assert_eq!(
+        node.abandoned(bench.world.now()).len(),
+        2,
+        "it is written down"
+    );
+}
+
 /// Callers are known by a secret, so that nobody reads their numbers from what is written down about them. A journal whose
 /// row of the process is damaged has lost it.
 #[test]

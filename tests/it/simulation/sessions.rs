@@ -295,7 +295,7 @@ fn a_caller_who_would_be_joined_with_nobody_is_hung_up_in_the_end() {
     for _ in 0..120 {
         for request in caller.wait(0.5) {
             asked.extend(
-                Caller::asked(&[request.clone()])
+                Caller::asked(std::slice::from_ref(&request))
                     .into_iter()
                     .filter(|what| *what != "ACK")
                     .map(str::to_owned),

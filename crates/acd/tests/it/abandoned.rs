@@ -63,6 +63,30 @@ fn who_comes_back_and_is_turned_away_is_called_back() {
     assert_eq!(entry.calls, [first, again]);
 }
 
+/// An answer of the node, and nobody who could have heard the caller.
+#[test]
+fn who_is_turned_away_is_called_back_and_has_their_place_when_they_call_again() {
+    let reject = StepSpec {
+        when: vec![Condition::After(seconds(10))],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
+    };
+    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
+    country.lines[0].resume_within = seconds(120);
+    let mut desk = Desk::new(&country);
+    let first = desk.call_of("A-15", 7);
+    desk.wait(seconds(10));
+    assert!(desk.acd.call(first).is_none(), "it is turned away");
+    let (_, entry) = desk.acd.abandoned().next().unwrap();
+    assert_eq!((entry.attempts, entry.longest_wait), (1, seconds(10)));
+    let other = desk.call_of("A-15", 8);
+    let again = desk.call_of("A-15", 7);
+    assert_eq!(
+        (desk.acd.place(again), desk.acd.place(other)),
+        (Some(1), Some(2))
+    );
+}
+
 /// They have waited long enough to be turned away, all calls together; but somebody is free now.
 #[test]
 fn who_comes_back_to_their_old_place_is_not_turned_away_for_it() {

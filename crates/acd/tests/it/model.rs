@@ -182,6 +182,7 @@ pub(crate) fn kept(acd: &Acd) -> KeptState {
     let agents = directory.agents();
     let calls = acd.calls();
     KeptState {
+        given_up: Vec::new(),
         agents: agents.map(|id| (id, acd.kept_agent(id))).collect(),
         calls: calls.map(|id| (id, acd.kept_call(id).unwrap())).collect(),
         stated: directory

@@ -8,7 +8,6 @@ use std::{
 
 use engine::{
     Engine,
-    call::KeptStage,
     journal::{self, KeptNode, Kind, Row},
 };
 use tracing::{error, info, warn};
@@ -19,10 +18,6 @@ use crate::journal::{
     file::{JournalFile, Recovered},
     place, renewal,
 };
-
-/// After so long nobody upstream waits any more (Timer C, RFC 3261 §16.6): whoever waited is given up.
-/// Those who talk may still do.
-const WAITS_MAX: Duration = Duration::from_secs(180);
 
 /// A journal that is open, and what the processes before have left in it.
 pub(crate) struct Opened {
@@ -85,17 +80,21 @@ impl Opened {
     ///
     /// # Errors
     /// The system has no thread for it.
-    pub(crate) fn take_up<S, T>(mut self, engine: &mut Engine) -> io::Result<Keeping<S, T>> {
+    pub(crate) fn take_up<S, T>(self, engine: &mut Engine) -> io::Result<Keeping<S, T>> {
         let now = Instant::now();
-        if self.down > WAITS_MAX {
-            self.give_up_who_waited();
-        }
         // Rows of a later version are left to it.
         let ours = self.found.iter().filter(|row| {
             journal::VERSIONS_READ.contains(&row.version) && Kind::of_number(row.kind).is_some()
         });
         engine.keep_journal(self.clock.clock(), ours);
-        engine.restore(now, self.node);
+        let given_up = engine.restore(now, self.node, self.down);
+        if given_up > 0 {
+            let seconds = self.down.as_secs();
+            warn!(
+                given_up,
+                seconds, "callers who waited are given up: nobody was there for too long"
+            );
+        }
         let status = engine.status(now);
         info!(
             waiting = status.waiting,
@@ -105,30 +104,6 @@ impl Opened {
             "what the journal holds is taken up"
         );
         Keeping::start(self.file, self.clock)
-    }
-
-    /// Whoever waited has gone long ago. Phones that rang are told to stop.
-    fn give_up_who_waited(&mut self) {
-        let calls = std::mem::take(&mut self.node.calls);
-        let count = calls.len();
-        for entry in calls {
-            let number = entry.legs.number;
-            match entry.legs.stage {
-                KeptStage::Waiting(waiting) => {
-                    let rang = waiting.ringing.into_iter();
-                    self.node.withdrawn.extend(rang.map(|rang| (number, rang)));
-                }
-                _ => self.node.calls.push(entry),
-            }
-        }
-        let given_up = count - self.node.calls.len();
-        if given_up > 0 {
-            let seconds = self.down.as_secs();
-            warn!(
-                given_up,
-                seconds, "callers who waited are given up: nobody was there for too long"
-            );
-        }
     }
 }
 
