@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use acd::{Directory, Priority};
 use engine::{Dialled, Importance, NumberRoute};
 use sip::headers::ResourcePriority;
-use sip_proxy::TrunkId;
+use sip_proxy::{NumberForm, TrunkId};
 
 use crate::{
     people::People,
@@ -23,7 +23,13 @@ pub(crate) struct RawRoute {
 }
 
 /// Numbers of all lines, with the trunks that they are for.
-pub(crate) fn read(people: &People, trunks: &TrunkNames, report: &Report<'_>) -> Vec<RawRoute> {
+pub(crate) fn read(
+    people: &People,
+    trunks: &TrunkNames,
+    country: &str,
+    report: &Report<'_>,
+) -> Vec<RawRoute> {
+    let form = NumberForm::e164(country);
     let mut routes = Vec::new();
     let mut seen: BTreeMap<(Dialled, Option<TrunkId>), (String, Span)> = BTreeMap::new();
     for line in people.lines() {
@@ -51,6 +57,7 @@ pub(crate) fn read(people: &People, trunks: &TrunkNames, report: &Report<'_>) ->
                     continue;
                 }
             };
+            let dialled = in_one_form(dialled, &form);
             let scopes = if ids.is_empty() {
                 vec![None]
             } else {
@@ -74,6 +81,14 @@ pub(crate) fn read(people: &People, trunks: &TrunkNames, report: &Report<'_>) ->
         }
     }
     routes
+}
+
+/// A number as it is compared: a national one is the same as its international form.
+fn in_one_form(dialled: Dialled, form: &NumberForm) -> Dialled {
+    match dialled {
+        Dialled::Number(number) => Dialled::Number(form.read(&number)),
+        urn @ Dialled::Urn(_) => urn,
+    }
 }
 
 /// The same with the lines themselves.

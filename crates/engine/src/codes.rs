@@ -13,7 +13,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use acd::{AgentId, AgentState, PauseReason, Want};
+use acd::{AgentId, PauseReason, Want};
 use call::CallNumber;
 use sip::{HeaderName, Request, StatusCode};
 use sip_transaction::{Flow, ServerTx};
@@ -108,8 +108,9 @@ impl Engine {
     /// What a code asks for; `None`: nothing, since it is so already.
     fn order_of(&self, agent: AgentId, code: Code) -> Result<Option<Order>, OrderError> {
         let want = match code {
-            Code::LogIn => match self.acd.agent_state(agent) {
-                AgentState::LoggedOut => {
+            // Not by the state: who has logged out during a call is still in it.
+            Code::LogIn => match self.acd.agent_wants(agent) {
+                Want::LoggedOut => {
                     // Said by the system: no list need hold it.
                     return Ok(Some(Order::LogIn { agent }));
                 }

@@ -1,10 +1,13 @@
 //! Calls that leave through trunks, and OPTIONS by which it is known whether a trunk answers.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
-use sip::{Builder, HeaderName, Method, Request, Response, StatusCode, Transport, Uri};
+use sip::{
+    Builder, HeaderName, Method, Request, Response, StatusCode, Transport, Uri,
+    headers::PrivacyKind,
+};
 use sip_proxy::{
-    Answer, Health, Hop, NextHop, Query, Received, TargetSet, TrunkId, Trust, TryNext,
+    Answer, Group, Health, Hop, NextHop, Query, Received, TargetSet, TrunkId, Trust, TryNext,
 };
 use sip_transaction::{ClientTx, Flow, ServerTx, Target};
 
@@ -60,20 +63,20 @@ impl Engine {
         if self.is_hidden_from(first) {
             return self.call_hidden(now, tx, received.into_request(), flow, ways);
         }
-        match self.as_trunks_see_it(now, received, ways) {
-            Ok((received, targets)) => self.forward(now, tx, received, flow, targets),
+        match self.as_trunks_see_it(now, received.request(), ways) {
+            Ok(targets) => self.forward(now, tx, received, flow, targets),
             Err(status) => self.answer(now, tx, status),
         }
     }
 
-    /// The request as it may go to trunks, and its targets. What a trunk may not take at its rate is
+    /// Trunks as targets of a request, each with what it may see of it. What a trunk may not take at its rate is
     /// passed over.
     fn as_trunks_see_it(
         &mut self,
         now: Instant,
-        received: Received,
+        request: &Request,
         ways: Vec<(TrunkId, Target)>,
-    ) -> Result<(Received, TargetSet), StatusCode> {
+    ) -> Result<TargetSet, StatusCode> {
         let mut chosen: Vec<TrunkId> = ways.iter().map(|&(trunk, _)| trunk).collect();
         chosen.dedup();
         chosen.retain(|&trunk| self.trunk_loads.has_room(now, trunk));
@@ -83,16 +86,20 @@ impl Engine {
         if self.trunk_loads.begin(now, first).is_ok() {
             self.trunk_loads.end(first);
         }
-        let ways = ways.into_iter().filter(|(trunk, _)| chosen.contains(trunk));
-        let targets = TargetSet {
-            groups: ways.map(|(_, target)| vec![target]).collect(),
+        let shown: BTreeMap<_, _> = chosen
+            .into_iter()
+            .map(|trunk| (trunk, self.presented_to(trunk, request).map(Arc::new)))
+            .collect();
+        let groups = ways.into_iter().filter_map(|(trunk, target)| {
+            Some(Group {
+                targets: vec![target],
+                shown: shown.get(&trunk)?.clone(),
+            })
+        });
+        Ok(TargetSet {
+            groups: groups.collect(),
             next: TryNext::WhenNotServed,
-        };
-        let received = match self.presented_to(first, received.request()) {
-            Some(request) => received.with_request(Arc::new(request)),
-            None => received,
-        };
-        Ok((received, targets))
+        })
     }
 
     /// The request as a trunk may see it: with the number that our calls show there, and without an
@@ -234,10 +241,6 @@ fn with_user(uri: &Uri<'_>, user: &str) -> Option<String> {
 
 /// RFC 3323 §4.2, RFC 3325 §9.3.
 pub(crate) fn asks_for_privacy(request: &Request) -> bool {
-    let privacy = request.header(HeaderName::Privacy).unwrap_or_default();
-    let mut values = privacy.split(|byte| matches!(byte, b';' | b','));
-    values.any(|value| {
-        let value = value.trim_ascii();
-        value.eq_ignore_ascii_case(b"id") || value.eq_ignore_ascii_case(b"user")
-    })
+    let mut kinds = [PrivacyKind::Id, PrivacyKind::User].into_iter();
+    kinds.any(|kind| request.asks_privacy(kind))
 }

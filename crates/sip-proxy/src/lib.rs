@@ -70,7 +70,7 @@ pub use locate::{
     Answer, DomainName, DomainNameError, Hop, Located, Locator, LocatorSettings, Naptr, Query, Srv,
 };
 pub use numbers::{NumberForm, NumberStyle};
-pub use proxy::{Proxy, ProxySettings, Received, Rejection, TargetSet, TryNext, Way};
+pub use proxy::{Group, Proxy, ProxySettings, Received, Rejection, TargetSet, TryNext, Way};
 pub use registrar::{Event, Registrar, RegistrarSettings, UnboundReason};
 pub use registration::Outbound;
 pub use reply::{Refusal, Reply};

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sip::{Method, Response, StatusCode};
+use sip::{Method, Request, Response, StatusCode};
 use sip_transaction::{
     ClientTx, Failure, Flow, IdSource, Locals, ServerTx, Target, TransactionLayer,
 };
@@ -53,12 +53,31 @@ impl ProxySettings {
 }
 
 /// Where a request goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct TargetSet {
     /// One group after the other, those of a group at once.
-    pub groups: Vec<Vec<Target>>,
+    pub groups: Vec<Group>,
     /// When the next group is tried.
     pub next: TryNext,
+}
+
+/// Targets that are tried at once.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Who they are.
+    pub targets: Vec<Target>,
+    /// What they are sent, where it is not the request as it is: what the owner has changed for them. Its Routes, and who
+    /// sent it, are to be as they were.
+    pub shown: Option<Arc<Request>>,
+}
+
+impl From<Vec<Target>> for Group {
+    fn from(targets: Vec<Target>) -> Self {
+        Self {
+            targets,
+            shown: None,
+        }
+    }
 }
 
 /// When the next group of targets is tried.
@@ -75,7 +94,7 @@ pub enum TryNext {
 impl From<Vec<Vec<Target>>> for TargetSet {
     fn from(groups: Vec<Vec<Target>>) -> Self {
         Self {
-            groups,
+            groups: groups.into_iter().map(Group::from).collect(),
             next: TryNext::WhenRefused,
         }
     }
@@ -179,6 +198,7 @@ impl Proxy {
         let branch = received.hash.stateless_branch(&received.request);
         let outgoing = Outgoing {
             received,
+            request: &received.request,
             source,
             breadth: None,
             next: TryNext::WhenRefused,
@@ -336,13 +356,15 @@ impl Proxy {
     }
 
     /// The next group, and no more of it than RFC 5393 §5.3.3 lets branch at once.
-    fn next_group(&mut self, id: ContextId) -> Option<Vec<Target>> {
+    fn next_group(&mut self, id: ContextId) -> Option<Group> {
         let breadth = self.breadth_of(id);
         let open = self.contexts.get_mut(id)?.open_mut()?;
         let mut group = open.groups.pop_front()?;
         let at_once = usize::try_from(breadth.max(1)).unwrap_or(usize::MAX);
-        if group.len() > at_once {
-            open.groups.push_front(group.split_off(at_once));
+        if group.targets.len() > at_once {
+            let targets = group.targets.split_off(at_once);
+            let shown = group.shown.clone();
+            open.groups.push_front(Group { targets, shown });
         }
         Some(group)
     }
@@ -361,11 +383,11 @@ impl Proxy {
         now: Instant,
         layer: &mut TransactionLayer,
         id: ContextId,
-        group: &[Target],
+        Group { targets, shown }: &Group,
     ) -> Result<(), Rejection> {
         let breadth = self.breadth_of(id);
         let mut result = Err(Rejection::NoWay);
-        for target in group {
+        for target in targets {
             let Some(Open {
                 received,
                 source,
@@ -376,11 +398,12 @@ impl Proxy {
                 return result;
             };
             let says_breadth = received.request.header_named(MAX_BREADTH).is_some();
-            let share = breadth / u32::try_from(group.len()).unwrap_or(u32::MAX);
+            let share = breadth / u32::try_from(targets.len()).unwrap_or(u32::MAX);
             let outgoing = Outgoing {
                 received,
+                request: shown.as_ref().unwrap_or(&received.request),
                 source: *source,
-                breadth: (group.len() > 1 || says_breadth).then_some(share.max(1)),
+                breadth: (targets.len() > 1 || says_breadth).then_some(share.max(1)),
                 next: *next,
             };
             let branch = received.hash.branch(&self.ids.branch());

@@ -98,6 +98,18 @@ fn agents_log_in_and_out_and_take_pauses_by_phone() {
     insta::assert_snapshot!(bench.finish());
 }
 
+#[test]
+fn who_has_logged_out_in_a_call_and_in_again_stays() {
+    let mut bench = bench();
+    bench.call(CallPlan::to(DIALLED).talk(seconds(10.0)));
+    bench.world.run_for(seconds(4.0));
+    for code in ["*12", "*11"] {
+        assert_eq!(dials(&mut bench, "arm-1", code), DONE);
+    }
+    bench.world.run_for(seconds(60.0));
+    assert_eq!(reason(&bench, "arm-1"), "logged-in");
+}
+
 /// Busy with a call, an agent who dials `*14` has the pause after the wrap-up.
 #[test]
 fn a_pause_that_is_asked_for_in_a_call_begins_after_wrap_up() {

@@ -444,3 +444,73 @@ fn a_line_is_reached_however_its_number_is_written() {
         assert_eq!(on.as_deref(), Some("other"), "{dialled} from {from}");
     }
 }
+
+/// Whose trunk fails is not told to the next, nor what was to be private there alone.
+#[test]
+fn each_trunk_is_shown_what_it_may_see() {
+    let trunks = TRUNKS.replace(
+        "prefixes = [\"+49\"]",
+        "prefixes = [\"+49\"]\npresented = \"+4930555\"",
+    );
+    let identity = |text: &str| {
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.starts_with("P-Asserted-Identity"));
+        line.map(str::to_owned)
+    };
+    let shown = |number: &str| {
+        Some(format!(
+            "P-Asserted-Identity: <sip:{number}@samu.example;user=phone>"
+        ))
+    };
+    let fails = "503 Service Unavailable";
+    let mut wire = wire(&trunks);
+    dial(&mut wire, "004930112000", "");
+    let first = invites(&wire, ABROAD).remove(0);
+    assert_eq!(identity(&first), shown("+4930555"));
+    answer(&mut wire, ABROAD, &first, fails);
+    let next = invites(&wire, FIRST).remove(0);
+    assert_eq!(identity(&next), shown("0388000015"));
+
+    // Asked for in a second line.
+    let trunks = trunks.replace("\"0388000015\"", "\"0388000015\"\ntrust = \"trusted\"");
+    let mut wire = self::wire(&trunks);
+    let private = "Privacy: critical\r\nPrivacy: id\r\n";
+    dial(&mut wire, "004930112000", private);
+    let first = invites(&wire, ABROAD).remove(0);
+    assert_eq!(identity(&first), None);
+    answer(&mut wire, ABROAD, &first, fails);
+    let next = invites(&wire, FIRST).remove(0);
+    assert_eq!(identity(&next), shown("0388000015"), "{next}");
+}
+
+#[test]
+fn the_number_of_a_line_may_be_written_as_it_is_dialled_at_home() {
+    let site = |id| Site {
+        id,
+        neighbours: &[],
+        reserve: 0,
+        agents: &[],
+    };
+    // What leads nowhere leads to the first.
+    let text = configuration(&[site("FR670"), site("FR680")], AFTER_20_S);
+    let text = text.replace("+33300000001", "03 00 00 00 01");
+    for number in ["+33300000001", "0300000001", "0033300000001"] {
+        let mut wire = Wire::over(Bench::new(&text, 1, Weather::CALM));
+        let invite = request(
+            RAW,
+            "INVITE",
+            &format!("sip:{number}@192.0.2.1"),
+            "home",
+            "",
+        );
+        wire.ask(RAW, &invite);
+        let (now, node) = (wire.bench.world.now(), wire.bench.node);
+        let node = wire.bench.world.node(node);
+        let line = node.directory().line_profile(node.calls(now)[0].line);
+        assert_eq!(
+            node.directory().site_profile(line.site).id,
+            "FR680",
+            "{number}"
+        );
+    }
+}

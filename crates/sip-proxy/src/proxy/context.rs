@@ -5,10 +5,10 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::{HeaderName, Method, Response, StatusCode};
-use sip_transaction::{ClientTx, Flow, ServerTx, Target};
+use sip_transaction::{ClientTx, Flow, ServerTx};
 use smallvec::SmallVec;
 
-use super::{TargetSet, TryNext, received::Received};
+use super::{Group, TargetSet, TryNext, received::Received};
 
 /// One forwarded request.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Open {
     pub(super) source: Flow,
     /// Groups of targets that have not been tried: one group after the other, those of a group at
     /// once.
-    pub(super) groups: VecDeque<Vec<Target>>,
+    pub(super) groups: VecDeque<Group>,
     /// When the next of them is tried.
     pub(super) next: TryNext,
     /// Who sent it has taken it back.

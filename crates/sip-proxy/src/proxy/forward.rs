@@ -14,6 +14,8 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outgoing<'a> {
     pub(super) received: &'a Received,
+    /// What these targets are to have of it.
+    pub(super) request: &'a Request,
     /// Where the request came from.
     pub(super) source: Flow,
     /// How many branches each target may open in turn (RFC 5393 §5.3.3); `None` where the request
@@ -33,11 +35,11 @@ impl Proxy {
     ) -> Result<Request, Rejection> {
         let Outgoing {
             received,
+            request,
             source,
             breadth,
             ..
         } = outgoing;
-        let request = &received.request;
         let hop = FirstHop::of(received, target);
         let via = self.locals.via(target.flow, branch);
         let received_via = request.received_via(source.remote);
@@ -80,8 +82,12 @@ impl Proxy {
     /// same listener and are reached at the addresses that they name; otherwise one for each side
     /// (RFC 5658).
     fn record_routes(&self, outgoing: Outgoing<'_>, target: &Target) -> Vec<String> {
-        let Outgoing { source, next, .. } = outgoing;
-        let request = &outgoing.received.request;
+        let Outgoing {
+            request,
+            source,
+            next,
+            ..
+        } = outgoing;
         let opens_dialog = request.to_tag().is_none()
             && matches!(
                 request.method(),

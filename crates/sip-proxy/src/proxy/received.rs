@@ -100,13 +100,6 @@ impl Received {
         &self.request
     }
 
-    /// The same way with another request: what the owner has changed before it is forwarded. Its Routes are
-    /// to be as they were.
-    #[must_use]
-    pub fn with_request(self, request: Arc<Request>) -> Self {
-        Self { request, ..self }
-    }
-
     /// The request alone, for whoever serves it.
     pub fn into_request(self) -> Arc<Request> {
         self.request

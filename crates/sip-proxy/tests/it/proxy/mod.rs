@@ -202,6 +202,7 @@ impl Bench {
                         _ => onward.map(|target| vec![target]).collect(),
                     };
                     let next = self.next;
+                    let groups = groups.into_iter().map(Into::into).collect();
                     let targets = TargetSet { groups, next };
                     self.proxy.forward(now, layer, tx, received, flow, targets)
                 });
