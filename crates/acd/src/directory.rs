@@ -239,12 +239,6 @@ impl Directory {
         self.dispositions.is_empty() || self.dispositions.contains(code)
     }
 
-    /// Whether an agent's skills meet what a line asks for.
-    pub fn qualifies(&self, agent: AgentId, line: LineId) -> bool {
-        let skills = &self.agent_profile(agent).skills;
-        self.line_profile(line).requirement.is_met_by(skills)
-    }
-
     /// A step of a plan.
     pub(crate) fn step(&self, step: StepRef) -> &Step {
         &self.plans[step.plan.index()].steps[usize::from(step.step.value())]
@@ -277,6 +271,25 @@ impl Directory {
             line.plan = None;
         }
         alone
+    }
+
+    /// What a line asks for when all steps of its plan are in effect.
+    pub fn least_asked(&self, line: LineId) -> Requirement {
+        let asked = self.line_profile(line).requirement.clone();
+        let relaxes = self.steps(line).into_iter().filter_map(|step| step.relax);
+        relaxes.fold(asked, |asked, relax| asked.relaxed(relax))
+    }
+
+    /// The agents of whom a site is the home or the second site, and who meet a requirement.
+    pub fn agents_of(
+        &self,
+        site: SiteId,
+        requirement: &Requirement,
+    ) -> impl Iterator<Item = AgentId> {
+        self.agents().filter(move |&agent| {
+            let profile = self.agent_profile(agent);
+            profile.sites().any(|one| one == site) && requirement.is_met_by(&profile.skills)
+        })
     }
 
     /// The sites that a line's calls can reach by its plan: its own, and those of the steps.

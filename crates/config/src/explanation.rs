@@ -77,6 +77,8 @@ pub struct LineFact {
     pub hand_over: HandOver,
     /// Whether it says anything of calls that are sent on to it: it is meant for them.
     pub takes_transfers: bool,
+    /// The lines whose crisis line it is.
+    pub crisis_of: Vec<String>,
     /// The agents of the home site who can serve it.
     pub home: Vec<String>,
     /// The steps by which others come within reach.
@@ -88,7 +90,8 @@ pub struct LineFact {
 pub struct StepFact {
     /// When it takes effect: any of these.
     pub when: Vec<Condition>,
-    /// Whom it brings within reach of other sites, the nearest first; an earlier step may have before.
+    /// Whom it brings within reach, of other sites the nearest first; an earlier step may have before. Of sites that were in
+    /// reach, those who are asked for less than before.
     pub adds: Vec<(String, Vec<String>)>,
     /// How less it asks of agents.
     pub relaxes: Option<Relax>,
@@ -283,7 +286,7 @@ impl Explanation {
                 || number.by_trunk.iter().any(|(_, to)| *to == line.id)
         };
         let has_number = self.default_line == line.id || self.numbers.iter().any(leads);
-        if !has_number && !line.takes_transfers {
+        if !has_number && !line.takes_transfers && line.crisis_of.is_empty() {
             doubts.push(Doubt::LineWithoutNumber { line: id() });
         }
         // Life is at risk: who has the caller stays until somebody else does.
@@ -302,7 +305,10 @@ impl Explanation {
             _ => {}
         }
         let has_others = self.agents.iter().any(|agent| agent.site != line.site);
-        if line.is_emergency && has_others && helpers.is_empty() && !all.is_empty() {
+        // A crisis line has the overflow plan of the crisis.
+        let has_own_plan = line.crisis_of.is_empty();
+        if line.is_emergency && has_others && has_own_plan && helpers.is_empty() && !all.is_empty()
+        {
             doubts.push(Doubt::LineWithoutHelp { line: id() });
         }
         for (index, step) in line.steps.iter().enumerate() {
@@ -359,21 +365,9 @@ impl Reader<'_> {
 
     fn line(&self, id: LineId) -> LineFact {
         let profile = self.directory.line_profile(id);
-        let steps = self.directory.steps(id).into_iter().map(|step| {
-            let others = step.sites.into_iter().filter(|&site| site != profile.site);
-            StepFact {
-                when: step.when.to_vec(),
-                relaxes: step.relax.cloned(),
-                raises: step.raise,
-                announces: step.announce.map(str::to_owned),
-                diverts: step.last_resort.and_then(|what| self.diversion(what)),
-                rejects: step.last_resort == Some(&LastResort::Reject),
-                adds: others
-                    .map(|site| (self.site_id(site), self.who_serves(id, site)))
-                    .collect(),
-            }
-        });
-        let steps = steps.collect();
+        let home = self.who_serves(&profile.requirement, profile.site);
+        let crisis_of = |line: &LineId| self.directory.line_profile(*line).crisis_line == Some(id);
+        let crisis_of = self.directory.lines().filter(crisis_of);
         LineFact {
             id: profile.id.clone(),
             site: self.site_id(profile.site),
@@ -384,9 +378,53 @@ impl Reader<'_> {
             takes_transfers: profile.hand_over != HandOver::Blind
                 || profile.transferred_priority != TransferredPriority::Kept
                 || profile.transferred != Age::New,
-            home: self.who_serves(id, profile.site),
-            steps,
+            crisis_of: crisis_of.map(|line| self.line_id(line)).collect(),
+            steps: self.steps(profile, id, &home),
+            home,
         }
+    }
+
+    /// The steps of a line's plan: who is reached that way also depends on how much less has been asked until then.
+    fn steps(&self, line: &acd::Line, id: LineId, home: &[String]) -> Vec<StepFact> {
+        let mut asked = line.requirement.clone();
+        let mut reached = vec![line.site];
+        let mut known: BTreeSet<String> = home.iter().cloned().collect();
+        let steps = self.directory.steps(id).into_iter().map(|step| {
+            let wide = step.sites.into_iter().filter(|&site| site != line.site);
+            let mut adds = Vec::new();
+            if let Some(relax) = step.relax {
+                asked = asked.relaxed(relax);
+                // Others at the sites that were in reach before.
+                let newly = |&site: &SiteId| {
+                    let mut agents = self.who_serves(&asked, site);
+                    agents.retain(|agent| !known.contains(agent));
+                    (!agents.is_empty()).then_some((site, agents))
+                };
+                adds.extend(reached.iter().filter_map(newly));
+            }
+            for site in wide {
+                if !adds.iter().any(|(one, _)| *one == site) {
+                    adds.push((site, self.who_serves(&asked, site)));
+                }
+                if !reached.contains(&site) {
+                    reached.push(site);
+                }
+            }
+            known.extend(adds.iter().flat_map(|(_, agents)| agents.iter().cloned()));
+            StepFact {
+                when: step.when.to_vec(),
+                relaxes: step.relax.cloned(),
+                raises: step.raise,
+                announces: step.announce.map(str::to_owned),
+                diverts: step.last_resort.and_then(|what| self.diversion(what)),
+                rejects: step.last_resort == Some(&LastResort::Reject),
+                adds: adds
+                    .into_iter()
+                    .map(|(site, agents)| (self.site_id(site), agents))
+                    .collect(),
+            }
+        });
+        steps.collect()
     }
 
     fn diversion(&self, what: &LastResort) -> Option<Diversion> {
@@ -402,27 +440,27 @@ impl Reader<'_> {
         })
     }
 
-    fn who_serves(&self, line: LineId, site: SiteId) -> Vec<String> {
-        let agents = self.directory.agents().filter(|&agent| {
-            self.directory.agent_profile(agent).site == site
-                && self.directory.qualifies(agent, line)
-        });
+    fn who_serves(&self, asked: &Requirement, site: SiteId) -> Vec<String> {
+        let agents = self.directory.agents_of(site, asked);
         agents.map(|agent| self.agent_id(agent)).collect()
     }
 
     fn agents(&self) -> Vec<AgentFact> {
         let reach: Vec<_> = self.each_line(|reader, line| {
             let sites = reader.directory.sites_within_reach(line);
-            (line, sites)
+            (line, sites, reader.directory.least_asked(line))
         });
         let agents = self.directory.agents().map(|id| {
             let profile = self.directory.agent_profile(id);
-            let serves = reach.iter().filter(|(line, sites)| {
-                sites.contains(&profile.site) && self.directory.qualifies(id, *line)
+            let serves = reach.iter().filter(|(_, sites, asked)| {
+                let is_within = profile.sites().any(|site| sites.contains(&site));
+                is_within && asked.is_met_by(&profile.skills)
             });
-            let (home, helps): (Vec<_>, Vec<_>) = serves
-                .map(|&(line, _)| line)
-                .partition(|&line| self.directory.line_profile(line).site == profile.site);
+            let (home, helps): (Vec<_>, Vec<_>) =
+                serves.map(|&(line, ..)| line).partition(|&line| {
+                    let home = self.directory.line_profile(line).site;
+                    profile.sites().any(|site| site == home)
+                });
             AgentFact {
                 id: profile.id.clone(),
                 site: self.site_id(profile.site),

@@ -206,12 +206,9 @@ impl People {
             let Some(id) = directory.line(&line.spec.id) else {
                 continue;
             };
-            let sites = directory.sites_within_reach(id);
-            let serves = |&agent: &AgentId| {
-                sites.contains(&directory.agent_profile(agent).site)
-                    && directory.qualifies(agent, id)
-            };
-            if !directory.agents().any(|agent| serves(&agent)) {
+            let asked = directory.least_asked(id);
+            let mut sites = directory.sites_within_reach(id).into_iter();
+            if sites.all(|site| directory.agents_of(site, &asked).next().is_none()) {
                 let message = format!(
                     "line `{}`: no agent within its reach has the skills that it asks for",
                     line.spec.id

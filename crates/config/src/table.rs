@@ -362,20 +362,31 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A time as a configuration writes it: a number and a unit, `250ms`, `15s`, `2m`, `1h`; `None` for
-/// anything else.
+/// A time as a configuration writes it: numbers and units, `250ms`, `15s`, `2m`, `1h30m`, the greatest unit first; `None`
+/// for anything else.
 pub fn duration(text: &str) -> Option<Duration> {
-    let digits = text.find(|one: char| !one.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let millis = match unit.trim_start() {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    number.checked_mul(millis).map(Duration::from_millis)
+    let (mut rest, mut total, mut unit_before) = (text, 0_u64, u64::MAX);
+    while !rest.is_empty() {
+        let digits = rest.find(|one: char| !one.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let after = after.trim_start();
+        let letters = after.find(|one: char| !one.is_ascii_alphabetic());
+        let (unit, after) = after.split_at(letters.unwrap_or(after.len()));
+        let millis = match unit {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        if millis >= unit_before {
+            return None;
+        }
+        let part = number.parse::<u64>().ok()?.checked_mul(millis)?;
+        (total, unit_before) = (total.checked_add(part)?, millis);
+        rest = after.trim_start();
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(total))
 }
 
 /// How many letters differ (Levenshtein).
@@ -414,7 +425,15 @@ mod tests {
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("15 s"), Some(Duration::from_secs(15)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
-        for wrong in ["", "15", "s", "-1s", "1.5s", "1d", "99999999999999999999s"] {
+        assert_eq!(duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(
+            duration("1h 5s 3ms"),
+            Some(Duration::from_millis(3_605_003))
+        );
+        let many = "99999999999999999999s";
+        for wrong in [
+            "", "15", "s", "-1s", "1.5s", "1d", many, "1m1h", "1m1m", "1h30",
+        ] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }
     }

@@ -98,11 +98,14 @@ impl Engine {
         }
     }
 
-    /// The line of a new call: that of its number, or for an operator's call that no phone can take
-    /// either, the default line. A call that matches nothing is not lost.
+    /// The line of a new call: that of its number, for an agent's call also that of this id, and for an operator's call that
+    /// no phone can take either, the default line. A call that matches nothing is not lost.
     pub(crate) fn line_of(&self, uri: &Uri<'_>, source: Source) -> Option<LineRoute> {
         let trunk = source.trunk();
         self.dial_plan.line(uri, trunk).or_else(|| {
+            if let Source::Agent(_) = source {
+                return self.line_of_aor(uri);
+            }
             let rings = |agent| self.has_phone(agent);
             let is_default = trunk.is_some() && !self.agent_of_aor(uri).is_some_and(rings);
             is_default.then_some(LineRoute {

@@ -10,7 +10,7 @@ use sip_proxy::{
 };
 use sip_transaction::Flow;
 
-use crate::{config, engine::Engine, event::DropReason, receive::aor_of};
+use crate::{config, engine::Engine, event::DropReason, receive::aor_of, routing::LineRoute};
 
 /// Who sent a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,16 +177,23 @@ impl Engine {
 
     /// The agent whose address-of-record this is: `sip:AGENT@domain`, or at one of our addresses.
     pub(crate) fn agent_of_aor(&self, uri: &Uri<'_>) -> Option<AgentId> {
+        self.directory().agent(self.user_here(uri)?)
+    }
+
+    /// The line whose id stands in place of an agent's in such a URI: agents send calls on to lines that have no number.
+    pub(crate) fn line_of_aor(&self, uri: &Uri<'_>) -> Option<LineRoute> {
+        let user = self.user_here(uri)?;
+        let is_agent = self.directory().agent(user).is_some();
+        let line = self.directory().line(user).filter(|_| !is_agent)?;
+        let priority = None;
+        Some(LineRoute { line, priority })
+    }
+
+    /// The user of a URI of our domain, or of one of our addresses.
+    fn user_here<'a>(&self, uri: &Uri<'a>) -> Option<&'a str> {
         let uri = uri.as_sip()?;
-        let is_domain = match uri.host {
-            sip::Host::Name(name) => name.eq_ignore_ascii_case(self.config.domain.as_bytes()),
-            host => self.locals.is_ours(&host, uri.port),
-        };
-        if !is_domain {
-            return None;
-        }
-        let user = std::str::from_utf8(uri.user?.into_exposed()).ok()?;
-        self.directory().agent(user)
+        let is_here = uri.host.is(&self.config.domain) || self.locals.is_ours(&uri.host, uri.port);
+        std::str::from_utf8(uri.user.filter(|_| is_here)?.into_exposed()).ok()
     }
 }
 

@@ -76,7 +76,7 @@ impl Engine {
         }
     }
 
-    /// Where a REFER sends its call: to a line by its number, or to an agent by address-of-record or
+    /// Where a REFER sends its call: to a line by its number or its id, or to an agent by address-of-record or
     /// by the contact of a phone, which is what a phone knows of whom it talks with.
     fn onward(
         &mut self,
@@ -100,7 +100,8 @@ impl Engine {
         if let Some(other) = consultation {
             return self.consulted(call, other);
         }
-        if let Some(route) = self.dial_plan.line(&uri, None) {
+        let by_number = self.dial_plan.line(&uri, None);
+        if let Some(route) = by_number.or_else(|| self.line_of_aor(&uri)) {
             let said = self.importance(refer);
             return Ok(Onward::Line(route.or_said(said, None)));
         }

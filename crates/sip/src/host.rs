@@ -54,6 +54,11 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Whether this is the host that is written so.
+    pub fn is(&self, written: &str) -> bool {
+        Host::parse(written.as_bytes()).is_ok_and(|written| self.same_as(&written))
+    }
+
     /// Whether two hosts are the same: names without case, addresses by value.
     pub fn same_as(&self, other: &Host<'_>) -> bool {
         match (self, other) {

@@ -73,6 +73,22 @@ pub(super) fn status(answers: &[String]) -> Vec<&str> {
         .collect()
 }
 
+/// Phones that know the domain by nothing but this address, at which a port is translated or another machine listens.
+#[test]
+fn a_domain_may_be_an_address() {
+    let site = super::Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let text = super::configuration(&[site], super::AFTER_20_S);
+    let text = text.replace("\"samu.example\"", "\"198.51.100.9\"");
+    let mut wire = Wire::over(Bench::new(&text, 1, sim::Weather::CALM));
+    let register = request(STRANGER, "REGISTER", "sip:arm-1@198.51.100.9", "own", "");
+    assert_eq!(status(&wire.ask(STRANGER, &register)), ["200 OK"]);
+}
+
 /// Who asks, what, of whom, and the answer.
 const WHO_ASKS_WHAT: &str = "
     stranger | INVITE    | sip:+33300000000@192.0.2.1  | 403 Forbidden

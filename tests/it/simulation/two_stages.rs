@@ -60,6 +60,45 @@ fn caller_was_never_alone(bench: &Bench) {
     assert_eq!(ended.count(), 0);
 }
 
+/// Nobody outside can dial such a line, and agents send calls there by its id.
+#[test]
+fn a_line_without_a_number_is_called_by_its_id() {
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let text = configuration(&[site], AFTER_20_S)
+        + "[[line]]\nid = \"FR670-MU-P0\"\nsite = \"FR670\"\nskills = { physician = 1 }\npriority = 0\n\
+           hand_over = \"attended\"\n\
+           [[agent]]\nid = \"doctor\"\nsite = \"FR670\"\nskills = { physician = 5 }\n\
+           contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n";
+    let mut bench = Bench::new(&text, 1, Weather::CALM);
+    bench.manner("arm-1", sends_on("sip:FR670-MU-P0@samu.example"));
+    bench.manner("doctor", Manner::answers_after(seconds(3.0)));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(60.0)));
+    bench.world.run_for(seconds(10.0));
+    assert_eq!(bench.state("doctor"), "talking");
+    let refused = told(&bench);
+    assert_eq!(refused.last().map(String::as_str), Some("SIP/2.0 200 OK"));
+    let calls = bench.world.node(bench.node).calls(bench.world.now());
+    assert_eq!(calls.len(), 1);
+    // The operator's number is one like any other: what nobody can dial stays so.
+    bench.call(CallPlan::to("sip:FR670-MU-P0@samu.example"));
+    bench.world.run_for(seconds(1.0));
+    let node = bench.world.node(bench.node);
+    let lines = node.calls(bench.world.now());
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|call| node.directory().line_profile(call.line).id.clone())
+        .collect();
+    assert!(
+        lines.contains(&"FR670-15-Samu-Px-F01".to_owned()),
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn with_a_vital_call_the_agent_stays_until_the_physician_has_answered() {
     let mut bench = bench(1, Weather::CALM);

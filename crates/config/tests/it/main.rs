@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may fail a test")]
 
+mod explained;
 mod hostile;
 mod scenarios;
 mod secrets;

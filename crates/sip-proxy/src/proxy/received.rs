@@ -308,6 +308,7 @@ impl Proxy {
                             .any(|transport| transport.default_port() == port)
                     })
             }
+            // A domain that is an address may be that of a proxy before us, whose Routes are not ours.
             host => self.locals.is_ours(&host, uri.port),
         }
     }
