@@ -242,7 +242,7 @@ impl Calls {
         self.goodbyes.waiting = waiting;
         for one in due {
             let (call, attempt) = (one.call, one.attempt);
-            self.ring_somebody(now, layer, call, attempt, &one.target, &Whom::Agent);
+            self.ring_somebody(now, layer, call, attempt, &one.target, Whom::Agent);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The INVITE that rings somebody: what it says of the caller and of the call.
 
-use std::{borrow::Cow, time::Instant};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use sip::{Builder, HeaderName, Message, Method, NameAddr, Request, UriBuf};
 use sip_transaction::Target;
@@ -70,12 +73,13 @@ impl Whom {
 }
 
 impl Calls {
-    /// The INVITE to a phone; `None` when the call can ring nobody.
+    /// The INVITE to a phone, with the session interval that is proposed; `None` when the call can ring nobody.
     pub(crate) fn agent_invite(
         &mut self,
         call: CallNumber,
         target: &Target,
         whom: &Whom,
+        interval: Option<Duration>,
     ) -> Option<Request> {
         let from_tag = call.tag(&mut self.ids);
         let Call { id, stage, .. } = self.table.get(&call)?;
@@ -106,7 +110,7 @@ impl Calls {
             .header(HeaderName::CSeq, "1 INVITE")
             .header(HeaderName::Contact, self.locals.contact(target.flow))
             .header(HeaderName::Allow, ALLOW);
-        let builder = session::propose(builder, self.settings.session_interval);
+        let builder = session::propose(builder, interval);
         if let Whom::Outside(outside) = whom {
             let builder = match &outside.identity {
                 Identity::Shown => builder.copy(caller, HeaderName::PAssertedIdentity),

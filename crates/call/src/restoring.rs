@@ -250,6 +250,7 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
+            again: None,
         };
         self.unanswered.remember(now, sent);
     }
@@ -485,6 +486,7 @@ fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvi
         early: SmallVec::new(),
         acks: SmallVec::new(),
         is_misanswered: false,
+        again: None,
     };
     Some((invite, sent))
 }

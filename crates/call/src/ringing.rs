@@ -1,6 +1,9 @@
 //! Ringing an agent: the INVITE of the agent's leg, its provisional answers, its end.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Message, Response, StatusCode};
@@ -19,7 +22,7 @@ use crate::{
     leg::{AnsweredBy, Leg, OwedAck, Unacked},
     planted::Planted,
     reliable::OPTION_100REL,
-    sent::{ClientUse, SentInvite},
+    sent::{Again, ClientUse, SentInvite},
     session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
 };
@@ -52,7 +55,7 @@ impl Calls {
         target: &Target,
     ) {
         if !self.waits_for_bye(now, call, attempt, target) {
-            self.ring_somebody(now, layer, call, attempt, target, &Whom::Agent);
+            self.ring_somebody(now, layer, call, attempt, target, Whom::Agent);
         }
     }
 
@@ -68,7 +71,7 @@ impl Calls {
         target: &Target,
         outside: Outside,
     ) {
-        self.ring_somebody(now, layer, call, attempt, target, &Whom::Outside(outside));
+        self.ring_somebody(now, layer, call, attempt, target, Whom::Outside(outside));
     }
 
     pub(crate) fn ring_somebody(
@@ -78,7 +81,7 @@ impl Calls {
         call: CallNumber,
         attempt: AttemptId,
         target: &Target,
-        whom: &Whom,
+        whom: Whom,
     ) {
         let may_ring = self
             .ringing_mut(call)
@@ -86,15 +89,9 @@ impl Calls {
         if !may_ring || self.is_joining(call) {
             return;
         }
-        // This may have waited, and the phone have come back by another way meanwhile.
-        let flow = layer.instead_of(target.flow);
-        let sent = self.agent_invite(call, target, whom).and_then(|invite| {
-            let call_id = Bytes::copy_from_slice(invite.call_id());
-            let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
-            let tx = layer.request(now, invite, flow).ok()?;
-            Some((tx, call_id, local_tag))
-        });
-        let Some((tx, call_id, local_tag)) = sent else {
+        let rings_until = whom.rings_until();
+        let usual = Some(self.settings.session_interval);
+        let Some(tx) = self.send_invite(now, layer, (call, attempt), target, (whom, usual)) else {
             self.emit(Event::AgentFailed {
                 call,
                 attempt,
@@ -102,6 +99,34 @@ impl Calls {
             });
             return;
         };
+        if let Some(ringing) = self.ringing_mut(call) {
+            ringing.push(Attempt {
+                id: attempt,
+                tx,
+                rang: Rang::No,
+                described: Bytes::new(),
+                rings_until,
+            });
+        }
+        self.rearm(call);
+    }
+
+    /// Sends an INVITE, which proposes sessions of this interval; one that proposes none is not said again.
+    fn send_invite(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        (call, attempt): (CallNumber, AttemptId),
+        target: &Target,
+        (whom, interval): (Whom, Option<Duration>),
+    ) -> Option<ClientTx> {
+        // This may have waited, and the phone have come back by another way meanwhile.
+        let flow = layer.instead_of(target.flow);
+        let invite = self.agent_invite(call, target, &whom, interval)?;
+        let call_id = Bytes::copy_from_slice(invite.call_id());
+        let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
+        let tx = layer.request(now, invite, flow).ok()?;
+        let routes = || target.routes.clone();
         let sent = SentInvite {
             call,
             attempt,
@@ -113,19 +138,45 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
+            again: interval.map(|_| Again {
+                routes: routes(),
+                whom,
+            }),
         };
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
-        if let Some(ringing) = self.ringing_mut(call) {
-            ringing.push(Attempt {
-                id: attempt,
-                tx,
-                rang: Rang::No,
-                described: Bytes::new(),
-                rings_until: whom.rings_until(),
-            });
+        Some(tx)
+    }
+
+    /// A phone wants longer sessions than those that we proposed (422, RFC 4028 §6): it is rung once more without a proposal,
+    /// and may say what it wants. Whether it is.
+    fn ring_without_proposal(
+        &mut self,
+        now: Instant,
+        layer: &mut TransactionLayer,
+        tx: ClientTx,
+    ) -> bool {
+        let Some(ClientUse::Invite(sent)) = self.client_uses.get_mut(tx) else {
+            return false;
+        };
+        let (call, attempt) = (sent.call, sent.attempt);
+        let (uri, flow) = (sent.uri.clone(), sent.flow);
+        let Some(Again { routes, whom }) = sent.again.take() else {
+            return false;
+        };
+        if self.call_ringing(tx) != Some(call) {
+            return false;
         }
-        self.rearm(call);
+        let target = Target { uri, flow, routes };
+        let Some(next) = self.send_invite(now, layer, (call, attempt), &target, (whom, None))
+        else {
+            return false;
+        };
+        let ringing = self.ringing_mut(call);
+        if let Some(attempt) = ringing.and_then(|ringing| ringing.of_mut(tx)) {
+            attempt.tx = next;
+        }
+        true
     }
 
     /// Stops phones that have rung for as long as they may.
@@ -211,7 +262,11 @@ impl Calls {
                 self.handle_answer(now, layer, tx, response);
             }
         } else if status.is_final() {
-            self.handle_refusal(tx, AgentFailure::of(status));
+            let is_again = status == StatusCode::SESSION_INTERVAL_TOO_SMALL
+                && self.ring_without_proposal(now, layer, tx);
+            if !is_again {
+                self.handle_refusal(tx, AgentFailure::of(status));
+            }
         } else if status != StatusCode::TRYING {
             self.confirm(now, layer, tx, response);
             self.handle_ringing(now, layer, tx, response);

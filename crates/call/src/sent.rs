@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use crate::{
     dialog::Peer,
     ids::{AttemptId, CallNumber},
+    inviting::Whom,
     leg::Side,
     reliable::Early,
     session::AskBy,
@@ -58,6 +59,16 @@ pub(crate) struct SentInvite {
     pub(crate) acks: SmallVec<[SentAck; 1]>,
     /// Whether a 2xx has come that was not the answer to it.
     pub(crate) is_misanswered: bool,
+    /// How it is said once more to a phone that wants longer sessions than ours; `None` once it has been, and of an INVITE of
+    /// a process before.
+    pub(crate) again: Option<Again>,
+}
+
+/// What an INVITE was made of, beside its URI and its flow.
+#[derive(Debug)]
+pub(crate) struct Again {
+    pub(crate) routes: Vec<Bytes>,
+    pub(crate) whom: Whom,
 }
 
 /// A request of ours inside a call.

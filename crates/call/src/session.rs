@@ -302,12 +302,14 @@ fn allows_update(peer: &Message) -> bool {
         .any(|method| method == Method::Update.as_bytes())
 }
 
-/// Adds our proposal to an INVITE of ours: whoever answers refreshes, if it can.
-pub(crate) fn propose(builder: Builder, interval: Duration) -> Builder {
-    builder
-        .header(HeaderName::Supported, OPTION_TIMER)
-        .header_fmt(
-            HeaderName::SessionExpires,
-            format_args!("{};refresher=uas", interval.as_secs()),
-        )
+/// Adds our proposal, if we have one, to an INVITE of ours: whoever answers refreshes, if it can.
+pub(crate) fn propose(builder: Builder, interval: Option<Duration>) -> Builder {
+    let builder = builder.header(HeaderName::Supported, OPTION_TIMER);
+    let Some(interval) = interval else {
+        return builder;
+    };
+    builder.header_fmt(
+        HeaderName::SessionExpires,
+        format_args!("{};refresher=uas", interval.as_secs()),
+    )
 }

@@ -387,3 +387,27 @@ fn an_interval_below_the_least_costs_no_call() {
     let caller = Caller::new("Supported: timer\r\nSession-Expires: 30\r\n");
     assert!(!caller.ok.contains("Session-Expires"), "{}", caller.ok);
 }
+
+/// Ours are of 90 seconds; a phone that wants half an hour says so, and is called without a proposal. One that is not content
+/// with that either cannot be called.
+#[test]
+fn a_phone_that_wants_longer_sessions_is_rung_once_more() {
+    const PHONE: &str = "203.0.113.77:5060";
+    let text = text(&["arm-1"]).replace(PHONES, PHONE);
+    let mut wire = Wire::over(Bench::new(&text, 1, Weather::CALM));
+    wire.ask(RAW, &request(RAW, "INVITE", LINE, "call", ""));
+    let first = wire.got(PHONE).remove(0);
+    assert!(first.contains("Session-Expires: 90;"), "{first}");
+    let refuses = |asked: &str| answer(asked, "422 Session Interval Too Small", "Min-SE: 1800\r\n");
+    let got = wire.ask(PHONE, &refuses(&first));
+    assert!(got[0].starts_with("ACK "), "{got:?}");
+    let again = &got[1];
+    assert!(again.starts_with("INVITE "), "{again}");
+    assert!(!again.contains("Session-Expires"), "{again}");
+    assert!(again.contains("Supported: timer"), "{again}");
+    assert_eq!(wire.bench.state("arm-1"), "offered");
+    // The second time it is the phone's own will.
+    let got = wire.ask(PHONE, &refuses(again));
+    assert_eq!(got.len(), 1, "{got:?}");
+    assert_eq!(wire.bench.state("arm-1"), "not-ready");
+}
