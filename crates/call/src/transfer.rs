@@ -42,7 +42,7 @@ pub(crate) struct Transfer {
     pub(crate) joining: Option<Joining>,
     /// How many have answered with whom the caller would not be joined.
     pub(crate) not_joined: u8,
-    /// When it has lasted so long that nobody can be there any more.
+    /// When it has lasted so long that nobody can be there any more; later where the agent is still in it.
     pub(crate) gives_up_at: Instant,
 }
 
@@ -432,10 +432,15 @@ impl Calls {
         layer: &mut TransactionLayer,
         number: CallNumber,
     ) {
+        let gives_up_at = now + self.settings.wait_max;
         let Some(transfer) = self.transfer_mut(number) else {
             return;
         };
-        if transfer.gives_up_at <= now {
+        let is_overdue = transfer.gives_up_at <= now;
+        if is_overdue && transfer.transferor.is_some() {
+            // They talk, and it is known of both that they are there.
+            transfer.gives_up_at = gives_up_at;
+        } else if is_overdue {
             self.finish(now, layer, number, EndCause::WaitMax, None);
         } else {
             self.carry_on_joining(now, layer, number);

@@ -32,6 +32,9 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(60);
 /// How long a broken journal is kept when the file does not say: a week.
 const BROKEN_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// The longest time for which a proxy before us hears nothing of a call that waits.
+const ANNOUNCED_MAX: Duration = Duration::from_secs(120);
+
 /// The least interval of a session timer (RFC 4028 §4).
 const SESSION_MIN: Duration = Duration::from_secs(90);
 
@@ -276,7 +279,10 @@ fn read_settings(root: &Table<'_>, report: &Report<'_>) -> Settings {
         set(&mut settings.timers.t1, time("t1"));
         set(&mut settings.timers.t2, time("t2"));
         set(&mut settings.timers.t4, time("t4"));
-        set(&mut settings.announce_interval, time("announce_interval"));
+        set(
+            &mut settings.announce_interval,
+            read_announcing(&table, report),
+        );
         set(&mut settings.wait_max, time("wait_max"));
         set(&mut settings.call_max, time("call_max"));
         set(&mut settings.session_interval, read_session(&table, report));
@@ -333,6 +339,16 @@ fn read_dns(root: &Table<'_>, report: &Report<'_>) -> Vec<SocketAddr> {
         address
     });
     read.collect()
+}
+
+fn read_announcing(table: &Table<'_>, report: &Report<'_>) -> Option<Duration> {
+    let interval = table.positive_duration("announce_interval")?;
+    if interval.value > ANNOUNCED_MAX {
+        let message = "`announce_interval` in [timers]: proxies end a call that they hear nothing of for three \
+                       minutes (Timer C, RFC 3261 §16.6); write at most \"2m\"";
+        report.error(&interval.span, message);
+    }
+    Some(interval.value)
 }
 
 fn read_session(table: &Table<'_>, report: &Report<'_>) -> Option<Duration> {

@@ -20,20 +20,23 @@ const P2: &str = "sip:+33300000092@192.0.2.1";
 
 /// Agents who answer 15, and physicians to whom calls of priority 0 are handed over in person.
 fn bench(seed: u64, weather: Weather) -> Bench {
+    Bench::new(&text(), seed, weather)
+}
+
+fn text() -> String {
     let site = Site {
         id: "FR670",
         neighbours: &[],
         reserve: 0,
         agents: &["arm-1"],
     };
-    let text = configuration(&[site], AFTER_20_S)
+    configuration(&[site], AFTER_20_S)
         + "[[line]]\nid = \"FR670-physician\"\nsite = \"FR670\"\nnumbers = [\"+33300000099\"]\n\
            numbers_with_priority = { \"+33300000090\" = 0, \"+33300000092\" = 2 }\n\
            skills = { physician = 1 }\npriority = 4\nattended_up_to = 0\n\
            ring_time = \"10s\"\nwrap_up = \"5s\"\noverflow = \"mutual-aid\"\n\
            [[agent]]\nid = \"doctor\"\nsite = \"FR670\"\nskills = { physician = 5 }\n\
-           contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n";
-    Bench::new(&text, seed, weather)
+           contact = \"sip:doctor@203.0.113.1:5060\"\nstart = \"ready\"\n"
 }
 
 fn wants(bench: &mut Bench, agent: &str, want: Want) {
@@ -58,6 +61,28 @@ fn caller_was_never_alone(bench: &Bench) {
             && matches!(event, PeerEvent::Ended { by, .. } if *by == HungUpBy::Them)
     });
     assert_eq!(ended.count(), 0);
+}
+
+/// Who waits in somebody's company has not vanished, however long no physician comes.
+#[test]
+fn a_wait_in_company_has_no_longest_time() {
+    let timers = text() + "[timers]\nwait_max = \"1m\"\n";
+    let mut bench = Bench::new(&timers, 1, Weather::CALM);
+    wants(&mut bench, "doctor", away());
+    bench.manner("arm-1", sends_on(P0));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(400.0)));
+    bench.world.run_for(seconds(300.0));
+    assert_eq!(bench.state("arm-1"), "talking");
+    wants(&mut bench, "doctor", Want::Ready);
+    bench.world.run_for(seconds(20.0));
+    assert_eq!(bench.state("doctor"), "talking");
+    // Alone on the line it has one.
+    let mut bench = Bench::new(&timers, 1, Weather::CALM);
+    wants(&mut bench, "doctor", away());
+    bench.manner("arm-1", sends_on(AS_IT_IS));
+    bench.call(CallPlan::to(DIALLED).talk(seconds(400.0)));
+    bench.world.run_for(seconds(80.0));
+    assert_eq!(bench.outcomes(), ["failed"]);
 }
 
 /// Nobody outside can dial such a line, and agents send calls there by its id.
