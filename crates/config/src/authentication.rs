@@ -1,7 +1,7 @@
 //! How phones prove who they are: the section `[authentication]` and the credentials that it names.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -183,6 +183,14 @@ impl CredentialsReader<'_> {
             self.algorithms.iter().map(of).collect()
         } else {
             let algorithm = Algorithm::of(kind.as_bytes()).ok_or(LINE_FORM)?;
+            if !self.algorithms.contains(&algorithm) {
+                let offered: Vec<_> = self.algorithms.iter().map(|one| one.name()).collect();
+                return Err(format!(
+                    "phones are not asked for {}: `algorithms` are {}",
+                    algorithm.name(),
+                    offered.join(", ")
+                ));
+            }
             vec![Ha1::parse(algorithm, secret).map_err(|error| error.to_string())?]
         };
         let kept = self.secrets.entry(agent).or_default();
@@ -197,11 +205,25 @@ impl CredentialsReader<'_> {
         Ok(())
     }
 
+    /// A phone that knows several algorithms takes the first that it is offered (RFC 8760 §2.4), and has to prove itself by
+    /// that one.
     fn warn_of_agents_without(&self) {
-        let with: BTreeSet<_> = self.secrets.keys().copied().collect();
-        for agent in self.directory.agents().filter(|one| !with.contains(one)) {
+        for agent in self.directory.agents() {
             let id = &self.directory.agent_profile(agent).id;
-            let message = format!("agent `{id}` has no credentials: its phone cannot register");
+            let secrets = self.secrets.get(&agent).map_or(&[][..], Vec::as_slice);
+            let has = |&&offered: &&Algorithm| secrets.iter().any(|one| one.algorithm() == offered);
+            let missing = self.algorithms.iter().filter(|one| !has(one));
+            let missing: Vec<_> = missing.map(|one| one.name()).collect();
+            let message = match missing.as_slice() {
+                [] => continue,
+                _ if secrets.is_empty() => {
+                    format!("agent `{id}` has no credentials: its phone cannot register")
+                }
+                _ => format!(
+                    "agent `{id}` has no credentials for {}: a phone that answers with that cannot register",
+                    missing.join(", ")
+                ),
+            };
             self.report.warn(self.span, message);
         }
     }

@@ -19,6 +19,7 @@ mod explanation;
 mod numbers;
 mod people;
 pub mod planning;
+mod reach;
 mod report;
 pub mod scenario;
 mod shell;

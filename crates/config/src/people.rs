@@ -10,10 +10,12 @@ use acd::{
     AgentId, AgentSpec, CrisisSpec, Directory, DirectorySpec, Disposition, LineId, LineSpec,
     PauseReason, PlanSpec, Priority, SiteSpec, StartState,
 };
+use engine::Listener;
 use sip::UriBuf;
 
 use crate::{
     planning::{self, AgentPlanning, LinePlanning, Planning},
+    reach,
     report::{Report, Span},
     table::{At, Table},
 };
@@ -71,8 +73,14 @@ struct Reference {
 }
 
 /// Reads all of them; resolves nothing but names.
-pub(crate) fn read(root: &Table<'_>, report: &Report<'_>, settings: &mut acd::Settings) -> People {
+pub(crate) fn read(
+    root: &Table<'_>,
+    listeners: &[Listener],
+    report: &Report<'_>,
+    settings: &mut acd::Settings,
+) -> People {
     let mut reader = Reader {
+        listeners,
         report,
         seen: BTreeMap::new(),
         references: Vec::new(),
@@ -234,6 +242,7 @@ impl People {
 }
 
 struct Reader<'a> {
+    listeners: &'a [Listener],
     report: &'a Report<'a>,
     /// Ids by kind, with where they are defined.
     seen: BTreeMap<&'static str, BTreeMap<String, Span>>,
@@ -409,7 +418,10 @@ impl Reader<'_> {
     fn contact(&self, text: &At<String>) -> Option<UriBuf> {
         let problem = match UriBuf::new(text.value.clone()) {
             Ok(uri) => match uri.as_uri().as_sip() {
-                Some(sip) if sip.host.ip().is_some() => return Some(uri),
+                Some(sip) if sip.host.ip().is_some() => match reach::problem(sip, self.listeners) {
+                    None => return Some(uri),
+                    Some(problem) => format!("it {problem}"),
+                },
                 Some(_) => "its host must be an address; names are not looked up".to_owned(),
                 None => "it must be a sip: URI".to_owned(),
             },

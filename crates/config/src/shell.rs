@@ -77,7 +77,7 @@ pub(crate) fn read(
     let journal = read_journal(root, path, report);
     let log = read_log(root);
     let authentication = authentication::Section::read(root, path, report, secrets);
-    let people = people::read(root, report, &mut settings.distribution);
+    let people = people::read(root, &listeners, report, &mut settings.distribution);
     let numbers = numbers::read(&people, &trunk_names, &country, report);
     if let Some(line) = &default_line {
         check_default_line(line, &people, report);

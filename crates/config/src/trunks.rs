@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use engine::Listener;
-use sip::{SipScheme, Transport, UriBuf};
+use engine::{Dialled, Listener};
+use sip::UriBuf;
 use sip_proxy::{
     Cidr, NumberForm, NumberStyle, Topology, Trunk, TrunkId, TrunkLimits, Trunks, Trust,
 };
 
 use crate::{
-    TlsFiles,
+    TlsFiles, reach,
     report::{Report, Span},
     table::Table,
 };
@@ -42,9 +42,9 @@ pub(crate) fn read(
         let certificates = read_certificates(table, tls, &mut certified, report);
         let sources = read_sources(table, certificates.is_empty(), report);
         let next_hops = read_next_hops(table, listeners, report);
-        let prefixes = read_prefixes(table, next_hops.is_empty(), report);
+        let prefixes = read_prefixes(table, country, next_hops.is_empty(), report);
         let numbers = read_numbers(table, country);
-        let presented = table.string("presented").map(|number| number.value);
+        let presented = read_presented(table, report);
         let trust = table.word("trust", &TRUST);
         let topology = table.word("topology", &TOPOLOGIES);
         table.finish();
@@ -125,21 +125,19 @@ fn next_hop(text: &str, listeners: &[Listener]) -> Result<UriBuf, String> {
     if sip.user.is_some() || sip.uri_headers().next().is_some() {
         return Err("has a user or headers; the number that is called takes that place".to_owned());
     }
-    let transport = match (sip.scheme, sip.params.value("transport")) {
-        (SipScheme::Sips, _) => Some(Transport::Tls),
-        (SipScheme::Sip, None) => return Ok(uri),
-        (SipScheme::Sip, Some(name)) => Transport::of(name),
-    };
-    let has_listener = |transport| listeners.iter().any(|one| one.transport == transport);
-    match transport {
-        Some(transport) if has_listener(transport) => Ok(uri),
-        Some(_) => Err("needs a transport for which there is no [[listen]]".to_owned()),
-        None => Err("names a transport that is not udp, tcp or tls".to_owned()),
+    match reach::problem(sip, listeners) {
+        Some(problem) => Err(problem.to_owned()),
+        None => Ok(uri),
     }
 }
 
 /// The beginnings of the numbers that the trunk takes.
-fn read_prefixes(table: &Table<'_>, takes_none: bool, report: &Report<'_>) -> Vec<String> {
+fn read_prefixes(
+    table: &Table<'_>,
+    country: &str,
+    takes_none: bool,
+    report: &Report<'_>,
+) -> Vec<String> {
     let texts = table.strings("prefixes");
     match (texts.first(), takes_none) {
         (None, false) => table.missing("prefixes", "[\"+\"]"),
@@ -156,9 +154,30 @@ fn read_prefixes(table: &Table<'_>, takes_none: bool, report: &Report<'_>) -> Ve
                 text.value
             );
             report.error(&text.span, message);
+        } else if text.value.starts_with('0') {
+            let message = format!(
+                "`prefixes`: no national number begins with `{}` where prefixes are compared: it has \"+\" and its country \
+                 there, as {country}",
+                text.value
+            );
+            report.warn(&text.span, message);
         }
     }
     texts.into_iter().map(|text| text.value).collect()
+}
+
+/// The number that calls to the trunk show, without separators.
+fn read_presented(table: &Table<'_>, report: &Report<'_>) -> Option<String> {
+    let text = table.string("presented")?;
+    if let Ok(Dialled::Number(number)) = Dialled::parse(&text.value) {
+        return Some(number);
+    }
+    let message = format!(
+        "`presented`: `{}` is no number; write \"+33388000015\"",
+        text.value
+    );
+    report.error(&text.span, message);
+    None
 }
 
 fn read_numbers(table: &Table<'_>, country: &str) -> NumberForm {

@@ -81,6 +81,10 @@ fn what_is_wrong_is_said_with_its_line_and_without_the_secret() {
             "arm-67-1 password a\narm-67-1 password b",
             "line 2: agent `arm-67-1` has a secret for SHA-256 already",
         ),
+        (
+            "arm-67-1 SHA-512-256 0123456789abcdef",
+            "line 1: phones are not asked for SHA-512-256: `algorithms` are SHA-256, MD5",
+        ),
     ] {
         let (result, _) = with(SECTION, Ok(secret));
         assert!(result.is_err());
@@ -125,6 +129,20 @@ fn a_section_that_is_wrong_says_so() {
     }
     let (result, _) = with(SECTION, Err("cannot read it: it is not there"));
     assert!(said(&result)[0].contains("`credentials`: cannot read it: it is not there"));
+}
+
+/// Brought over from a system that knows nothing else: a phone that knows SHA-256 would answer with that.
+#[test]
+fn an_agent_without_credentials_for_all_that_is_offered_is_named() {
+    let md5 = "arm-67-1 MD5 0123456789abcdef0123456789abcdef";
+    let (result, _) = with(SECTION, Ok(md5));
+    let named = |said: &[String]| {
+        said.iter()
+            .any(|one| one.contains("`arm-67-1` has no credentials for SHA-256:"))
+    };
+    assert!(named(&said(&result)), "{:?}", said(&result));
+    let (result, _) = with(&SECTION.replace("\"SHA-256\", ", ""), Ok(md5));
+    assert!(!named(&said(&result)), "{:?}", said(&result));
 }
 
 #[test]

@@ -47,6 +47,37 @@ fn errors_come_in_the_order_of_the_file() {
     assert!(places.is_sorted(), "{errors}");
 }
 
+/// Nothing would ever ring there, and no number begin so.
+#[test]
+fn what_can_lead_nowhere_is_said() {
+    let base = shipped_text("single-site.toml");
+    let contact = "sip:arm-67-1@127.0.0.1:5070";
+    assert!(base.contains(contact));
+    for (other, problem) in [
+        (
+            "sip:arm-67-1@127.0.0.1:5070;transport=tls",
+            "needs a transport for which there is no [[listen]]",
+        ),
+        (
+            "sips:arm-67-1@127.0.0.1",
+            "needs a transport for which there is no [[listen]]",
+        ),
+        ("sip:arm-67-1@[::1]:5070", "its family of addresses"),
+    ] {
+        let errors = load("contact.toml", &base.replace(contact, other)).unwrap_err();
+        assert!(errors.to_string().contains(problem), "{other}: {errors}");
+    }
+    let trunk = |prefix: &str| {
+        format!(
+            "{base}\n[[trunk]]\nname = \"out\"\nsources = [\"192.0.2.9\"]\nnext_hops = [\"sip:192.0.2.9\"]\n\
+             prefixes = [\"{prefix}\"]\n"
+        )
+    };
+    let warnings = |prefix| load("prefix.toml", &trunk(prefix)).unwrap().warnings;
+    assert_eq!(warnings("+33"), Vec::<String>::new());
+    assert!(warnings("03")[0].contains("no national number begins with `03`"));
+}
+
 /// What many of a kind say, without writing the many.
 #[test]
 fn too_many_of_a_kind_are_refused_and_not_run_out_of() {
