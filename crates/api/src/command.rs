@@ -9,7 +9,7 @@ use engine::{
 };
 use tokio::{
     sync::{mpsc, oneshot},
-    time::timeout,
+    time::timeout_at,
 };
 
 /// How long the core may take to answer.
@@ -24,9 +24,13 @@ pub struct Request {
 
 impl Request {
     /// Runs the command on the core's thread. An order that was carried out is answered when what it
-    /// changed is durable, by whoever gets the reply; everything else at once.
+    /// changed is durable, by whoever gets the reply; everything else at once. Nothing is done for whoever has given up
+    /// meanwhile: they may have ordered something else since.
     #[must_use = "whoever gave an order waits for its answer"]
     pub fn run(self, engine: &mut Engine, now: Instant) -> Option<Reply> {
+        if self.reply.is_closed() {
+            return None;
+        }
         let is_order = matches!(self.command, Command::Obey(..));
         let reply = Reply {
             answer: self.command.run(engine, now),
@@ -136,9 +140,14 @@ impl Query {
     }
 }
 
-/// The core does not answer: it is gone, or busy beyond measure.
+/// The core does not answer: it is gone, or busy beyond measure, or waits for its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NoAnswer;
+pub(crate) enum NoAnswer {
+    /// It has not been asked, and does nothing.
+    NotAsked,
+    /// It has been asked: an order may have been carried out, or be carried out yet.
+    Late,
+}
 
 /// Asks the core.
 pub(crate) async fn ask(
@@ -146,14 +155,14 @@ pub(crate) async fn ask(
     command: Command,
 ) -> Result<Answer, NoAnswer> {
     let (reply, answer) = oneshot::channel();
-    let asked = async {
-        requests
-            .send(Request { command, reply })
-            .await
-            .map_err(|_| NoAnswer)?;
-        answer.await.map_err(|_| NoAnswer)
+    let until = Instant::now() + ANSWER_MAX;
+    let sent = requests.send(Request { command, reply });
+    let sent = timeout_at(until.into(), sent).await;
+    let Ok(Ok(())) = sent else {
+        return Err(NoAnswer::NotAsked);
     };
-    timeout(ANSWER_MAX, asked).await.map_err(|_| NoAnswer)?
+    let answer = timeout_at(until.into(), answer).await;
+    answer.ok().and_then(Result::ok).ok_or(NoAnswer::Late)
 }
 
 /// Node, sites and lines at this moment; `None` when the core does not answer.

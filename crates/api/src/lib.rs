@@ -46,7 +46,7 @@ use tokio::sync::{broadcast, mpsc};
 pub use command::{Reply, Request, gauges, node_status};
 
 use crate::{
-    command::{Answer, Command, Query, ask},
+    command::{Answer, Command, NoAnswer, Query, ask},
     problem::Problem,
 };
 
@@ -140,9 +140,15 @@ impl Shared {
     }
 
     async fn send(&self, command: Command) -> Result<Answer, Problem> {
+        let is_order = matches!(command, Command::Obey(..));
         ask(&self.requests, command)
             .await
-            .map_err(|_| Problem::unavailable("the core does not answer; it may have stopped"))
+            .map_err(|no_answer| match no_answer {
+                NoAnswer::Late if is_order => Problem::unconfirmed(),
+                NoAnswer::Late | NoAnswer::NotAsked => {
+                    Problem::unavailable("the core does not answer; it may have stopped")
+                }
+            })
     }
 
     fn agent(&self, id: &str) -> Result<AgentId, Problem> {

@@ -68,6 +68,15 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, "Not now", detail)
     }
 
+    /// An order that was given, and of which it is not known what became of it.
+    pub(crate) fn unconfirmed() -> Self {
+        Self::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Not confirmed",
+            "the order is not confirmed: it may have been carried out, or be carried out yet; look before it is given again",
+        )
+    }
+
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "Unavailable", detail)
     }

@@ -86,6 +86,36 @@ fn a_crisis_plan_goes_on_and_off_in_one_command() {
     node.stop();
 }
 
+/// The distributor has done it, and the disk has not written it down.
+#[test]
+fn an_order_that_is_not_confirmed_is_not_called_refused() {
+    let node = start("plan-late");
+    let order = [
+        "plan",
+        "on",
+        "plan-blanc",
+        "--sites",
+        "FR670",
+        "--author",
+        "a",
+        "--reason",
+        "r",
+    ];
+    let halted = node.process.halt_thread("journal");
+    let late = to(&node, &order);
+    assert_eq!(late.status.code(), Some(1));
+    let what = stderr(&late);
+    assert!(what.contains("it may have been carried out"), "{what}");
+    drop(halted);
+    let listed = || said(&to(&node, &["plan", "list", "--language", "en"]));
+    assert!(
+        listed().starts_with("plan-blanc: on at FR670"),
+        "{}",
+        listed()
+    );
+    node.stop();
+}
+
 #[test]
 fn a_wrong_order_says_what_would_be_right() {
     let node = start("plan-wrong");
