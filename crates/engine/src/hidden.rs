@@ -9,10 +9,10 @@ use std::{
 
 use call::{AgentFailure, AttemptId, CallNumber, Identity, Outside};
 use sip::{Request, StatusCode, UriBuf};
-use sip_proxy::{Topology, TrunkId};
+use sip_proxy::{Topology, Trunk, TrunkId, Trust};
 use sip_transaction::{Flow, ServerTx, Target};
 
-use crate::engine::Engine;
+use crate::{engine::Engine, outgoing::asks_for_privacy};
 
 /// Calls of agents with such trunks.
 #[derive(Debug, Default)]
@@ -139,17 +139,20 @@ impl Engine {
         }
         let outside = Outside {
             rings_until: now + RINGS_MAX,
-            identity: self.presented_on(*trunk),
+            identity: self.presented_on(*trunk, call),
         };
         self.calls
             .ring_outside(now, &mut self.layer, call, attempt, target, outside);
     }
 
     /// As whom agents call through a trunk: by its number, else anonymously. An agent's name is nothing
-    /// that a network outside could call back.
-    fn presented_on(&self, trunk: TrunkId) -> Identity {
+    /// that a network outside could call back. RFC 3325 §7: who asks for privacy is shown to no trunk that is not trusted.
+    fn presented_on(&self, trunk: TrunkId, call: CallNumber) -> Identity {
         let domain = &self.config.domain;
-        let presented = self.trunks.get(trunk).and_then(|one| one.presented.clone());
+        let trunk = self.trunks.get(trunk);
+        let is_private = self.calls.invite(call).is_some_and(asks_for_privacy);
+        let may_show = |trunk: &&Trunk| !is_private || trunk.trust == Trust::Trusted;
+        let presented = trunk.filter(may_show).and_then(|one| one.presented.clone());
         presented
             .and_then(|number| UriBuf::new(format!("sip:{number}@{domain};user=phone")).ok())
             .map_or(Identity::Withheld, Identity::Presented)

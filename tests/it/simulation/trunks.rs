@@ -481,6 +481,14 @@ fn each_trunk_is_shown_what_it_may_see() {
     answer(&mut wire, ABROAD, &first, fails);
     let next = invites(&wire, FIRST).remove(0);
     assert_eq!(identity(&next), shown("0388000015"), "{next}");
+
+    // Nor where we call for the agent ourselves.
+    let mut wire = self::wire(&format!("{trunks}topology = \"hidden\"\n"));
+    dial(&mut wire, "004930112000", private);
+    let hidden = invites(&wire, ABROAD).remove(0);
+    assert_eq!(identity(&hidden), None);
+    assert!(hidden.contains("From: \"Anonymous\""), "{hidden}");
+    assert!(!hidden.contains("4930555"), "{hidden}");
 }
 
 #[test]
