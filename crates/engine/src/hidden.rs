@@ -201,6 +201,23 @@ impl Engine {
         true
     }
 
+    /// A call of before, with the sides that it has: it is counted with the trunk that one of them is.
+    pub(crate) fn restore_hidden(&mut self, call: CallNumber, sides: &[Flow]) {
+        let trunks = sides
+            .iter()
+            .filter_map(|flow| self.trunks.by_source(flow.remote.ip()));
+        let Some(trunk) = trunks.into_iter().find(|&trunk| self.is_hidden_from(trunk)) else {
+            return;
+        };
+        self.trunk_loads.resume(trunk);
+        let hidden = HiddenCall {
+            trunk,
+            attempt: AttemptId(0),
+            rest: Rest::Ways(VecDeque::new()),
+        };
+        self.hidden.calls.insert(call, hidden);
+    }
+
     /// A call is over.
     pub(crate) fn hidden_ended(&mut self, call: CallNumber) {
         if let Some(hidden) = self.hidden.calls.remove(&call) {

@@ -12,7 +12,7 @@ use call::{AttemptId, CallNumber, KeptAttempt, KeptStage};
 use journal::{Item, KeptEntry, KeptJourney, KeptNode, KeptPhone, KeptPlace, KeptProcess, Key};
 use sip::{UriBuf, headers::QValue};
 use sip_proxy::{Binding, TrunkId, Trunks};
-use sip_transaction::ClientTx;
+use sip_transaction::{ClientTx, Flow};
 use slotmap::KeyData;
 
 use crate::{
@@ -204,6 +204,7 @@ impl Engine {
             .iter()
             .map(|attempt| attempt.id)
             .collect();
+        let talks = sides(&entry.legs.stage);
         if !self.calls.restore(now, &mut self.layer, entry.legs, due_at) {
             return None;
         }
@@ -212,7 +213,10 @@ impl Engine {
                 .restore_withdrawn(now, &mut self.layer, number, orphan);
         }
         let id = self.calls.view(number)?.id;
-        let mut journey = entry.journey?;
+        let Some(mut journey) = entry.journey else {
+            self.restore_hidden(number, &talks);
+            return None;
+        };
         self.stories.begin(now, number, id.clone());
         let trunk = journey.trunk.as_deref();
         let trunk = trunk.and_then(|name| trunk_of(&self.trunks, name));
@@ -243,6 +247,16 @@ impl Engine {
         }
         Some((acd_id(number), distribution))
     }
+}
+
+/// Where the two who talk are.
+fn sides(stage: &KeptStage) -> Vec<Flow> {
+    let KeptStage::Connected(connected) = stage else {
+        return Vec::new();
+    };
+    let legs = [Some(&connected.caller), connected.agent.as_ref()];
+    let legs = legs.into_iter().flatten();
+    legs.map(|leg| leg.dialog.flow).collect()
 }
 
 /// Whether whoever has a call, and keeps it, is an agent that the configuration does not know any more.

@@ -522,3 +522,49 @@ fn the_number_of_a_line_may_be_written_as_it_is_dialled_at_home() {
         );
     }
 }
+
+/// The process that begins has not dialled the call, and its trunk takes one at a time.
+#[test]
+fn a_call_that_hides_us_is_counted_after_a_restart() {
+    let trunks = TRUNKS.replacen(
+        "prefixes",
+        "calls_max = 1\ntopology = \"hidden\"\nprefixes",
+        1,
+    );
+    let mut wire = wire(&trunks);
+    dial(&mut wire, "0388112233", "");
+    let asked = invites(&wire, FIRST).remove(0);
+    wire.forget();
+    answer(
+        &mut wire,
+        FIRST,
+        &asked,
+        "200 OK\r\nContact: <sip:198.51.100.50>",
+    );
+    assert_eq!(status(&wire.got(PHONES)), ["200 OK"]);
+    let ok = wire.got(PHONES).remove(0);
+    let site = Site {
+        id: "FR670",
+        neighbours: &[],
+        reserve: 0,
+        agents: &["arm-1"],
+    };
+    let text = configuration(&[site], AFTER_20_S) + &trunks;
+    wire.bench.restart(&text, 2, seconds(1.0));
+    wire.bench.world.run_for(seconds(0.1));
+    let more = dial(&mut wire, "0388112244", "");
+    assert_eq!(status(&more), ["503 Service Unavailable"]);
+    let line = |name: &str| ok.lines().find(|line| line.starts_with(name)).unwrap();
+    let contact = line("Contact:").trim_start_matches("Contact: <");
+    let contact = contact.split('>').next().unwrap();
+    let bye = format!(
+        "BYE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {PHONES};branch=z9hG4bKbye\r\nMax-Forwards: 70\r\n\
+         {}\r\n{}\r\n{}\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n",
+        line("From:"),
+        line("To:"),
+        line("Call-ID:")
+    );
+    assert_eq!(status(&wire.ask(PHONES, &bye)), ["200 OK"]);
+    let next = dial(&mut wire, "0388112255", "");
+    assert_eq!(status(&next), ["100 Trying"]);
+}
