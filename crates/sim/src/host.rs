@@ -153,7 +153,7 @@ impl Host {
     }
 
     /// The process dies between two steps.
-    pub(crate) fn die(mut self) -> Dead {
+    pub(crate) fn die(mut self, now: Instant) -> Dead {
         // What was ready to be sent and told had happened, as far as it is durable.
         self.outputs_left = None;
         self.disk.stop();
@@ -175,7 +175,7 @@ impl Host {
             untold: untold.collect(),
             disk: self.disk,
             shift: self.shift,
-            died_at: self.now,
+            died_at: now,
             lost,
             checked_every: self.checked_every,
             planted: self.planted,

@@ -85,7 +85,7 @@ impl World {
     /// Kills a node between two steps; what it had not synced.
     pub(crate) fn kill(&mut self, node: SocketAddr) -> LostGroups {
         let before = self.nodes.remove(&node).expect("the node was added");
-        let dead = before.die();
+        let dead = before.die(self.now);
         for event in &dead.untold {
             self.watcher.note(event);
             self.events.push((self.elapsed(), event.clone()));
