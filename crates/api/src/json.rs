@@ -182,7 +182,7 @@ pub(crate) struct Call<'a> {
     line: &'a str,
     site: &'a str,
     state: &'static str,
-    priority: u8,
+    priority: Option<u8>,
     place: Option<usize>,
     wait_expected_seconds: Option<f64>,
     age_seconds: f64,

@@ -23,6 +23,7 @@
 
 mod command;
 mod events;
+mod extract;
 mod json;
 mod orders;
 mod problem;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -47,6 +48,7 @@ pub use command::{Reply, Request, gauges, node_status};
 
 use crate::{
     command::{Answer, Command, NoAnswer, Query, ask},
+    extract::Segment,
     problem::Problem,
 };
 
@@ -223,7 +225,7 @@ async fn agents(State(shared): State<Shared>) -> Result<Response, Problem> {
     Ok(Json(agents.collect::<Vec<_>>()).into_response())
 }
 
-async fn agent(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn agent(State(shared): State<Shared>, Segment(id): Segment) -> Result<Response, Problem> {
     let id = shared.agent(&id)?;
     answer(&shared, shared.ask(Query::Agent(id)).await?)
 }
@@ -238,14 +240,14 @@ async fn calls(State(shared): State<Shared>) -> Result<Response, Problem> {
     Ok(Json(calls.collect::<Vec<_>>()).into_response())
 }
 
-async fn call(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn call(State(shared): State<Shared>, Segment(id): Segment) -> Result<Response, Problem> {
     match shared.ask(Query::Call(id)).await? {
         Answer::Unknown => Err(Problem::not_found("there is no call of this id now")),
         found => answer(&shared, found),
     }
 }
 
-async fn story(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn story(State(shared): State<Shared>, Segment(id): Segment) -> Result<Response, Problem> {
     match shared.ask(Query::Story(id)).await? {
         Answer::Unknown => Err(Problem::not_found(
             "there is no call of this id, and none that ended not long ago",
@@ -264,7 +266,7 @@ async fn abandoned(State(shared): State<Shared>) -> Result<Response, Problem> {
 
 async fn abandoned_entry(
     State(shared): State<Shared>,
-    Path(entry): Path<String>,
+    Segment(entry): Segment,
 ) -> Result<Response, Problem> {
     let entry = orders::entry(&entry)?;
     answer(&shared, shared.ask(Query::AbandonedCaller(entry)).await?)

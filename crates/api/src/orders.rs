@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
-    extract::{Path, State, rejection::BytesRejection},
-    response::Response,
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
 };
 use engine::{
     Order, OrderError, Picked,
@@ -14,11 +14,13 @@ use engine::{
         SiteId, SiteState, Want,
     },
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 
 use crate::{
     Shared, answer,
-    command::{Command, Query},
+    command::{Answer, Command, Query},
+    extract::{Body, Segment},
+    json,
     problem::Problem,
 };
 
@@ -27,14 +29,6 @@ const WORDS_MAX: usize = 200;
 
 /// The longest time that can be asked for: a year.
 const SECONDS_MAX: f64 = 366.0 * 86_400.0;
-
-type Body = Result<Bytes, BytesRejection>;
-
-/// Reads a body; an empty one as `{}`.
-fn read<T: DeserializeOwned>(body: Body) -> Result<T, Problem> {
-    let body = body.map_err(|_| Problem::too_large())?;
-    serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))
-}
 
 async fn obey(shared: &Shared, order: Order, then: Query) -> Result<Response, Problem> {
     let told = shared.send(Command::Obey(order, then)).await?;
@@ -68,10 +62,10 @@ struct NewState {
 
 pub(crate) async fn set_agent(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let new: NewState = read(body)?;
+    let new: NewState = body.read()?;
     let want = want(&new.state, new.reason.as_deref())?;
     let agent = shared.agent(&id)?;
     obey(
@@ -112,10 +106,10 @@ struct WrapUp {
 
 pub(crate) async fn extend_wrap_up(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let WrapUp { extend_seconds } = read(body)?;
+    let WrapUp { extend_seconds } = body.read()?;
     let by = duration("extend_seconds", extend_seconds)?;
     let agent = shared.agent(&id)?;
     obey(
@@ -143,10 +137,10 @@ struct Closed {
 
 pub(crate) async fn dispose(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Closed { code } = read(body)?;
+    let Closed { code } = body.read()?;
     let code = Disposition::new(&code).ok_or_else(|| word("code", Disposition::LEN_MAX))?;
     let agent = shared.agent(&id)?;
     obey(&shared, Order::Dispose { agent, code }, Query::Agent(agent)).await
@@ -161,10 +155,10 @@ struct Pick {
 
 pub(crate) async fn pick(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let call = match read(body)? {
+    let call = match body.read()? {
         Pick {
             call: Some(call),
             place: None,
@@ -187,10 +181,10 @@ struct NewPriority {
 
 pub(crate) async fn set_priority(
     State(shared): State<Shared>,
-    Path(call): Path<String>,
+    Segment(call): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let NewPriority { priority } = read(body)?;
+    let NewPriority { priority } = body.read()?;
     let priority = Priority::new(priority);
     let priority = priority.ok_or_else(|| Problem::wrong_value("priority must be 0 to 9"))?;
     let then = Query::Call(call.clone());
@@ -203,10 +197,10 @@ struct Nothing {}
 
 pub(crate) async fn keep(
     State(shared): State<Shared>,
-    Path(call): Path<String>,
+    Segment(call): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Nothing {} = read(body)?;
+    let Nothing {} = body.read()?;
     let then = Query::Call(call.clone());
     obey(&shared, Order::Keep { call }, then).await
 }
@@ -219,10 +213,10 @@ struct NewSiteState {
 
 pub(crate) async fn set_site_state(
     State(shared): State<Shared>,
-    Path(site): Path<String>,
+    Segment(site): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let NewSiteState { state } = read(body)?;
+    let NewSiteState { state } = body.read()?;
     let state = state.map(|name| {
         let mut known = SiteState::ALL.into_iter();
         known.find(|one| one.name() == name).ok_or_else(|| {
@@ -247,10 +241,10 @@ struct SwitchOn {
 
 pub(crate) async fn switch_on(
     State(shared): State<Shared>,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked: SwitchOn = read(body)?;
+    let asked: SwitchOn = body.read()?;
     let crisis = crisis(&shared.directory, &name)?;
     let lasts = asked.lasts_seconds;
     let order = Order::SwitchOn {
@@ -275,10 +269,10 @@ struct SwitchOff {
 
 pub(crate) async fn switch_off(
     State(shared): State<Shared>,
-    Path(name): Path<String>,
+    Segment(name): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let asked: SwitchOff = read(body)?;
+    let asked: SwitchOff = body.read()?;
     let crisis = crisis(&shared.directory, &name)?;
     let order = Order::SwitchOff {
         crisis,
@@ -334,10 +328,10 @@ struct Handled {
 
 pub(crate) async fn handle_abandoned(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     body: Body,
 ) -> Result<Response, Problem> {
-    let Handled { state } = read(body)?;
+    let Handled { state } = body.read()?;
     let known = AbandonedState::ALL;
     let found = known.into_iter().find(|one| one.name() == state);
     let state = found.ok_or_else(|| {
@@ -346,7 +340,14 @@ pub(crate) async fn handle_abandoned(
     })?;
     let entry = entry(&id)?;
     let order = Order::HandleAbandoned { entry, state };
-    obey(&shared, order, Query::AbandonedCaller(entry)).await
+    let command = Command::Obey(order, Query::AbandonedCaller(entry));
+    match shared.send(command).await? {
+        // The number is for who asks for it alone.
+        Answer::AbandonedCaller(view) => {
+            Ok(Json(json::Abandoned::new(&shared.directory, &view)).into_response())
+        }
+        told => answer(&shared, told),
+    }
 }
 
 /// An entry of the list of abandoned callers, by its number.

@@ -60,6 +60,14 @@ impl Problem {
         )
     }
 
+    pub(crate) fn unsupported_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Not JSON",
+            "send it with Content-Type: application/json",
+        )
+    }
+
     pub(crate) fn wrong_value(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Wrong value", detail)
     }

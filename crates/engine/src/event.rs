@@ -162,6 +162,14 @@ impl Event {
             _ => None,
         }
     }
+
+    /// Whether it says no more than that a message came, went or was dropped. There are as many of these as anybody sends.
+    pub const fn is_of_one_message(&self) -> bool {
+        matches!(
+            self,
+            Self::Message { .. } | Self::RetransmissionReceived { .. } | Self::Dropped { .. }
+        )
+    }
 }
 
 /// Which way a message goes.

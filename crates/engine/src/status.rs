@@ -12,7 +12,7 @@ use sip_proxy::Health;
 use crate::{
     engine::Engine,
     receive::aor_of,
-    record::{Record, acd_id},
+    record::{Place, Record, acd_id},
     view::{
         AbandonedView, AgentView, CallView, CrisisOrderView, CrisisView, GaugesView, LineView,
         SiteView, StatusView, StoryView, TrunkView,
@@ -181,6 +181,11 @@ impl Engine {
             }
             _ => Vec::new(),
         };
+        let stood = match record.place {
+            Place::Left(standing) => standing.map(|standing| standing.priority),
+            Place::InDistributor | Place::Diverted(_) => None,
+        };
+        let priority = acd_call.as_ref().map(|call| call.priority).or(stood);
         let answered_at = record.answered.map_or(now, |answered| answered.at);
         CallView {
             id: record.id.clone(),
@@ -192,7 +197,7 @@ impl Engine {
             // Who has no place waits for nothing.
             wait_expected: place.and_then(|_| self.acd.expected_wait(now, known)),
             rung,
-            priority: acd_call.as_ref().map_or(0, |call| call.priority.value()),
+            priority: priority.map(acd::Priority::value),
             place_since: now
                 - acd_call
                     .as_ref()

@@ -107,8 +107,8 @@ pub struct CallView {
     /// How long it can expect still to wait; `None` when it does not wait, or when nobody is there to
     /// answer.
     pub wait_expected: Option<Duration>,
-    /// The priority it waits with.
-    pub priority: u8,
+    /// The priority it waits or waited with; `None` where that is not known any more.
+    pub priority: Option<u8>,
     /// How long it has waited as its place counts it: since the first of its caller's calls that were given up
     /// ([`acd::Line::resume_within`]), or since it came to its line.
     pub place_since: Duration,

@@ -371,7 +371,8 @@ impl Core {
     fn note(&self, event: engine::Event) {
         self.metrics.fold(&event);
         log::event(self.engine.directory(), &event);
-        if self.events.receiver_count() > 0 {
+        // Readers miss what is pushed out of the stream, and nobody is to be able to do that from outside.
+        if !event.is_of_one_message() && self.events.receiver_count() > 0 {
             let _nobody_left = self.events.send(Arc::new(event));
         }
     }

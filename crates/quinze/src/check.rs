@@ -8,10 +8,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, ValueEnum};
 use config::{Explanation, Loaded};
 
-use crate::{
-    language::Language,
-    serve::{load, say},
-};
+use crate::{language::Language, out::say, serve::load};
 
 /// Options of `quinze check`.
 #[derive(Clone, Debug, Args)]

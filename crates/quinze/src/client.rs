@@ -26,7 +26,9 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(options: &NodeOptions) -> Self {
+        // A node is beside us or near: an HTTP proxy of the environment is for what is outside.
         let config = Agent::config_builder()
+            .proxy(None)
             .timeout_global(Some(ANSWER_MAX))
             .http_status_as_error(false)
             .build();

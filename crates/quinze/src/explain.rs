@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     client::{Client, NodeOptions, segment},
     language::Language,
-    serve::say,
+    out::say,
 };
 
 /// Options of `quinze explain`.

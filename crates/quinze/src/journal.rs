@@ -8,7 +8,7 @@ use node::{
     journal::{look, row::Damage},
 };
 
-use crate::serve::say;
+use crate::out::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

@@ -7,6 +7,7 @@ mod explain;
 mod journal;
 mod language;
 mod log;
+mod out;
 mod plan;
 mod serve;
 mod sim;

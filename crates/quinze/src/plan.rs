@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Client, NodeOptions, segment},
     language::Language,
-    serve::say,
+    out::say,
 };
 
 /// Options of `quinze plan`.

@@ -7,7 +7,7 @@ use config::{Loaded, Place, Secret};
 use node::{End, Inherited, Node, Signals};
 use tracing::warn;
 
-use crate::log;
+use crate::{log, out::say};
 
 /// Runs a node until a signal ends it.
 pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
@@ -87,12 +87,4 @@ fn place_journal(path: &Path, loaded: &mut Loaded) {
             loaded.journal.place = Place::At(place);
         }
     }
-}
-
-#[expect(
-    clippy::print_stdout,
-    reason = "what a person who starts a node looks for"
-)]
-pub(crate) fn say(line: &str) {
-    println!("{line}");
 }

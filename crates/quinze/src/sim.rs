@@ -19,7 +19,7 @@ use self::{
     observed::{Observed, Watch},
     text::Page,
 };
-use crate::language::Language;
+use crate::{language::Language, out::write_out};
 
 /// What is simulated, and for how long.
 #[derive(Debug, Args)]
@@ -64,7 +64,6 @@ pub(crate) struct Options {
 
 /// Runs it and prints how callers were served: with mutual aid as configured, and each centre alone; or
 /// which of two configurations serves them better.
-#[expect(clippy::print_stdout, reason = "what the command is for")]
 pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let language = options.language.unwrap_or_else(Language::of_environment);
     let (scenario, replay) = (options.scenario.as_deref(), options.replay.as_deref());
@@ -81,10 +80,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         seed: options.seed,
     };
     if let [a, b] = countries.as_slice() {
-        print!(
-            "{}",
-            compare::run([a, b], span, options.replications, language)?
-        );
+        write_out(&compare::run([a, b], span, options.replications, language)?);
         return Ok(ExitCode::SUCCESS);
     }
     let country = &countries[0];
@@ -99,14 +95,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         alone: &alone,
         language,
     };
-    print!("{page}");
-    if options.lines {
-        print!("{}", page.lines());
-    }
     if let Some(folder) = &options.report {
         let file = folder.join("index.html");
         let html = report::page(&page)?;
         fs::write(&file, html).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    write_out(&page.to_string());
+    if options.lines {
+        write_out(&page.lines());
     }
     page.tell_times();
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,9 @@
 //! `quinze plan` and `quinze explain`: orders to a running node, and why it did what it did.
 
-use std::{fs, process::Output};
+use std::{
+    fs,
+    process::{Command, Output},
+};
 
 use serde_json::Value;
 
@@ -83,6 +86,23 @@ fn a_crisis_plan_goes_on_and_off_in_one_command() {
         "fr",
     ];
     assert_eq!(said(&to(&node, &off)), "plan-blanc: inactif\n");
+    node.stop();
+}
+
+/// The proxy of the environment is for what is outside, and there is none at that port.
+#[test]
+fn an_order_goes_to_its_node_and_to_no_proxy() {
+    let node = start("plan-proxy");
+    let url = format!("http://127.0.0.1:{}", node.http);
+    let mut command = Command::new(binary::quinze().unwrap());
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    let listed = command
+        .args(["plan", "list", "--language", "en", "--node", &url])
+        .output()
+        .unwrap();
+    assert_eq!(said(&listed), "plan-blanc: off\n");
     node.stop();
 }
 

@@ -1,6 +1,6 @@
 //! `quinze sim`: its result, its page, its files, and what it says to a wrong one.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use super::{folder, quinze, stderr};
 use crate::support::binary;
@@ -26,6 +26,22 @@ fn row<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
     let line = text.lines().find(|line| line.starts_with(name));
     let line = line.unwrap_or_else(|| panic!("no {name} in {text}"));
     line.split_whitespace().collect()
+}
+
+/// As `quinze sim ... | head` leaves it: the page is not lost for that.
+#[test]
+fn a_reader_that_has_gone_costs_no_report() {
+    let out = folder("sim-reader-gone");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(binary::quinze().unwrap());
+    command
+        .args(["sim", "--config", &three_sites(), "--days", "1", "--report"])
+        .arg(&out)
+        .stdout(writer);
+    let ended = command.output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert!(out.join("index.html").is_file());
 }
 
 #[test]

@@ -50,6 +50,9 @@ fn somebody_outside_takes_a_call_that_nobody_here_can_take() {
     bench.world.run_for(seconds(2.0));
     let status = bench.world.node(bench.node).status(bench.world.now());
     assert_eq!((status.connected, status.waiting), (1, 0));
+    // Nobody is to think that it is of the highest.
+    let calls = bench.world.node(bench.node).calls(bench.world.now());
+    assert_eq!(calls[0].priority, None);
     // Whoever comes now has nothing to do with it.
     comes(&mut bench);
     bench.world.run_for(seconds(1.0));

@@ -37,7 +37,7 @@ fn waiting(bench: &Bench) -> Vec<(u8, usize)> {
     let calls = bench.world.node(bench.node).calls(bench.world.now());
     let waiting = calls
         .iter()
-        .filter_map(|call| Some((call.priority, call.place?)));
+        .filter_map(|call| Some((call.priority?, call.place?)));
     waiting.collect()
 }
 

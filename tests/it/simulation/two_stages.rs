@@ -135,7 +135,7 @@ fn with_a_vital_call_the_agent_stays_until_the_physician_has_answered() {
     // It waits at the physicians, and is not alone.
     assert_eq!(bench.state("arm-1"), "talking");
     let calls = bench.world.node(bench.node).calls(bench.world.now());
-    assert_eq!((calls[0].priority, calls[0].place), (0, Some(1)));
+    assert_eq!((calls[0].priority, calls[0].place), (Some(0), Some(1)));
     assert_eq!(told(&bench), ["SIP/2.0 100 Trying"]);
     wants(&mut bench, "doctor", Want::Ready);
     bench.world.run_for(seconds(2.0));
@@ -178,7 +178,11 @@ fn with_other_calls_the_agent_is_free_at_once() {
         bench.world.run_for(seconds(5.0));
         assert_eq!(bench.state("arm-1"), "wrap-up", "{to}");
         let calls = bench.world.node(bench.node).calls(bench.world.now());
-        assert_eq!((calls[0].priority, calls[0].place), (2, Some(1)), "{to}");
+        assert_eq!(
+            (calls[0].priority, calls[0].place),
+            (Some(2), Some(1)),
+            "{to}"
+        );
         wants(&mut bench, "doctor", Want::Ready);
         bench.finish();
         assert_eq!(transfers(&bench), [TransferOutcome::Done]);
@@ -216,7 +220,7 @@ fn an_agent_who_hangs_up_leaves_the_call_at_its_place() {
     bench.world.run_for(seconds(13.0));
     assert_eq!(bench.state("arm-1"), "wrap-up");
     let calls = bench.world.node(bench.node).calls(bench.world.now());
-    assert_eq!((calls[0].priority, calls[0].place), (0, Some(1)));
+    assert_eq!((calls[0].priority, calls[0].place), (Some(0), Some(1)));
     wants(&mut bench, "doctor", Want::Ready);
     bench.world.run_for(seconds(4.0));
     assert_eq!(bench.state("doctor"), "talking");

@@ -52,7 +52,8 @@ async fn what_is_wrong_is_said() {
         .await;
     assert!(nobody.problem(404).contains("no agent"));
     for (body, status, says) in [
-        ("", 400, "EOF"),
+        ("", 400, "missing field `state`"),
+        ("{", 400, "EOF"),
         ("state=ready", 400, "expected value"),
         (
             r#"{"state":"ready","colour":"red"}"#,

@@ -1,6 +1,11 @@
 //! What may be changed, and what is said of what may not.
 
-use crate::desk::{Desk, NUMBER};
+use axum::{
+    body::Body,
+    http::{Request, header},
+};
+
+use crate::desk::{Answer, Desk, NUMBER};
 
 #[tokio::test]
 async fn a_crisis_plan_is_switched_on_and_off_with_author_reason_and_end() {
@@ -257,8 +262,36 @@ async fn a_caller_who_gave_up_is_listed_without_and_shown_with_the_number() {
     assert_eq!(story.status, 200);
     assert!(!story.text.contains(NUMBER), "{}", story.text);
     let path = "/v1/abandoned/1/state";
-    let called = desk.post(path, r#"{"state":"called"}"#).await.json();
-    assert_eq!(called["state"], "called");
+    let called = desk.post(path, r#"{"state":"called"}"#).await;
+    assert!(!called.text.contains(NUMBER), "{}", called.text);
+    assert_eq!(called.json()["state"], "called");
     assert_eq!(desk.get("/v1/abandoned").await.json()[0]["state"], "called");
     desk.get("/v1/abandoned/2").await.problem(404);
+}
+
+/// What a page of another site can send from somebody's browser without asking: none of these.
+#[tokio::test]
+async fn an_order_says_that_it_is_json() {
+    let desk = Desk::new();
+    let path = "/v1/agents/arm-67-1/state";
+    let body = r#"{"state":"logged-out"}"#;
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+    ] {
+        let request = Request::post(path).header(header::CONTENT_TYPE, kind);
+        let answer = Answer::of(desk.send(request.body(Body::from(body)).unwrap()).await).await;
+        assert!(answer.problem(415).contains("application/json"), "{kind}");
+    }
+    let request = Request::post(path).body(Body::from(body)).unwrap();
+    Answer::of(desk.send(request).await).await.problem(415);
+    let kind = "application/json; charset=utf-8";
+    let request = Request::post(path).header(header::CONTENT_TYPE, kind);
+    let answer = Answer::of(desk.send(request.body(Body::from(body)).unwrap()).await).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    // An empty one says nothing, and that is enough where nothing needs to be said.
+    let keep = desk.post("/v1/calls/0/keep", "").await.problem(404);
+    assert!(keep.contains("no call"), "{keep}");
 }

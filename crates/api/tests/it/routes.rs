@@ -82,6 +82,7 @@ async fn what_is_described_is_there_and_what_is_there_is_described() {
         for other in all {
             let is_described = described.contains(&(path.clone(), other.to_string()));
             let request = Request::builder().method(other.clone()).uri(&uri);
+            let request = request.header(header::CONTENT_TYPE, "application/json");
             let body = Body::from(body_of);
             let answer = desk.send(request.body(body).unwrap()).await;
             if is_described && !prepared {
@@ -108,7 +109,14 @@ async fn what_is_described_is_there_and_what_is_there_is_described() {
 #[tokio::test]
 async fn what_is_unknown_is_a_problem() {
     let desk = Desk::new();
-    for path in ["/", "/v1", "/v2/status", "/v1/agents/", "/v1/status/more"] {
+    for path in [
+        "/",
+        "/v1",
+        "/v2/status",
+        "/v1/agents/",
+        "/v1/agents/%FF",
+        "/v1/status/more",
+    ] {
         desk.get(path).await.problem(404);
     }
     assert!(

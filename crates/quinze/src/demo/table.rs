@@ -1,10 +1,9 @@
 //! The live table: redrawn in place on a terminal, plain lines elsewhere.
 
-use std::io::Write as _;
-
 use node::engine::{GaugesView, acd::AgentStateKind};
 
 use super::{centres::CENTRES, figures::Figures};
+use crate::out::write_out;
 
 /// How figures are shown while the demo runs.
 pub(super) struct Table {
@@ -82,10 +81,4 @@ impl Table {
         rows.push(figures.line());
         rows
     }
-}
-
-/// Standard output may be a pipe whose reader has gone: that ends nobody's call.
-fn write_out(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _reader_gone = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

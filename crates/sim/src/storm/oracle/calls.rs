@@ -182,7 +182,7 @@ fn look_at_order(queue: &[&CallView]) -> Verdict {
         let key = |call: &CallView| (call.priority, Reverse(call.place_since));
         if key(first) > key(second) {
             return Err(format!(
-                "call {} (priority {}, for {:?}) is before {} (priority {}, for {:?})",
+                "call {} (priority {:?}, for {:?}) is before {} (priority {:?}, for {:?})",
                 first.id,
                 first.priority,
                 first.place_since,
