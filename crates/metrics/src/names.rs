@@ -67,7 +67,7 @@ impl Series {
             wait_longest: GaugeVec::new(
                 opts(
                     "quinze_wait_longest_seconds",
-                    "How long the first of the waiting calls has waited.",
+                    "How long the first of the waiting calls has waited, as its place counts it: from its caller's first call where that is kept.",
                 ),
                 &["site", "line"],
             )

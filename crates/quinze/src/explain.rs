@@ -178,7 +178,12 @@ fn other(language: Language, entry: &Value) -> String {
         "call-left" => format!(
             "{} {}",
             of("left the queues:", "quitte les files :"),
-            word("outcome")
+            outcome(language, word("outcome"))
+        ),
+        "abandoned-listed" => format!(
+            "{} {}",
+            of("is to be called back, entry", "est à rappeler, fiche"),
+            entry["entry"],
         ),
         what => what.to_owned(),
     }
@@ -241,6 +246,7 @@ fn outcome(language: Language, outcome: &str) -> &str {
         "failed" => "échoué",
         "diverted" => "dévié",
         "rejected" => "éconduit",
+        "served" => "servi",
         other => other,
     };
     match language {

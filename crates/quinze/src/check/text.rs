@@ -292,8 +292,8 @@ impl Words {
 
     fn condition(self, condition: &Condition) -> String {
         match (condition, self.0) {
-            (Condition::After(wait), Language::En) => format!("after {} s", wait.as_secs()),
-            (Condition::After(wait), Language::Fr) => format!("après {} s", wait.as_secs()),
+            (Condition::After(wait), Language::En) => format!("after {} s", wait.as_secs_f64()),
+            (Condition::After(wait), Language::Fr) => format!("après {} s", wait.as_secs_f64()),
             (Condition::QueueLongerThan(calls), Language::En) => {
                 format!("when more than {calls} calls wait")
             }
@@ -301,16 +301,16 @@ impl Words {
                 format!("dès que plus de {calls} appels attendent")
             }
             (Condition::OldestWaitOver(wait), Language::En) => {
-                format!("when the first has waited {} s", wait.as_secs())
+                format!("when the first has waited {} s", wait.as_secs_f64())
             }
             (Condition::OldestWaitOver(wait), Language::Fr) => {
-                format!("dès que le premier attend depuis {} s", wait.as_secs())
+                format!("dès que le premier attend depuis {} s", wait.as_secs_f64())
             }
             (Condition::EstimatedWaitOver(wait), Language::En) => {
-                format!("when {} s or more are expected", wait.as_secs())
+                format!("when {} s or more are expected", wait.as_secs_f64())
             }
             (Condition::EstimatedWaitOver(wait), Language::Fr) => {
-                format!("dès que l'attente prévue passe {} s", wait.as_secs())
+                format!("dès que l'attente prévue passe {} s", wait.as_secs_f64())
             }
             (Condition::SiteState(states), _) => {
                 let names: Vec<_> = states.iter().map(|state| state.name()).collect();

@@ -37,6 +37,7 @@ const COLUMNS: [&str; 12] = [
 const ANSWERED: &str = "answered";
 const ABANDONED: &str = "abandoned";
 const REJECTED: &str = "rejected";
+const WAITING: &str = "waiting";
 
 /// Writes every call of a simulation: a row for each line that it came to.
 pub(super) struct Writer<'a> {
@@ -71,6 +72,7 @@ impl<'a> Writer<'a> {
             Outcome::Answered(answer) => (ANSWERED, Some(answer)),
             Outcome::Abandoned => (ABANDONED, None),
             Outcome::Rejected => (REJECTED, None),
+            Outcome::Waiting => (WAITING, None),
         };
         let agent = answer.map(|answer| directory.agent_profile(answer.agent).id.as_str());
         let by = answer.map(|answer| site(answer.site));
@@ -207,10 +209,10 @@ impl Columns {
             .transpose()?;
         let patience = match (text("outcome"), waited) {
             (None, _) | (_, None) | (Some(REJECTED), _) => KnownPatience::Nothing,
-            (Some(ANSWERED), Some(waited)) => KnownPatience::AtLeast(waited),
+            (Some(ANSWERED | WAITING), Some(waited)) => KnownPatience::AtLeast(waited),
             (Some(ABANDONED), Some(waited)) => KnownPatience::Exactly(waited),
             (Some(other), _) => {
-                bail!("outcome `{other}`: write {ANSWERED}, {ABANDONED} or {REJECTED}")
+                bail!("outcome `{other}`: write {ANSWERED}, {ABANDONED}, {REJECTED} or {WAITING}")
             }
         };
         let call = RecordedCall {

@@ -87,7 +87,7 @@ impl Country {
             directory: self.directory().clone(),
             settings: Settings {
                 calls_max: usize::MAX,
-                ..Settings::default()
+                ..self.loaded.engine.settings.distribution
             },
             planning: &self.planning,
             scenario: &self.scenario,

@@ -77,6 +77,14 @@ fn by_hour(page: &Page<'_>, labels: [&str; 2]) -> anyhow::Result<Markup> {
     let both = |of: fn(&Served) -> f64| {
         [page.alone, page.aided].map(|observed| observed.hours.iter().map(of).collect::<Vec<_>>())
     };
+    // An hour of the week comes once in each week.
+    let in_one = |curve: Vec<f64>| {
+        let slots = curve.len();
+        let hours = page.span.days as usize * 24;
+        let curve = curve.into_iter().enumerate();
+        let mean = |(slot, all): (usize, f64)| all / (hours - slot).div_ceil(slots) as f64;
+        curve.map(mean).collect::<Vec<_>>()
+    };
     let plots = [
         (
             say(
@@ -97,7 +105,7 @@ fn by_hour(page: &Page<'_>, labels: [&str; 2]) -> anyhow::Result<Markup> {
                 "calls offered in an hour (with those who call again)",
                 "appels présentés dans l'heure (rappels compris)",
             ),
-            both(|hour| hour.offered as f64),
+            both(|hour| hour.offered as f64).map(in_one),
         ),
     ];
     let plots = plots

@@ -7,8 +7,8 @@ use std::{
 };
 
 use engine::acd::{
-    Acd, AgentId, AgentStateKind, CallId, CallerKey, Event, Input, LineId, OfferId, Output, SiteId,
-    Want,
+    Acd, AgentId, AgentStateKind, CallId, CallPhase, CallerKey, Event, Input, LineId, OfferId,
+    Output, SiteId, Want,
 };
 
 use super::{
@@ -53,6 +53,8 @@ pub enum Outcome {
     Abandoned,
     /// The plan turned the caller away.
     Rejected,
+    /// Nobody had answered when the history ended.
+    Waiting,
 }
 
 /// Who answered.
@@ -204,6 +206,18 @@ impl<'a> Drive<'a> {
             }
         }
         self.now = self.history.length;
+        let is_answered = |call: &CallId| {
+            let view = self.acd.call(*call);
+            view.is_none_or(|view| matches!(view.phase, CallPhase::Talking { .. }))
+        };
+        let waiting: Vec<_> = self
+            .journeys
+            .calls()
+            .filter(|call| !is_answered(call))
+            .collect();
+        for call in waiting {
+            self.note(call, Outcome::Waiting);
+        }
         for agent in self.history.directory.agents() {
             let site = self.history.directory.agent_profile(agent).site;
             let state = self.acd.agent_state(agent).kind();
@@ -318,7 +332,7 @@ impl<'a> Drive<'a> {
             .get(call)
             .is_some_and(|one| one.stage == stage);
         let waits = self.acd.call(call).is_some_and(|view| {
-            use engine::acd::CallPhase::{Offered, Waiting};
+            use CallPhase::{Offered, Waiting};
             matches!(
                 view.phase,
                 Waiting { held_by: None } | Offered { held_by: None, .. }

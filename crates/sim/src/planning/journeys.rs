@@ -36,6 +36,14 @@ impl Journeys {
         CallId::new(number)
     }
 
+    /// All of them.
+    pub(super) fn calls(&self) -> impl Iterator<Item = CallId> {
+        let numbers = (self.first..).zip(&self.window);
+        numbers
+            .filter(|(_, journey)| journey.is_some())
+            .map(|(number, _)| CallId::new(number))
+    }
+
     pub(super) fn remove(&mut self, call: CallId) -> Option<Journey> {
         let at = self.place(call)?;
         let journey = self.window.get_mut(at)?.take();

@@ -132,7 +132,7 @@ impl Served {
                 self.abandoned += 1;
                 self.abandoned_early += u64::from(stage.waited < EARLY);
             }
-            Outcome::Rejected => {}
+            Outcome::Rejected | Outcome::Waiting => {}
         }
     }
 

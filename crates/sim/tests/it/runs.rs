@@ -111,3 +111,39 @@ fn rosters_are_kept() {
     assert!(hours.len() > 20, "{hours:?}");
     assert!(hours.iter().all(|hour| (7..19).contains(hour)), "{hours:?}");
 }
+
+/// Nobody of Strasbourg comes to work, nobody gives up and no other centre helps: they came all the same.
+#[test]
+fn who_still_waits_at_the_end_has_come_and_was_not_answered() {
+    let text = text_of_three_sites();
+    let patience = text.find("[planning.patience]").unwrap();
+    let end = patience + text[patience..].find("\n\n").unwrap();
+    let loaded = load(&[&text[..patience], &text[end..]].concat());
+    let directory = &loaded.engine.directory;
+    let strasbourg = directory.site("FR670").unwrap();
+    let mut planning = loaded.planning.clone().unwrap();
+    let nobody = planning.rosters.len();
+    planning.rosters.push(config::planning::Roster {
+        name: "never".to_owned(),
+        shifts: Vec::new(),
+    });
+    for agent in directory.agents() {
+        if directory.agent_profile(agent).site == strasbourg {
+            planning.shifts.insert(agent, nobody);
+        }
+    }
+    let alone = History {
+        directory: directory.without_plans().into(),
+        planning: &planning,
+        ..history(&loaded, 15)
+    };
+    let (statistics, stages) = stages(&alone);
+    let lines = directory.lines();
+    let lines = lines.filter(|&line| directory.line_profile(line).site == strasbourg);
+    let all = statistics.of(lines);
+    assert!(all.offered > 100, "{all:?}");
+    assert_eq!((all.answered, all.abandoned), (0, 0));
+    let nation = statistics.of(directory.lines());
+    assert_eq!(nation.offered, u64::try_from(stages.len()).unwrap());
+    assert!(nation.level_of_offered()[2] < 0.9, "{nation:?}");
+}
