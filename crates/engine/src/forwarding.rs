@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use acd::AgentId;
 use sip::{HeaderName, Method, Request, StatusCode, Uri, UriBuf};
-use sip_proxy::{Received, Rejection, TargetSet, TrunkId};
+use sip_proxy::{Group, Received, Rejection, TargetSet, TrunkId};
 use sip_transaction::{Flow, Locals, ServerTx, Target};
 
 use crate::{
@@ -59,7 +59,7 @@ impl Engine {
             return received
                 .onward(&self.locals)
                 .map_or(Destination::Nowhere(Rejection::NoWay.status()), |target| {
-                    Destination::Onward(vec![vec![target]].into())
+                    Destination::Onward(target.into())
                 });
         }
         if request.to_tag().is_some() {
@@ -117,9 +117,9 @@ impl Engine {
 
     /// An agent's phones in groups of equal preference, the best first: the bindings in the
     /// registrar, else the fixed contact.
-    pub(crate) fn phones(&self, agent: AgentId) -> Vec<Vec<Target>> {
+    pub(crate) fn phones(&self, agent: AgentId) -> Vec<Group> {
         let bindings: Vec<_> = self.registrar.bindings(aor_of(agent)).collect();
-        let groups: Vec<Vec<_>> = bindings
+        let groups: Vec<Group> = bindings
             .chunk_by(|one, next| one.q == next.q)
             .map(|group| {
                 let target = |binding: &&sip_proxy::Binding| Target {
@@ -127,18 +127,19 @@ impl Engine {
                     flow: binding.flow,
                     routes: binding.path.clone(),
                 };
-                group.iter().map(target).collect()
+                group.iter().map(target).collect::<Vec<_>>().into()
             })
             .collect();
         if groups.is_empty()
             && let Some(FixedPhone { contact, flow }) = self.fixed_phones.get(&agent)
             && let Some(flow) = *flow
         {
-            return vec![vec![Target {
+            let target = Target {
                 uri: contact.as_bytes().clone(),
                 flow,
                 routes: Vec::new(),
-            }]];
+            };
+            return vec![vec![target].into()];
         }
         groups
     }

@@ -182,10 +182,16 @@ impl DialPlan {
     pub(crate) fn line(&self, uri: &Uri<'_>, trunk: Option<TrunkId>) -> Option<LineRoute> {
         let mut dialled = Dialled::of_uri(uri);
         if let Some(Dialled::Number(number)) = &dialled {
+            let form = trunk.and_then(|trunk| self.trunks.get(trunk.index()));
+            let form = form.unwrap_or(&self.agents);
             let at = |number: String| self.line_at(&Dialled::Number(number), trunk);
             // What looks like a prefix of ported numbers may as well be where a number of ours begins.
-            let as_it_is = at(number.clone()).or_else(|| at(self.agents.read(number)));
-            return as_it_is.or_else(|| at(self.trunks.get(trunk?.index())?.read(number)));
+            let as_it_is = || match form.portability_prefixes.is_empty() {
+                true => None,
+                false => at(self.agents.read(number)),
+            };
+            let found = at(number.clone()).or_else(as_it_is);
+            return found.or_else(|| at(form.read(number)));
         }
         while let Some(wanted) = dialled {
             if let Some(line) = self.line_at(&wanted, trunk) {

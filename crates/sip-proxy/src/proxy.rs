@@ -91,12 +91,27 @@ pub enum TryNext {
     WhenNotServed,
 }
 
-impl From<Vec<Vec<Target>>> for TargetSet {
-    fn from(groups: Vec<Vec<Target>>) -> Self {
+impl IntoIterator for Group {
+    type Item = Target;
+    type IntoIter = std::vec::IntoIter<Target>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.targets.into_iter()
+    }
+}
+
+impl From<Vec<Group>> for TargetSet {
+    fn from(groups: Vec<Group>) -> Self {
         Self {
-            groups: groups.into_iter().map(Group::from).collect(),
+            groups,
             next: TryNext::WhenRefused,
         }
+    }
+}
+
+impl From<Target> for TargetSet {
+    fn from(target: Target) -> Self {
+        vec![Group::from(vec![target])].into()
     }
 }
 

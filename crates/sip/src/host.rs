@@ -56,7 +56,12 @@ impl<'a> Host<'a> {
 
     /// Whether this is the host that is written so.
     pub fn is(&self, written: &str) -> bool {
-        Host::parse(written.as_bytes()).is_ok_and(|written| self.same_as(&written))
+        match self {
+            Self::Name(name) => name.eq_ignore_ascii_case(written.as_bytes()),
+            Self::V4(_) | Self::V6(_) => {
+                Host::parse(written.as_bytes()).is_ok_and(|written| self.same_as(&written))
+            }
+        }
     }
 
     /// Whether two hosts are the same: names without case, addresses by value.
