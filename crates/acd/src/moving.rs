@@ -53,11 +53,12 @@ impl Acd {
             return self.ignore(Ignored::Call(id));
         };
         let was_alone = call.seeking == Seeking::Nobody;
+        // Until now nobody waited there.
         match &mut call.seeking {
-            Seeking::Nobody => call.came_from = Some(with.agent),
+            Seeking::Nobody => (call.came_from, call.line_since) = (Some(with.agent), now),
             Seeking::Offered { otherwise, .. } if *otherwise == Otherwise::Stays => {
                 *otherwise = Otherwise::Place;
-                call.came_from = Some(with.agent);
+                (call.came_from, call.line_since) = (Some(with.agent), now);
             }
             // It has been sent on to another line, and seeks somebody there.
             Seeking::Offered { .. } | Seeking::Place => {}

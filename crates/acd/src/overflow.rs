@@ -96,7 +96,14 @@ impl Acd {
                 has_passed(call.map(|call| step.counts_from(call)), *wait)
             }
             Condition::QueueLongerThan(length) => self.waiting(class.line) > *length as usize,
-            Condition::OldestWaitOver(wait) => has_passed(self.oldest_arrival(class.line), *wait),
+            Condition::OldestWaitOver(wait) => {
+                let oldest = self.queues[class.line.index()].arrivals.first();
+                let since = oldest.map(|&(arrival, oldest)| match self.calls.get(&id) {
+                    Some(call) if oldest == id => step.counts_from(call),
+                    _ => arrival,
+                });
+                has_passed(since, *wait)
+            }
             Condition::NoAgentOnDuty => self.nobody_on_duty(class.line),
             Condition::EstimatedWaitOver(wait) => {
                 let expected = self.expected_wait(now, id);
@@ -166,6 +173,10 @@ impl Acd {
             let since = step.counts_from(call);
             step.when.iter().filter_map(move |when| match when {
                 Condition::After(wait) => Some(since + *wait),
+                // Whoever is the first need not have waited since they came.
+                Condition::OldestWaitOver(wait) if step.last_resort.is_some() => {
+                    Some(since + *wait)
+                }
                 _ => None,
             })
         });

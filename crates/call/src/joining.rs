@@ -397,10 +397,11 @@ impl Calls {
         let Some(joining) = transfer.joining.take() else {
             return;
         };
-        transfer.not_joined = transfer
-            .not_joined
-            .saturating_add(u8::from(cause == AgentFailure::NotJoined));
-        let is_in_vain = transfer.not_joined >= NOT_JOINED_MAX && transfer.transferor.is_none();
+        let mut is_in_vain = false;
+        if cause == AgentFailure::NotJoined {
+            transfer.not_joined = transfer.not_joined.saturating_add(1);
+            is_in_vain = transfer.not_joined >= NOT_JOINED_MAX && transfer.transferor.is_none();
+        }
         let attempt = joining.attempt;
         self.drop_target(now, layer, joining);
         if is_in_vain {

@@ -40,7 +40,7 @@ pub(crate) struct Transfer {
     pub(crate) ringing: Attempts,
     /// Somebody has answered, and the caller is being told.
     pub(crate) joining: Option<Joining>,
-    /// How many have answered with whom the caller would not be joined.
+    /// With how many of those who answered the caller would not be joined, since they are alone.
     pub(crate) not_joined: u8,
     /// When it has lasted so long that nobody can be there any more; later where the agent is still in it.
     pub(crate) gives_up_at: Instant,
@@ -360,6 +360,7 @@ impl Calls {
         let transfer = self.transfer_mut(number)?;
         let mut transferor = transfer.transferor.take()?;
         transfer.gives_up_at = gives_up_at;
+        transfer.not_joined = 0;
         if let Some(owed) = transferor.leg.owed_ack.take() {
             self.pay_ack(layer, owed, &transferor.leg.dialog, None);
         }

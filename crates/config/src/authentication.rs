@@ -185,11 +185,13 @@ impl CredentialsReader<'_> {
             let algorithm = Algorithm::of(kind.as_bytes()).ok_or(LINE_FORM)?;
             if !self.algorithms.contains(&algorithm) {
                 let offered: Vec<_> = self.algorithms.iter().map(|one| one.name()).collect();
-                return Err(format!(
-                    "phones are not asked for {}: `algorithms` are {}",
+                let message = format!(
+                    "agent `{user}`: phones are not asked for {}: `algorithms` are {}",
                     algorithm.name(),
                     offered.join(", ")
-                ));
+                );
+                self.report.warn(self.span, message);
+                return Ok(());
             }
             vec![Ha1::parse(algorithm, secret).map_err(|error| error.to_string())?]
         };

@@ -9,8 +9,8 @@ use sip_proxy::{NumberForm, TrunkId};
 
 use crate::{
     people::People,
-    report::{Report, Span},
-    table::Table,
+    report::Report,
+    table::{At, Table},
     trunks::TrunkNames,
 };
 
@@ -22,6 +22,20 @@ pub(crate) struct RawRoute {
     trunks: Vec<TrunkId>,
 }
 
+/// A number that leads somewhere already.
+struct Seen {
+    line: String,
+    priority: Option<Priority>,
+    written: At<String>,
+}
+
+impl Seen {
+    /// Whether it leads to the same line, and is written in another form.
+    fn says_the_same(&self, line: &str, priority: Option<Priority>, written: &str) -> bool {
+        (self.line.as_str(), self.priority) == (line, priority) && self.written.value != written
+    }
+}
+
 /// Numbers of all lines, with the trunks that they are for.
 pub(crate) fn read(
     people: &People,
@@ -31,7 +45,7 @@ pub(crate) fn read(
 ) -> Vec<RawRoute> {
     let form = NumberForm::e164(country);
     let mut routes = Vec::new();
-    let mut seen: BTreeMap<(Dialled, Option<TrunkId>), (String, Span)> = BTreeMap::new();
+    let mut seen: BTreeMap<(Dialled, Option<TrunkId>), Seen> = BTreeMap::new();
     for line in people.lines() {
         let mut ids = Vec::new();
         for name in &line.trunks {
@@ -64,12 +78,19 @@ pub(crate) fn read(
                 ids.iter().copied().map(Some).collect()
             };
             for scope in scopes {
-                let entry = (line.spec.id.clone(), number.span.clone());
-                if let Some((other, before)) = seen.insert((dialled.clone(), scope), entry) {
-                    let at = report.line_of(&before);
-                    let message =
-                        format!("`{}` leads to line `{other}` already ({at})", number.value);
-                    report.error(&number.span, message);
+                let entry = Seen {
+                    line: line.spec.id.clone(),
+                    priority: *priority,
+                    written: number.clone(),
+                };
+                // A line may have a number in several forms.
+                if let Some(before) = seen.insert((dialled.clone(), scope), entry)
+                    && !before.says_the_same(&line.spec.id, *priority, &number.value)
+                {
+                    let at = report.line_of(&before.written.span);
+                    let (number, span, other) = (&number.value, &number.span, &before.line);
+                    let message = format!("`{number}` leads to line `{other}` already ({at})");
+                    report.error(span, message);
                 }
             }
             routes.push(RawRoute {

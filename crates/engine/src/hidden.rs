@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -145,17 +146,21 @@ impl Engine {
             .ring_outside(now, &mut self.layer, call, attempt, target, outside);
     }
 
-    /// As whom agents call through a trunk: by its number, else anonymously. An agent's name is nothing
-    /// that a network outside could call back. RFC 3325 §7: who asks for privacy is shown to no trunk that is not trusted.
+    /// As whom agents call through a trunk: by its number, else anonymously, for an agent's name is nothing
+    /// that a network outside could call back; a trunk that may see our network sees it. RFC 3325 §7: who asks for privacy is shown to no trunk that is not trusted.
     fn presented_on(&self, trunk: TrunkId, call: CallNumber) -> Identity {
         let domain = &self.config.domain;
         let trunk = self.trunks.get(trunk);
         let is_private = self.calls.invite(call).is_some_and(asks_for_privacy);
         let may_show = |trunk: &&Trunk| !is_private || trunk.trust == Trust::Trusted;
         let presented = trunk.filter(may_show).and_then(|one| one.presented.clone());
+        let unpresented = match trunk {
+            Some(trunk) if !is_private && trunk.topology == Topology::Kept => Identity::Shown,
+            _ => Identity::Withheld,
+        };
         presented
             .and_then(|number| UriBuf::new(format!("sip:{number}@{domain};user=phone")).ok())
-            .map_or(Identity::Withheld, Identity::Presented)
+            .map_or(unpresented, Identity::Presented)
     }
 
     /// A way has failed: the next is tried where it only could not serve. Whether the call was one of these.
@@ -203,10 +208,21 @@ impl Engine {
 
     /// A call of before, with the sides that it has: it is counted with the trunk that one of them is.
     pub(crate) fn restore_hidden(&mut self, call: CallNumber, sides: &[Flow]) {
-        let trunks = sides
+        let is_side = |address: IpAddr| sides.iter().any(|flow| flow.remote.ip() == address);
+        let mut by_source = sides
             .iter()
             .filter_map(|flow| self.trunks.by_source(flow.remote.ip()));
-        let Some(trunk) = trunks.into_iter().find(|&trunk| self.is_hidden_from(trunk)) else {
+        let is_next_hop = |&trunk: &TrunkId| {
+            let hops = self.trunks.get(trunk).map_or(&[][..], |one| &one.next_hops);
+            let addresses = hops
+                .iter()
+                .filter_map(|hop| hop.as_uri().as_sip()?.host.ip());
+            self.is_hidden_from(trunk) && addresses.into_iter().any(is_side)
+        };
+        let by_source = by_source.find(|&trunk| self.is_hidden_from(trunk));
+        let Some(trunk) =
+            by_source.or_else(|| self.trunks.iter().map(|(trunk, _)| trunk).find(is_next_hop))
+        else {
             return;
         };
         self.trunk_loads.resume(trunk);

@@ -52,15 +52,16 @@ impl Engine {
         })
     }
 
-    /// An agent's call goes out through trunks: as it is, or as one of ours where the first trunk is to
+    /// An agent's call goes out through trunks: as it is, or as one of ours where one of the trunks is to
     /// see nothing of our network.
     pub(crate) fn call_out(&mut self, now: Instant, tx: ServerTx, received: Received, flow: Flow) {
         let uri = received.request().uri();
         let ways = self.ways_out(now, &uri);
-        let Some(&(first, _)) = ways.first() else {
+        if ways.is_empty() {
             return self.answer(now, tx, StatusCode::NOT_FOUND);
-        };
-        if self.is_hidden_from(first) {
+        }
+        // Also where it is the last of them: what the first was sent goes to all.
+        if ways.iter().any(|&(trunk, _)| self.is_hidden_from(trunk)) {
             return self.call_hidden(now, tx, received.into_request(), flow, ways);
         }
         match self.as_trunks_see_it(now, received.request(), ways) {

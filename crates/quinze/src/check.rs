@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
             let head = text::head(language, &options.config.display().to_string(), counts);
             format!("{head}\n\n{}", text::explain(language, &explanation))
         }
-    });
+    })?;
     let is_doubtful = !explanation.doubts.is_empty() || !warnings.is_empty();
     Ok(if options.strict && is_doubtful {
         ExitCode::FAILURE

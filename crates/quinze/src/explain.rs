@@ -32,8 +32,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let story = Client::new(&options.node).get(&path)?;
     let language = options.language.unwrap_or_else(Language::of_environment);
     match options.json {
-        true => say(&serde_json::to_string_pretty(&story)?),
-        false => say(&tell(language, &story)),
+        true => say(&serde_json::to_string_pretty(&story)?)?,
+        false => say(&tell(language, &story))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `quinze journal`: whether a journal is whole, and what is in it. No caller's data are shown.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use node::{
@@ -42,15 +42,15 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
                     name(*kind),
                     share.rows,
                     share.bytes
-                ));
+                ))?;
             }
             say(&format!(
                 "last change {}, {} bytes in the file",
                 report.last_seq, report.file_bytes
-            ));
-            tell(&report.damaged);
+            ))?;
+            tell(&report.damaged)?;
             if report.lost_groups > 0 {
-                say(&format!("lost: {} groups of changes", report.lost_groups));
+                say(&format!("lost: {} groups of changes", report.lost_groups))?;
             }
             report.damaged.is_empty() && report.lost_groups == 0
         }
@@ -63,13 +63,12 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
                     key(row.kind, &row.key),
                     row.version,
                     row.body.len()
-                ));
+                ))?;
             }
-            contents
-                .faults
-                .iter()
-                .for_each(|fault| say(&format!("fault: {fault}")));
-            tell(&contents.damaged);
+            for fault in &contents.faults {
+                say(&format!("fault: {fault}"))?;
+            }
+            tell(&contents.damaged)?;
             contents.damaged.is_empty() && contents.faults.is_empty()
         }
     };
@@ -79,7 +78,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn tell(damaged: &[Damage]) {
+fn tell(damaged: &[Damage]) -> io::Result<()> {
     for one in damaged {
         let key = key(one.kind, &one.key);
         say(&format!(
@@ -87,8 +86,9 @@ fn tell(damaged: &[Damage]) {
             name(one.kind),
             one.seq,
             one.what
-        ));
+        ))?;
     }
+    Ok(())
 }
 
 fn name(number: u16) -> String {

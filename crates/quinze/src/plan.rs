@@ -120,7 +120,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
     let language = options.language.unwrap_or_else(Language::of_environment);
     for crisis in crises.as_array().into_iter().flatten() {
         for row in rows(language, crisis) {
-            say(&row);
+            say(&row)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -27,10 +27,11 @@ pub(crate) fn serve(path: &Path) -> anyhow::Result<ExitCode> {
         Signals::watch().context("cannot watch for signals")?
     };
     let node = Node::start_with(loaded, inherited)?;
+    // Whoever started it need not look; calls come all the same.
     for (transport, address) in node.sip_addresses() {
-        say(&format!("SIP over {} on {address}", transport.as_str()));
+        let _shown_to_nobody = say(&format!("SIP over {} on {address}", transport.as_str()));
     }
-    say(&format!("HTTP on http://{}", node.http_address()));
+    let _shown_to_nobody = say(&format!("HTTP on http://{}", node.http_address()));
     match runtime.block_on(signals.run(node)) {
         End::Orderly => Ok(ExitCode::SUCCESS),
         End::Failed => bail!("the node has failed: calls under way are lost; start another"),

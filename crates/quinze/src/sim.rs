@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         seed: options.seed,
     };
     if let [a, b] = countries.as_slice() {
-        write_out(&compare::run([a, b], span, options.replications, language)?);
+        write_out(&compare::run([a, b], span, options.replications, language)?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let country = &countries[0];
@@ -100,9 +100,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<ExitCode> {
         let html = report::page(&page)?;
         fs::write(&file, html).with_context(|| format!("cannot write {}", file.display()))?;
     }
-    write_out(&page.to_string());
+    write_out(&page.to_string())?;
     if options.lines {
-        write_out(&page.lines());
+        write_out(&page.lines())?;
     }
     page.tell_times();
     Ok(ExitCode::SUCCESS)

@@ -568,3 +568,18 @@ fn a_call_that_hides_us_is_counted_after_a_restart() {
     let next = dial(&mut wire, "0388112255", "");
     assert_eq!(status(&next), ["100 Trying"]);
 }
+
+/// The first trunk of a number may see our network, and the next may not.
+#[test]
+fn a_trunk_that_hides_us_is_called_by_us_also_as_the_second() {
+    let trunks = TRUNKS.replacen("prefixes", "topology = \"hidden\"\nprefixes", 1);
+    let mut wire = wire(&trunks);
+    dial(&mut wire, "004930112000", "");
+    let first = invites(&wire, ABROAD).remove(0);
+    assert!(first.contains("From: <sip:arm-1@samu.example>"), "{first}");
+    answer(&mut wire, ABROAD, &first, "503 Service Unavailable");
+    let second = invites(&wire, FIRST).remove(0);
+    for inside in [PHONES, "203.0.113.1", "arm-1", "samu.example:"] {
+        assert!(!second.contains(inside), "{inside}: {second}");
+    }
+}

@@ -87,6 +87,31 @@ fn who_is_turned_away_is_called_back_and_has_their_place_when_they_call_again() 
     );
 }
 
+/// A wait of before is none of the line's.
+#[test]
+fn who_was_turned_away_because_the_first_waited_so_long_is_not_for_their_own_old_place() {
+    let reject = StepSpec {
+        when: vec![Condition::OldestWaitOver(seconds(60))],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
+    };
+    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
+    country.lines[0].resume_within = seconds(120);
+    let mut desk = Desk::new(&country);
+    let first = desk.call_of("A-15", 7);
+    desk.wait(seconds(60));
+    assert!(desk.acd.call(first).is_none(), "it is turned away");
+    desk.wait(seconds(10));
+    let again = desk.call_of("A-15", 7);
+    desk.wait(seconds(59));
+    assert!(desk.acd.call(again).is_some(), "it waits");
+    // Who comes now is behind somebody who has waited for so long.
+    let other = desk.call_of("A-15", 8);
+    assert!(desk.acd.call(other).is_none(), "it is turned away");
+    desk.wait(seconds(1));
+    assert!(desk.acd.call(again).is_none(), "it is turned away");
+}
+
 /// They have waited long enough to be turned away, all calls together; but somebody is free now.
 #[test]
 fn who_comes_back_to_their_old_place_is_not_turned_away_for_it() {

@@ -60,7 +60,7 @@ impl Desk {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
-        self.referee.hear(&input);
+        self.referee.hear(self.now, &input);
         self.acd.handle_input(self.now, input);
         self.drain();
         // What is due at once is the rest of what one turn did not take on.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use acd::{
-    Acd, AgentId, AgentStateKind, CallId, Condition, LineId, Reach, Requirement, SiteId, SiteState,
+    Acd, AgentId, AgentStateKind, CallId, Condition, Reach, Requirement, SiteId, SiteState,
     StepSpec,
 };
 
@@ -66,11 +66,6 @@ impl Books {
         self.stated.get(&site).copied().unwrap_or(seen)
     }
 
-    fn oldest(&self, line: LineId) -> Option<Instant> {
-        let waiting = self.waiting(line);
-        waiting.iter().map(|call| self.calls[call].arrival).min()
-    }
-
     /// Whether a condition of a step is met. What is expected to be waited is asked of the
     /// distributor: it is measured, and has tests of its own.
     fn is_met(&self, now: Instant, acd: &Acd, id: CallId, step: &StepSpec) -> bool {
@@ -90,7 +85,16 @@ impl Books {
                 self.waiting(call.line).len() > usize::try_from(*length).unwrap()
             }
             Condition::OldestWaitOver(wait) => {
-                self.oldest(call.line).is_some_and(|at| at + *wait <= now)
+                let waiting = self.waiting(call.line);
+                let oldest = waiting
+                    .iter()
+                    .map(|&one| (self.calls[&one].arrival, one))
+                    .min();
+                oldest.is_some_and(|(arrival, first)| {
+                    let is_it = step.last_resort.is_some() && first == id;
+                    let since = if is_it { call.line_since } else { arrival };
+                    since + *wait <= now
+                })
             }
             Condition::NoAgentOnDuty => {
                 let asked = self.asked_after(call.line, std::iter::empty());

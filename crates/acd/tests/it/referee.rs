@@ -41,7 +41,7 @@ impl Referee {
     }
 
     /// Hears an input before the distributor does.
-    pub(crate) fn hear(&mut self, input: &Input) {
+    pub(crate) fn hear(&mut self, now: Instant, input: &Input) {
         self.said = None;
         match *input {
             Input::AgentWants { agent, ref want } => {
@@ -67,12 +67,12 @@ impl Referee {
                 }
             }
             Input::OfferTo { call, agent } => self.asked = Some((call, agent)),
-            Input::AgentReleased { call } => self.release(call),
+            Input::AgentReleased { call } => self.release(now, call),
             _ => {}
         }
     }
 
-    fn release(&mut self, id: CallId) {
+    fn release(&mut self, now: Instant, id: CallId) {
         let Some(call) = self.books.calls.get_mut(&id) else {
             return;
         };
@@ -81,7 +81,7 @@ impl Referee {
         };
         // Who was sent on to another line seeks somebody there, not who sent it.
         if call.phase == Phase::Talking || call.stays {
-            call.came_from = Some(agent);
+            (call.came_from, call.line_since) = (Some(agent), now);
         }
         if call.phase == Phase::Talking {
             call.phase = Phase::Waiting;

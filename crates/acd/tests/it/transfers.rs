@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use acd::{Age, AgentStateKind as Kind, CallPhase, Input, OfferFailure, Priority, Want};
+use acd::{
+    Age, AgentStateKind as Kind, CallPhase, Condition, Input, LastResort, OfferFailure, PlanSpec,
+    Priority, StepSpec, Want,
+};
 
 use crate::{
     country::{Country, seconds},
@@ -173,6 +176,38 @@ fn a_call_whose_agent_left_in_the_middle_of_a_transfer_comes_back_to_that_agent_
     desk.end(call);
     desk.wait(Duration::from_secs(60));
     assert!(desk.acd.is_idle());
+}
+
+/// Who has talked has not waited, and is not turned away for it when nobody takes the call over.
+#[test]
+fn a_talk_is_no_wait_for_a_last_resort() {
+    let reject = StepSpec {
+        when: vec![Condition::After(seconds(180))],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
+    };
+    let mut country = two_lines(Age::New);
+    country.lines[0].overflow = Some("last".to_owned());
+    country.plans.push(PlanSpec {
+        name: "last".to_owned(),
+        home_advantage: Duration::ZERO,
+        steps: vec![reject],
+    });
+    let mut desk = Desk::new(&country);
+    off_duty(&mut desk, &["b", "c"]);
+    let call = desk.call("A-15");
+    desk.answer(call);
+    desk.wait(seconds(240));
+    desk.want("b", Want::Ready);
+    let agent = desk.agent("b");
+    desk.input(Input::OfferTo { call, agent });
+    desk.input(Input::AgentReleased { call });
+    desk.fail(call, OfferFailure::NoAnswer);
+    desk.fail(call, OfferFailure::NoAnswer);
+    desk.wait(seconds(179));
+    assert!(desk.acd.call(call).is_some(), "it waits");
+    desk.wait(seconds(1));
+    assert!(desk.acd.call(call).is_none(), "it is turned away");
 }
 
 #[test]

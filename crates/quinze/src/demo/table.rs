@@ -27,7 +27,7 @@ impl Table {
     /// Prints text that stays.
     pub(super) fn say(&self, text: &str) {
         self.drawn.set(0);
-        write_out(&format!("{text}\n"));
+        let _shown_to_nobody = write_out(&format!("{text}\n"));
     }
 
     pub(super) fn show(&self, figures: &Figures, gauges: Option<&GaugesView>) {
@@ -51,7 +51,7 @@ impl Table {
             .iter()
             .map(|line| format!("{line}{clear}\n"))
             .collect();
-        write_out(&format!("{up}{text}"));
+        let _shown_to_nobody = write_out(&format!("{up}{text}"));
         self.drawn.set(if self.terminal { lines.len() } else { 0 });
     }
 
