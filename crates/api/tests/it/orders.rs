@@ -295,3 +295,20 @@ async fn an_order_says_that_it_is_json() {
     let keep = desk.post("/v1/calls/0/keep", "").await.problem(404);
     assert!(keep.contains("no call"), "{keep}");
 }
+
+/// The core has not heard of it yet, and whoever gave it does not know: they may have ordered something else since.
+#[tokio::test]
+async fn an_order_whose_giver_has_gone_is_not_carried_out() {
+    let desk = Desk::new();
+    let path = "/v1/agents/arm-68-1/state";
+    let wants = || async { desk.get("/v1/agents/arm-68-1").await.json()["wants"].clone() };
+    assert_eq!(wants().await, "logged-out");
+    tokio::select! {
+        biased;
+        answer = desk.post(path, r#"{"state":"ready"}"#) => panic!("{}", answer.text),
+        () = std::future::ready(()) => {}
+    }
+    assert_eq!(wants().await, "logged-out");
+    desk.post(path, r#"{"state":"ready"}"#).await.json();
+    assert_eq!(wants().await, "ready");
+}
