@@ -2,7 +2,7 @@
 //! each leg; what identifies the caller, places them and describes the content must not be lost on
 //! the way.
 
-use sip::{Builder, HeaderName, Limits, Message};
+use sip::{Builder, HeaderName, Limits, Message, Part};
 
 use crate::ids::CallId;
 
@@ -51,6 +51,9 @@ const CONTENT: &[HeaderName] = &[
     HeaderName::MimeVersion,
 ];
 
+/// The type of a session description.
+const SDP: &str = "application/sdp";
+
 /// Headers that [`HeaderName`] does not list and that pass in a request inside a dialog.
 const MID_DIALOG_NAMED: &[&str] = &["Info-Package", "Recv-Info"];
 
@@ -73,6 +76,39 @@ pub(crate) fn invite_without_offer(builder: Builder, from: &Message) -> Message 
         Some(body) => content(builder, from).finish_with_body(&body),
         None => builder.finish(),
     }
+}
+
+/// A message that carries over the session description alone, if there is one.
+pub(crate) fn description_alone(builder: Builder, from: &Message) -> Message {
+    match description(from, &Limits::default()) {
+        Some(description) => builder
+            .header(HeaderName::ContentType, SDP)
+            .finish_with_body(description),
+        None => builder.finish(),
+    }
+}
+
+/// Whether a message has a session description: an offer, or an answer. A body may be all of something else, as a
+/// location (RFC 6442).
+pub(crate) fn has_description(message: &Message) -> bool {
+    !message.body_bytes().is_empty() && description(message, &Limits::default()).is_some()
+}
+
+/// The session description of a message, alone or among the parts of its body. What has no type is taken for one.
+fn description<'a>(message: &'a Message, limits: &'a Limits) -> Option<&'a [u8]> {
+    let body = Some(message.body_bytes()).filter(|body| !body.is_empty());
+    let Some(kind) = message.content_type() else {
+        return body;
+    };
+    if !kind.is_multipart() {
+        return body.filter(|_| kind.is("application", "sdp"));
+    }
+    let mut parts = message.parts(limits).ok()?.map_while(Result::ok);
+    let is_description = |part: &Part<'_>| {
+        let kind = part.content_type();
+        kind.is_some_and(|kind| kind.is("application", "sdp"))
+    };
+    parts.find(is_description).map(|part| part.body())
 }
 
 /// The body without its session description, if anything is left.

@@ -121,8 +121,7 @@ impl Calls {
             };
             let builder = builder.copy(caller, HeaderName::Privacy);
             let Some(_) = transfer else {
-                let builder = carry::content(builder, caller);
-                return Request::new(builder.finish_with_body(caller.body_bytes())).ok();
+                return Request::new(carry::description_alone(builder, caller)).ok();
             };
             return builder.finish_request().ok();
         }
@@ -140,10 +139,10 @@ impl Calls {
     fn with_offer(builder: Builder, caller: &Request) -> Message {
         // Without an offer of ours a reliable response would bring one, and its PRACK the answer that
         // only the caller can give.
-        let builder = if caller.body_bytes().is_empty() {
-            builder
-        } else {
+        let builder = if carry::has_description(caller) {
             builder.header(HeaderName::Supported, OPTION_100REL)
+        } else {
+            builder
         };
         carry::invite(builder, caller).finish_with_body(caller.body_bytes())
     }

@@ -126,7 +126,7 @@ impl Calls {
             asked: Asked::Due(now),
             gives_up_at,
         });
-        if response.body_bytes().is_empty() {
+        if !carry::has_description(response) {
             let cause = AgentFailure::Rejected(StatusCode::NOT_ACCEPTABLE_HERE);
             self.give_up_joining(now, layer, number, cause);
         } else {
@@ -236,7 +236,7 @@ impl Calls {
         });
         joining.offer = Some(response.clone());
         joining.asked = Asked::Due(now);
-        if response.body_bytes().is_empty() {
+        if !carry::has_description(response) {
             let cause = AgentFailure::Rejected(StatusCode::NOT_ACCEPTABLE_HERE);
             self.give_up_joining(now, layer, number, cause);
         } else {

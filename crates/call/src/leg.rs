@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sip::{HeaderName, Message, Request};
 use sip_transaction::{Flow, ServerTx, TransactionLayer};
 
-use crate::{dialog::Dialog, session::Session};
+use crate::{carry, dialog::Dialog, session::Session};
 
 /// The sides of a call: two, and in a transfer a third.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +86,7 @@ impl Leg {
 
     /// Notes that the side has been given the description in a message, if it has one.
     pub(crate) fn describe(&mut self, message: &Message) {
-        if !message.body_bytes().is_empty() {
+        if carry::has_description(message) {
             self.description = Some(message.clone());
         }
     }

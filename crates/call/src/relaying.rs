@@ -143,8 +143,8 @@ impl Calls {
                 self.finish(now, layer, call, cause, Some(HungUp::by(side, request)));
                 return None;
             }
-            Method::Invite if request.body_bytes().is_empty() => Relayed::LateOffer,
-            Method::Invite => Relayed::Offer,
+            Method::Invite if carry::has_description(request) => Relayed::Offer,
+            Method::Invite => Relayed::LateOffer,
             // A refresh of the session (RFC 4028) is between this side and us.
             Method::Update if request.body_bytes().is_empty() => {
                 return self.refresh(now, layer, call, side, tx, request);

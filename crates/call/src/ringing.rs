@@ -307,7 +307,7 @@ impl Calls {
         let attempt = ringing.id;
         let is_first = std::mem::replace(&mut ringing.rang, Rang::Yes) == Rang::No;
         let is_described =
-            !response.body_bytes().is_empty() && *ringing.described != *response.body_bytes();
+            carry::has_description(response) && *ringing.described != *response.body_bytes();
         if is_described {
             ringing.described = response.body();
         }
@@ -418,7 +418,7 @@ impl Calls {
         let usual = self.settings.session_interval;
         let session = Session::answering(now, &invite, usual);
         let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());
-        let offers = !invite.body_bytes().is_empty();
+        let offers = carry::has_description(&invite);
         let caller = Dialog::answering(&invite, tag.clone(), flow);
         let cseq = invite.cseq_number();
         let ok = layer
@@ -545,7 +545,7 @@ impl Calls {
 /// The caller's 200 with the agent's description. A phone whose answer was in a provisional response that we
 /// have confirmed need not say it again; the caller has heard it unconfirmed.
 fn with_answer(ok: Builder, response: &Response, attempt: &Attempt) -> Message {
-    if response.body_bytes().is_empty() && !attempt.described.is_empty() {
+    if !carry::has_description(response) && !attempt.described.is_empty() {
         return ok
             .header(HeaderName::ContentType, "application/sdp")
             .finish_with_body(&attempt.described);

@@ -3,7 +3,11 @@
 use engine::acd::Want;
 use sim::{Answer, CallPlan, Manner, Weather};
 
-use super::{Bench, DIALLED, Site, address, configuration, seconds};
+use super::{
+    Bench, DIALLED, Site, address, configuration,
+    requests::{LINE, RAW, Wire, request},
+    seconds,
+};
 
 const CARRIER: &str = "[[trunk]]\nname = \"carrier\"\nsources = [\"203.0.113.9\"]\n\
                        prefixes = [\"+33388\"]\nnext_hops = [\"sip:203.0.113.9\"]\n";
@@ -59,6 +63,30 @@ fn somebody_outside_takes_a_call_that_nobody_here_can_take() {
     assert_eq!(bench.state("arm-1"), "ready");
     finish(&mut bench);
     assert_eq!(bench.outcomes(), ["diverted"]);
+}
+
+/// Where the caller is, is for the centre alone; a telephone outside would not know the type of such a body, either.
+#[test]
+fn whoever_is_outside_is_told_how_to_speak_with_the_caller_and_nothing_else() {
+    let (bench, _) = bench(Manner::answers(Answer::Never));
+    let mut wire = Wire::over(bench);
+    let parts = "--b1\r\nContent-Type: application/sdp\r\n\r\nv=0\r\ns=-\r\n\r\n\
+                 --b1\r\nContent-Type: application/pidf+xml\r\n\r\n<presence/>\r\n--b1--\r\n";
+    let lines = "Privacy: id\r\nContent-Type: multipart/mixed;boundary=b1\r\n";
+    let invite = request(RAW, "INVITE", LINE, "i", lines);
+    wire.ask(RAW, &(invite + parts));
+    wire.bench.world.run_for(seconds(11.0));
+    let outside = wire.got("203.0.113.9:5060");
+    let invite = outside
+        .iter()
+        .find(|one| one.starts_with("INVITE"))
+        .unwrap();
+    assert!(!invite.contains("presence"), "{invite}");
+    assert!(
+        invite.contains("Content-Type: application/sdp\r\n"),
+        "{invite}"
+    );
+    assert!(invite.ends_with("\r\n\r\nv=0\r\ns=-\r\n"), "{invite}");
 }
 
 #[test]

@@ -411,3 +411,39 @@ fn a_phone_that_wants_longer_sessions_is_rung_once_more() {
     assert_eq!(got.len(), 1, "{got:?}");
     assert_eq!(wire.bench.state("arm-1"), "not-ready");
 }
+
+/// Where the caller is, and no description: the phone makes the offer, and the answer to it comes in the caller's ACK.
+#[test]
+fn a_location_is_no_offer() {
+    const PHONE: &str = "203.0.113.77:5060";
+    let text = text(&["arm-1"]).replace(PHONES, PHONE);
+    let mut wire = Wire::over(Bench::new(&text, 1, Weather::CALM));
+    let lines = "Geolocation: <cid:loc@op.example>\r\nContent-Type: application/pidf+xml\r\n\
+                 Content-ID: <loc@op.example>\r\n";
+    let invite = request(RAW, "INVITE", LINE, "call", lines) + "<presence/>\r\n";
+    wire.ask(RAW, &invite);
+    let asked = wire.got(PHONE).remove(0);
+    assert!(asked.ends_with("<presence/>\r\n"), "{asked}");
+    let offer = "v=0\r\no=agent\r\n";
+    let lines = format!("Contact: <sip:arm-1@{PHONE}>\r\nContent-Type: application/sdp\r\n");
+    let ok = answer(&asked, "200 OK", &lines);
+    let ok = ok.replace(
+        "Content-Length: 0",
+        &format!("Content-Length: {}", offer.len()),
+    );
+    let got = wire.ask(PHONE, &(ok + offer));
+    assert_eq!(got, [""; 0], "it waits for the answer");
+    let ok = wire.got(RAW).pop().unwrap();
+    assert!(ok.ends_with(offer), "{ok}");
+    let mut caller = Caller { wire, ok };
+    let resumed = "v=0\r\no=caller\r\n";
+    let length = resumed.len();
+    let body =
+        format!("Content-Type: application/sdp\r\nContent-Length: {length}\r\n\r\n{resumed}");
+    caller.send("ACK", 1, body.strip_suffix("\r\n").unwrap());
+    let acked = caller.wire.got(PHONE).pop().unwrap();
+    assert!(
+        acked.starts_with("ACK ") && acked.ends_with(resumed),
+        "{acked}"
+    );
+}

@@ -189,7 +189,12 @@ impl TransactionLayer {
             None => (request, flow, None),
         };
         let fingerprint = self.matcher.client(&request);
-        let next_hop = flow.next_hop(&request);
+        // What is too large for a datagram goes by another transport to the same peer: where its URI leads may be somebody
+        // else, inside of another network.
+        let next_hop = match fallback {
+            Some(_) => None,
+            None => flow.next_hop(&request),
+        };
         let sent = Kept::new(&request);
         let is_invite = *request.method() == Method::Invite;
         let machine = if is_invite {
