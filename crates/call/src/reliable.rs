@@ -53,6 +53,11 @@ struct Open {
 }
 
 impl Reliable {
+    /// Whether the caller may be given the description of a phone's early media: one who confirms it would have to agree to it.
+    pub(crate) const fn lets_media_pass(&self) -> bool {
+        matches!(self, Self::No)
+    }
+
     pub(crate) fn of(invite: &Request) -> Self {
         if !invite.requires(OPTION_100REL) {
             return Self::No;

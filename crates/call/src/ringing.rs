@@ -191,7 +191,7 @@ impl Calls {
             .and_then(|ringing| ringing.take_overdue(now))
         {
             layer.cancel(now, attempt.tx, None);
-            self.end_early_media(call, attempt.id);
+            self.end_early_media(now, call, attempt.id);
             self.emit(Event::AgentFailed {
                 call,
                 attempt: attempt.id,
@@ -230,7 +230,7 @@ impl Calls {
             .and_then(|ringing| ringing.take(attempt));
         if let Some(ringing) = ringing {
             layer.cancel(now, ringing.tx, why.reason());
-            self.end_early_media(call, attempt);
+            self.end_early_media(now, call, attempt);
         } else {
             self.withdraw_joining(now, layer, call, attempt);
         }
@@ -238,13 +238,16 @@ impl Calls {
     }
 
     /// A phone whose early media the caller heard rings no more: what is said from now on belongs to
-    /// another early dialog (RFC 3261 §13.2.1: one offer has one answer in each).
-    fn end_early_media(&mut self, call: CallNumber, attempt: AttemptId) {
+    /// another early dialog (RFC 3261 §13.2.1: one offer has one answer in each). There the caller has heard nothing yet, and
+    /// hears at once that it rings: nobody plays that to whom nothing else has been said (RFC 3960 §3.2).
+    fn end_early_media(&mut self, now: Instant, call: CallNumber, attempt: AttemptId) {
         let tag = call.tag(&mut self.ids);
         if let Some(waiting) = self.waiting_mut(call)
             && waiting.early_media.take_if(|by| *by == attempt).is_some()
         {
             waiting.local_tag = tag;
+            (waiting.announced, waiting.announce_at) = (Announced::Trying, now);
+            self.rearm(call);
         }
     }
 
@@ -265,7 +268,7 @@ impl Calls {
             let is_again = status == StatusCode::SESSION_INTERVAL_TOO_SMALL
                 && self.ring_without_proposal(now, layer, tx);
             if !is_again {
-                self.handle_refusal(tx, AgentFailure::of(status));
+                self.handle_refusal(now, tx, AgentFailure::of(status));
             }
         } else if status != StatusCode::TRYING {
             self.confirm(now, layer, tx, response);
@@ -314,7 +317,8 @@ impl Calls {
         if let Stage::Waiting(waiting) = &mut rung.stage {
             waiting.announced = Announced::Ringing;
             // Of several phones that speak before they answer, the caller hears the first.
-            if is_described && waiting.early_media.is_none_or(|heard| heard == attempt) {
+            let passes = is_described && waiting.reliable.lets_media_pass();
+            if passes && waiting.early_media.is_none_or(|heard| heard == attempt) {
                 waiting.early_media = Some(attempt);
                 let (status, reason) = (response.status(), response.status().reason());
                 self.say(now, layer, call, status, reason, Some(response));
@@ -330,7 +334,7 @@ impl Calls {
     }
 
     /// The attempt ended without an answer: if it is still the one that rings, its call waits on.
-    pub(crate) fn handle_refusal(&mut self, tx: ClientTx, cause: AgentFailure) {
+    pub(crate) fn handle_refusal(&mut self, now: Instant, tx: ClientTx, cause: AgentFailure) {
         let Some(call) = self.call_ringing(tx) else {
             return;
         };
@@ -340,7 +344,7 @@ impl Calls {
         else {
             return;
         };
-        self.end_early_media(call, attempt.id);
+        self.end_early_media(now, call, attempt.id);
         self.emit(Event::AgentFailed {
             call,
             attempt: attempt.id,
@@ -350,7 +354,7 @@ impl Calls {
 
     /// The client transaction of an agent's INVITE failed.
     pub(crate) fn handle_invite_failed(&mut self, now: Instant, tx: ClientTx) {
-        self.handle_refusal(tx, AgentFailure::Unreachable);
+        self.handle_refusal(now, tx, AgentFailure::Unreachable);
         if let Some(ClientUse::Invite(sent)) = self.client_uses.remove(tx) {
             self.unanswered.remember(now, *sent);
         }

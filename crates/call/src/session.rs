@@ -163,8 +163,10 @@ impl Session {
         {
             let is_peer = asked.refresher != Some(Refresher::Uas);
             *self = Self::agreed(now, request, asked.interval.duration(), is_peer);
-        } else {
+        } else if request.supports(OPTION_TIMER) {
             self.put_off(now);
+        } else {
+            self.keep_without_peer(now);
         }
     }
 
@@ -172,7 +174,16 @@ impl Session {
     pub(crate) fn answered(&mut self, now: Instant, response: &Response) {
         match response.session_expires() {
             Some(_) => *self = Self::calling(now, response, self.interval),
-            None => self.put_off(now),
+            None => self.keep_without_peer(now),
+        }
+    }
+
+    /// The side has said nothing of a timer: if it was to refresh until now, it does so no more (RFC 4028 §7.2 and §9), and we
+    /// ask.
+    fn keep_without_peer(&mut self, now: Instant) {
+        match self.keeper {
+            Keeper::Peer { .. } => *self = Self::without_timer(now, self.interval),
+            Keeper::Us { .. } => self.put_off(now),
         }
     }
 

@@ -152,7 +152,7 @@ impl Calls {
             return;
         }
         layer.cancel(now, tx, None);
-        self.handle_refusal(tx, AgentFailure::Rejected(StatusCode::BAD_GATEWAY));
+        self.handle_refusal(now, tx, AgentFailure::Rejected(StatusCode::BAD_GATEWAY));
         self.hang_up_unknown(now, layer, response, flow);
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::Event;
+use engine::{Event, acd::Want};
 
 use super::{
     AFTER_20_S, Bench, Site, configuration,
@@ -215,6 +215,39 @@ fn a_phone_that_wants_its_ringing_confirmed_gets_a_prack_in_order_and_once() {
     let bye = wire.got(RAW_PHONE);
     let bye = bye.iter().find(|one| one.starts_with("BYE")).unwrap();
     assert!(bye.contains("\r\nCSeq: 4 BYE\r\n"), "{bye}");
+}
+
+/// Nobody else is there: what the caller hears from then on is what the operator plays to a 180.
+#[test]
+fn who_has_heard_a_phone_speak_is_told_that_it_rings_when_that_is_over() {
+    let mut wire = raw_phone();
+    let second = wire.bench.agent("arm-2");
+    let node = wire.bench.node;
+    wire.bench.world.set_agent(node, second, Want::LoggedOut);
+    let invite = rung(&mut wire);
+    let (sdp, lines) = ("v=0\r\ns=early\r\n", "Content-Type: application/sdp\r\n");
+    let says = phone_says(&invite, "183 Session Progress", lines, sdp);
+    wire.ask(RAW_PHONE, &says);
+    wire.ask(RAW_PHONE, &phone_says(&invite, "486 Busy Here", "", ""));
+    wire.bench.world.run_for(seconds(0.1));
+    let told: Vec<_> = wire.got(super::OPERATOR);
+    let told: Vec<_> = told.iter().filter_map(|one| one.lines().next()).collect();
+    assert_eq!(told, ["SIP/2.0 180 Ringing", "SIP/2.0 182 Queued; place 1"]);
+}
+
+/// A description would have to be agreed; ringing needs none.
+#[test]
+fn who_requires_confirmation_hears_that_it_rings_where_a_phone_speaks() {
+    let mut wire = raw_phone();
+    wire.ask(
+        RAW,
+        &request(RAW, "INVITE", LINE, "rel", "Require: 100rel\r\n"),
+    );
+    let invite = wire.got(RAW_PHONE).remove(0);
+    let (sdp, lines) = ("v=0\r\ns=early\r\n", "Content-Type: application/sdp\r\n");
+    let says = phone_says(&invite, "183 Session Progress", lines, sdp);
+    wire.ask(RAW_PHONE, &says);
+    assert_eq!(status(&wire.got(RAW)), ["180 Ringing"]);
 }
 
 #[test]

@@ -447,3 +447,23 @@ fn a_location_is_no_offer() {
         "{acked}"
     );
 }
+
+/// The operator refreshed until now; another system behind it takes the call and knows nothing of timers.
+#[test]
+fn a_side_that_keeps_no_timer_any_more_is_asked_whether_it_is_there() {
+    let mut caller = Caller::new("Supported: timer\r\nSession-Expires: 120;refresher=uac\r\n");
+    let ok = caller.send("UPDATE", 2, "");
+    assert_eq!(status(&ok), ["200 OK"]);
+    assert!(!ok[0].contains("Session-Expires"), "{}", ok[0]);
+    let mut asked = 0;
+    for _ in 0..400 {
+        for request in caller.wait(0.5) {
+            assert!(!request.starts_with("BYE"), "{request}");
+            if request.starts_with("OPTIONS") {
+                asked += 1;
+                caller.wire.ask(RAW, &answer(&request, "200 OK", ""));
+            }
+        }
+    }
+    assert_eq!(asked, 3, "each minute");
+}
