@@ -65,6 +65,8 @@ pub(crate) struct Waiting {
     pub(crate) tx: ServerTx,
     pub(crate) invite: Arc<Request>,
     pub(crate) flow: Flow,
+    /// Whether it is known of the caller that its Contact names an address of its own network.
+    pub(crate) is_behind_nat: bool,
     pub(crate) local_tag: Bytes,
     pub(crate) announced: Announced,
     /// What the caller confirms of what we say.

@@ -163,6 +163,7 @@ impl Calls {
             tx,
             invite,
             flow,
+            is_behind_nat: false,
             local_tag: number.tag(&mut self.ids),
             announced: Announced::Trying,
             reliable,
@@ -184,6 +185,14 @@ impl Calls {
         self.rearm(number);
         self.emit(Event::Started { call: number, id });
         number
+    }
+
+    /// Who has called is known to be behind a NAT: its registration came from where the INVITE did, and names another address
+    /// (RFC 5626 §3). Inside of its call it is reached there. Not written down: it is known of the answered call alone.
+    pub fn note_behind_nat(&mut self, call: CallNumber) {
+        if let Some(waiting) = self.waiting_mut(call) {
+            waiting.is_behind_nat = true;
+        }
     }
 
     pub(crate) fn next_number(&mut self) -> CallNumber {

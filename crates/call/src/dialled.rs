@@ -23,14 +23,14 @@ const STREAMS_MAX: usize = 16;
 
 impl Calls {
     /// Answers a phone that has dialled a code, and hangs it up. [`Event::PhoneFree`] tells when that is
-    /// done, within the limit of a transaction. Which call it was; `None` when its transaction is over.
+    /// done, within the limit of a transaction. A phone `is_behind_nat` as [`Calls::note_behind_nat`] says. Which call it was; `None` when its transaction is over.
     pub fn answer_code(
         &mut self,
         now: Instant,
         layer: &mut TransactionLayer,
         tx: ServerTx,
         invite: &Request,
-        flow: Flow,
+        (flow, is_behind_nat): (Flow, bool),
     ) -> Option<CallNumber> {
         let number = self.next_number();
         let id = CallId::new(&mut self.ids);
@@ -52,9 +52,13 @@ impl Calls {
             resend_at: now + t1,
             give_up_at: now + self.settings.ack_max(),
         };
+        let mut dialog = Dialog::answering(invite, tag, flow);
+        if is_behind_nat {
+            dialog.put_behind_nat();
+        }
         let leg = EndingLeg {
             side: Side::Caller,
-            dialog: Dialog::answering(invite, tag, flow),
+            dialog,
             unacked,
             reason: None,
             is_code: true,

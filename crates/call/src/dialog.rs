@@ -102,6 +102,11 @@ impl Dialog {
         }
     }
 
+    /// The peer is reached only where its messages come from.
+    pub(crate) const fn put_behind_nat(&mut self) {
+        self.peer = Peer::BehindNat;
+    }
+
     /// The dialog that a 2xx to our INVITE makes (RFC 3261 §12.1.2). `request_uri` stands in for a
     /// Contact that the answer lacks; where that is not known any more, the answer's sender does.
     pub(crate) fn calling(

@@ -337,6 +337,7 @@ impl Calls {
             reliable: Reliable::of_before(&invite),
             invite,
             flow: kept.flow,
+            is_behind_nat: false,
             local_tag: kept.local_tag,
             announced: Announced::Ringing,
             early_media: None,

@@ -423,7 +423,10 @@ impl Calls {
         let session = Session::answering(now, &invite, usual);
         let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());
         let offers = carry::has_description(&invite);
-        let caller = Dialog::answering(&invite, tag.clone(), flow);
+        let mut caller = Dialog::answering(&invite, tag.clone(), flow);
+        if waiting.is_behind_nat {
+            caller.put_behind_nat();
+        }
         let cseq = invite.cseq_number();
         let ok = layer
             .response_builder(server, StatusCode::OK, "OK", Some(&tag))

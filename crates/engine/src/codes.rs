@@ -89,9 +89,10 @@ impl Engine {
         };
         match done {
             Ok(then) => {
+                let from = (flow, self.is_behind_nat(agent, flow));
                 let call = self
                     .calls
-                    .answer_code(now, &mut self.layer, tx, invite, flow);
+                    .answer_code(now, &mut self.layer, tx, invite, from);
                 if let (Some(call), Some(order)) = (call, then) {
                     self.picks.insert(call, order);
                 }

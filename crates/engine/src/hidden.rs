@@ -66,7 +66,11 @@ impl Engine {
         let Some(first) = self.next_way(now, &mut rest) else {
             return self.answer(now, tx, StatusCode::SERVICE_UNAVAILABLE);
         };
+        let agent = self.claimed_agent(&invite);
         let call = self.calls.start(now, &mut self.layer, tx, invite, flow);
+        if agent.is_some_and(|agent| self.is_behind_nat(agent, flow)) {
+            self.calls.note_behind_nat(call);
+        }
         let hidden = HiddenCall {
             trunk: first.0,
             attempt: AttemptId(0),

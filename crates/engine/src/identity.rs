@@ -141,7 +141,7 @@ impl Engine {
 
     /// The agent that a request says it is from: by From, and for a REGISTER by To as well, since
     /// nobody registers for another.
-    fn claimed_agent(&self, request: &Request) -> Option<AgentId> {
+    pub(crate) fn claimed_agent(&self, request: &Request) -> Option<AgentId> {
         let agent = self.agent_of_aor(&request.from().uri().ok()?)?;
         let is_other =
             *request.method() == Method::Register && self.registered_agent(request) != Some(agent);
@@ -178,6 +178,15 @@ impl Engine {
     /// The agent whose address-of-record this is: `sip:AGENT@domain`, or at one of our addresses.
     pub(crate) fn agent_of_aor(&self, uri: &Uri<'_>) -> Option<AgentId> {
         self.directory().agent(self.user_here(uri)?)
+    }
+
+    /// Whether an agent's phone that sends by a flow has registered by it, and names another address as its Contact.
+    pub(crate) fn is_behind_nat(&self, agent: AgentId, flow: Flow) -> bool {
+        self.registrar.bindings(aor_of(agent)).any(|binding| {
+            let named = self.locals.flow_to(&binding.contact.as_uri());
+            let is_elsewhere = named.is_some_and(|named| named.remote != flow.remote);
+            binding.flow == flow && binding.path.is_empty() && is_elsewhere
+        })
     }
 
     /// The line whose id stands in place of an agent's in such a URI: agents send calls on to lines that have no number.

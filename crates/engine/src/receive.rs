@@ -206,6 +206,11 @@ impl Engine {
         let caller = number.as_ref().map(|number| self.caller_key(number));
         let priority = self.priority_of(&invite, route, trunk);
         let call = self.calls.start(now, &mut self.layer, tx, invite, flow);
+        if let Some(agent) = source.agent()
+            && self.is_behind_nat(agent, flow)
+        {
+            self.calls.note_behind_nat(call);
+        }
         let Some(view) = self.calls.view(call) else {
             return;
         };

@@ -89,6 +89,45 @@ fn a_domain_may_be_an_address() {
     assert_eq!(status(&wire.ask(STRANGER, &register)), ["200 OK"]);
 }
 
+/// What a phone behind a NAT has opened itself: it is hung up where it is, and so is free for the next call at once.
+#[test]
+fn a_phone_behind_a_nat_that_dials_a_code_is_hung_up_where_it_is() {
+    const HOME_ROUTER: &str = "203.0.113.77:41000";
+    let inside = |text: String| {
+        text.replace(
+            &format!("Via: SIP/2.0/UDP {HOME_ROUTER};"),
+            "Via: SIP/2.0/UDP 10.0.0.5:5060;rport;",
+        )
+        .replace(
+            &format!("Contact: <sip:{HOME_ROUTER}>"),
+            "Contact: <sip:arm-1@10.0.0.5:5060>",
+        )
+        .replace(
+            &format!("From: <sip:someone@{HOME_ROUTER}>"),
+            "From: <sip:arm-1@samu.example>",
+        )
+    };
+    let mut wire = Wire::new();
+    let register = request(HOME_ROUTER, "REGISTER", "sip:arm-1@samu.example", "nat", "");
+    assert_eq!(
+        status(&wire.ask(HOME_ROUTER, &inside(register))),
+        ["200 OK"]
+    );
+    let code = request(HOME_ROUTER, "INVITE", "sip:*14@samu.example", "code", "");
+    let answers = wire.ask(HOME_ROUTER, &inside(code));
+    let ok = answers.last().unwrap();
+    assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
+    let to = ok
+        .lines()
+        .find_map(|line| line.strip_prefix("To: "))
+        .unwrap();
+    let ack = request(HOME_ROUTER, "ACK", "sip:192.0.2.1:5060", "ack", "")
+        .replace("Call-ID: ack", "Call-ID: code")
+        .replace("To: <sip:192.0.2.1:5060>", &format!("To: {to}"));
+    let got = wire.ask(HOME_ROUTER, &inside(ack));
+    assert!(got.iter().any(|one| one.starts_with("BYE ")), "{got:?}");
+}
+
 /// Who asks, what, of whom, and the answer.
 const WHO_ASKS_WHAT: &str = "
     stranger | INVITE    | sip:+33300000000@192.0.2.1  | 403 Forbidden
