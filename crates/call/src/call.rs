@@ -82,6 +82,17 @@ pub(crate) struct Waiting {
     pub(crate) gives_up_at: Instant,
 }
 
+impl Waiting {
+    /// The dialog that an answer makes.
+    pub(crate) fn dialog(&self) -> Dialog {
+        let mut dialog = Dialog::answering(&self.invite, self.local_tag.clone(), self.flow);
+        if self.is_behind_nat {
+            dialog.put_behind_nat();
+        }
+        dialog
+    }
+}
+
 /// What the caller has been told so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Announced {

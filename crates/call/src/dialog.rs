@@ -139,8 +139,13 @@ impl Dialog {
     /// are left out.
     pub(crate) fn of_before(response: &Response, flow: Flow) -> Self {
         let mut dialog = Self::calling(response, None, flow, Peer::BehindNat);
-        dialog.local_cseq = dialog.local_cseq.saturating_add(CSEQ_LEAP);
+        dialog.leap();
         dialog
+    }
+
+    /// Requests of a process before may have gone out in it: their numbers are left out.
+    pub(crate) const fn leap(&mut self) {
+        self.local_cseq = self.local_cseq.saturating_add(CSEQ_LEAP);
     }
 
     /// What of it outlives a process.

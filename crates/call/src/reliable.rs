@@ -252,9 +252,10 @@ impl Calls {
             Some(_) => return,
             None if sent.early.len() >= ANSWERS_MAX => return,
             None => {
+                let dialog = sent.dialog(response);
                 sent.early.push(Early {
                     tag: Bytes::copy_from_slice(tag),
-                    dialog: Dialog::calling(response, Some(&sent.uri), sent.flow, sent.peer),
+                    dialog,
                     rseq,
                 });
                 sent.early.len() - 1

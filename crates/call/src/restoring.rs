@@ -250,6 +250,7 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
+            is_of_before: true,
             again: None,
         };
         self.unanswered.remember(now, sent);
@@ -487,6 +488,7 @@ fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvi
         early: SmallVec::new(),
         acks: SmallVec::new(),
         is_misanswered: false,
+        is_of_before: true,
         again: None,
     };
     Some((invite, sent))

@@ -138,6 +138,7 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
+            is_of_before: false,
             again: interval.map(|_| Again {
                 routes: routes(),
                 whom,
@@ -378,7 +379,7 @@ impl Calls {
         if self.owes_ack(sent.call, tx, tag) || sent.acks.len() >= ANSWERS_MAX {
             return;
         }
-        let mut dialog = Dialog::calling(response, Some(&sent.uri), sent.flow, sent.peer);
+        let mut dialog = sent.dialog(response);
         if let Some(early) = sent.early.iter().find(|early| *early.tag == *tag) {
             dialog.continue_after(&early.dialog);
         }
@@ -423,10 +424,7 @@ impl Calls {
         let session = Session::answering(now, &invite, usual);
         let (server, flow, tag) = (waiting.tx, waiting.flow, waiting.local_tag.clone());
         let offers = carry::has_description(&invite);
-        let mut caller = Dialog::answering(&invite, tag.clone(), flow);
-        if waiting.is_behind_nat {
-            caller.put_behind_nat();
-        }
+        let caller = waiting.dialog();
         let cseq = invite.cseq_number();
         let ok = layer
             .response_builder(server, StatusCode::OK, "OK", Some(&tag))

@@ -1,12 +1,12 @@
 //! What we have asked: what each client transaction of ours is for, and what its answer needs.
 
 use bytes::Bytes;
-use sip::Message;
+use sip::{Message, Response};
 use sip_transaction::Flow;
 use smallvec::SmallVec;
 
 use crate::{
-    dialog::Peer,
+    dialog::{Dialog, Peer},
     ids::{AttemptId, CallNumber},
     inviting::Whom,
     leg::Side,
@@ -59,9 +59,22 @@ pub(crate) struct SentInvite {
     pub(crate) acks: SmallVec<[SentAck; 1]>,
     /// Whether a 2xx has come that was not the answer to it.
     pub(crate) is_misanswered: bool,
+    /// Whether a process before has sent it, too, and perhaps confirmed what the phone said.
+    pub(crate) is_of_before: bool,
     /// How it is said once more to a phone that wants longer sessions than ours; `None` once it has been, and of an INVITE of
     /// a process before.
     pub(crate) again: Option<Again>,
+}
+
+impl SentInvite {
+    /// The dialog that a response makes.
+    pub(crate) fn dialog(&self, response: &Response) -> Dialog {
+        let mut dialog = Dialog::calling(response, Some(&self.uri), self.flow, self.peer);
+        if self.is_of_before {
+            dialog.leap();
+        }
+        dialog
+    }
 }
 
 /// What an INVITE was made of, beside its URI and its flow.

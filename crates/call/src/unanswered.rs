@@ -113,7 +113,7 @@ impl Calls {
         if sent.acks.len() >= ANSWERS_MAX {
             return false;
         }
-        let mut dialog = Dialog::calling(response, Some(&sent.uri), sent.flow, sent.peer);
+        let mut dialog = sent.dialog(response);
         if let Some(early) = sent.early.iter().find(|early| *early.tag == *tag) {
             dialog.continue_after(&early.dialog);
         }
