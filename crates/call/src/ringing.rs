@@ -42,8 +42,8 @@ impl Calls {
     /// A phone that has not answered the BYE of its last call is rung when it has.
     ///
     /// Several phones may ring for one call, up to [`ATTEMPTS_MAX`]: the first that answers has it, and
-    /// the others are told so. An attempt for a call that neither waits nor is being transferred, or
-    /// that somebody has answered, is ignored.
+    /// the others are told so. An attempt for a call that neither waits nor is being transferred is ignored;
+    /// one for a call that somebody has answered, who is being joined, fails.
     ///
     /// [`ATTEMPTS_MAX`]: crate::ATTEMPTS_MAX
     pub fn ring(
@@ -86,8 +86,17 @@ impl Calls {
         let may_ring = self
             .ringing_mut(call)
             .is_some_and(|ringing| !ringing.is_full());
-        if !may_ring || self.is_joining(call) {
+        if !may_ring {
             return;
+        }
+        if self.is_joining(call) {
+            // With somebody of whom its owner need not know: it is not to wait for a sign of life.
+            let cause = AgentFailure::NotJoined;
+            return self.emit(Event::AgentFailed {
+                call,
+                attempt,
+                cause,
+            });
         }
         let rings_until = whom.rings_until();
         let usual = Some(self.settings.session_interval);

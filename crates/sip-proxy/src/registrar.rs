@@ -239,6 +239,9 @@ impl Registrar {
                 }
             }
         }
+        while update.bindings.len() > self.settings.bindings_max_per_aor
+            && update.drop_a_connection_of_before()
+        {}
         let moved = std::mem::take(&mut update.moved);
         let removed = std::mem::take(&mut update.removed);
         let bindings = update.into_bindings();
@@ -389,6 +392,25 @@ impl Update {
             .try_for_each(|binding| self.check_order(binding))?;
         self.removed.append(&mut self.bindings);
         Ok(())
+    }
+
+    /// Makes room by the binding of before that has not been refreshed for longest, if it is of a connection. A phone that
+    /// connects anew names another contact each time and leaves the last one behind, which leads nowhere. Whether there was one.
+    fn drop_a_connection_of_before(&mut self) -> bool {
+        // Of those that end together the last is the oldest.
+        let of_before = self.bindings.iter().enumerate().skip(self.fresh).rev();
+        let is_connection = |binding: &Binding| {
+            let own = binding.own_flow();
+            own.is_some_and(|flow| flow.transport.is_reliable())
+        };
+        let oldest = of_before
+            .filter(|(_, binding)| is_connection(binding))
+            .min_by_key(|(_, binding)| binding.expires_at);
+        let Some((at, _)) = oldest else {
+            return false;
+        };
+        self.removed.push(self.bindings.remove(at));
+        true
     }
 
     fn apply(&mut self, change: ContactChange) -> Result<(), Refusal> {

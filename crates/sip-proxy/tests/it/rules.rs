@@ -488,6 +488,28 @@ fn one_address_of_record_has_no_more_bindings_than_the_limit() {
     bench.accepted(&Register::new(4).contact("<sip:3@h>, <sip:2@h>"));
 }
 
+/// Each of its connections is another contact, and those before lead nowhere.
+#[test]
+fn a_phone_that_connects_anew_again_and_again_is_not_refused_for_it() {
+    let mut bench = Bench::with(RegistrarSettings {
+        bindings_max_per_aor: 2,
+        ..RegistrarSettings::default()
+    });
+    let over = |cseq: u32, port: u16| Register {
+        source: flow(Transport::Tcp, &format!("192.0.2.7:{port}")),
+        ..Register::new(cseq).contact(format!("<sip:a@192.0.2.7:{port};transport=tcp>"))
+    };
+    for cseq in 1..5 {
+        bench.accepted(&over(cseq, 40_000 + u16::try_from(cseq).unwrap()));
+    }
+    let contact = |port: u16| format!("sip:a@192.0.2.7:{port};transport=tcp");
+    assert_eq!(bench.contacts(), [contact(40_004), contact(40_003)]);
+    // What is no connection stays, and so is the limit.
+    bench.accepted(&Register::new(5).contact("<sip:1@h>, <sip:2@h>"));
+    assert_eq!(bench.contacts(), ["sip:1@h", "sip:2@h"]);
+    assert_eq!(bench.send(&over(6, 40_005)).status(), 503);
+}
+
 #[test]
 fn no_more_addresses_of_record_have_bindings_than_the_limit() {
     let mut bench = Bench::with(RegistrarSettings {
