@@ -91,7 +91,10 @@ pub(crate) fn description_alone(builder: Builder, from: &Message) -> Message {
 /// Whether a message has a session description: an offer, or an answer. A body may be all of something else, as a
 /// location (RFC 6442).
 pub(crate) fn has_description(message: &Message) -> bool {
-    !message.body_bytes().is_empty() && description(message, &Limits::default()).is_some()
+    let body = message.body_bytes();
+    // RFC 8866 §5: it begins with its version. Nothing else does, and its type need not be looked for.
+    body.starts_with(b"v=")
+        || !body.is_empty() && description(message, &Limits::default()).is_some()
 }
 
 /// The session description of a message, alone or among the parts of its body. What has no type is taken for one.
