@@ -188,10 +188,18 @@ impl Calls {
     }
 
     /// Who has called is known to be behind a NAT: its registration came from where the INVITE did, and names another address
-    /// (RFC 5626 §3). Inside of its call it is reached there. Not written down: it is known of the answered call alone.
+    /// (RFC 5626 §3). Inside of its call it is reached there. Of a call that waits it is not written down.
     pub fn note_behind_nat(&mut self, call: CallNumber) {
         if let Some(waiting) = self.waiting_mut(call) {
             waiting.is_behind_nat = true;
+        }
+    }
+
+    /// Where the INVITE of a waiting call came from.
+    pub fn waits_at(&self, call: CallNumber) -> Option<Flow> {
+        match &self.table.get(&call)?.stage {
+            Stage::Waiting(waiting) => Some(waiting.flow),
+            Stage::Connected(_) | Stage::Ending(_) => None,
         }
     }
 

@@ -91,15 +91,15 @@ pub(crate) fn description_alone(builder: Builder, from: &Message) -> Message {
 /// Whether a message has a session description: an offer, or an answer. A body may be all of something else, as a
 /// location (RFC 6442).
 pub(crate) fn has_description(message: &Message) -> bool {
-    let body = message.body_bytes();
-    // RFC 8866 §5: it begins with its version. Nothing else does, and its type need not be looked for.
-    body.starts_with(b"v=")
-        || !body.is_empty() && description(message, &Limits::default()).is_some()
+    description(message, &Limits::default()).is_some()
 }
 
 /// The session description of a message, alone or among the parts of its body. What has no type is taken for one.
-fn description<'a>(message: &'a Message, limits: &'a Limits) -> Option<&'a [u8]> {
+pub(crate) fn description<'a>(message: &'a Message, limits: &'a Limits) -> Option<&'a [u8]> {
     let body = Some(message.body_bytes()).filter(|body| !body.is_empty());
+    if is_plain_description(body?) {
+        return body;
+    }
     let Some(kind) = message.content_type() else {
         return body;
     };
@@ -114,11 +114,18 @@ fn description<'a>(message: &'a Message, limits: &'a Limits) -> Option<&'a [u8]>
     parts.find(is_description).map(|part| part.body())
 }
 
+/// RFC 8866 §5: a description begins with its version. Nothing else does, whatever its type is said to be.
+fn is_plain_description(body: &[u8]) -> bool {
+    body.starts_with(b"v=")
+}
+
 /// The body without its session description, if anything is left.
 fn without_description(message: &Message) -> Option<Vec<u8>> {
     let content_type = message.content_type()?;
     if !content_type.is_multipart() {
-        let is_other = !content_type.is("application", "sdp") && !message.body_bytes().is_empty();
+        let body = message.body_bytes();
+        let is_description = content_type.is("application", "sdp") || is_plain_description(body);
+        let is_other = !is_description && !body.is_empty();
         return is_other.then(|| message.body_bytes().to_vec());
     }
     let limits = Limits::default();
@@ -151,6 +158,12 @@ pub(crate) fn mid_dialog(builder: Builder, from: &Message) -> Builder {
         }
     }
     builder
+}
+
+/// What a response carries over with another body than its own, a session description.
+pub(crate) fn response_with(builder: Builder, from: &Message, description: &[u8]) -> Message {
+    let builder = carry(builder, from, RESPONSE).header(HeaderName::ContentType, SDP);
+    builder.finish_with_body(description)
 }
 
 /// What a response carries over, its content headers included.

@@ -139,13 +139,14 @@ impl Dialog {
     /// are left out.
     pub(crate) fn of_before(response: &Response, flow: Flow) -> Self {
         let mut dialog = Self::calling(response, None, flow, Peer::BehindNat);
-        dialog.leap();
+        dialog.leap(1);
         dialog
     }
 
-    /// Requests of a process before may have gone out in it: their numbers are left out.
-    pub(crate) const fn leap(&mut self) {
-        self.local_cseq = self.local_cseq.saturating_add(CSEQ_LEAP);
+    /// Requests of so many processes before may have gone out in it: their numbers are left out.
+    pub(crate) const fn leap(&mut self, processes: u32) {
+        let leap = CSEQ_LEAP.saturating_mul(processes);
+        self.local_cseq = self.local_cseq.saturating_add(leap);
     }
 
     /// What of it outlives a process.

@@ -6,6 +6,9 @@ use bytes::Bytes;
 use sip::Digits;
 use sip_transaction::IdSource;
 
+/// The upper half of a number says which of the processes that write a journal has given it.
+const EPOCH_SHIFT: u32 = 32;
+
 /// A call's number on this node: ascending in the order of arrival, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallNumber(u64);
@@ -14,6 +17,17 @@ impl CallNumber {
     /// The call of this number, for an owner that has kept [`CallNumber::value`].
     pub const fn from_value(number: u64) -> Self {
         Self(number)
+    }
+
+    /// The first number that the process of this epoch gives: each has room for four thousand million.
+    pub const fn first_of(epoch: u64) -> Self {
+        Self(epoch << EPOCH_SHIFT)
+    }
+
+    /// By how many processes one of another number was begun later.
+    pub(crate) const fn processes_until(self, later: Self) -> u32 {
+        let epochs = (later.0 >> EPOCH_SHIFT).saturating_sub(self.0 >> EPOCH_SHIFT);
+        if epochs > 1_000 { 1_000 } else { epochs as u32 }
     }
 
     /// The number.

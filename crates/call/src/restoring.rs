@@ -237,6 +237,12 @@ impl Calls {
         self.next_number = self.next_number.max(number.value());
     }
 
+    /// How many processes there were from that in which a call began to this one.
+    fn processes_since(&self, call: CallNumber) -> u32 {
+        call.processes_until(CallNumber::from_value(self.next_number))
+            .max(1)
+    }
+
     /// Phones that were given up are known again.
     pub fn restore_unanswered(&mut self, now: Instant, kept: KeptUnanswered) {
         let sent = SentInvite {
@@ -250,7 +256,7 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
-            is_of_before: true,
+            processes_before: self.processes_since(kept.call),
             again: None,
         };
         self.unanswered.remember(now, sent);
@@ -466,7 +472,7 @@ impl Calls {
         call: CallNumber,
         kept: &KeptAttempt,
     ) -> Option<ClientTx> {
-        let (invite, sent) = sent_again(call, kept)?;
+        let (invite, sent) = sent_again(call, kept, self.processes_since(call))?;
         let tx = layer.request(now, invite, kept.flow).ok()?;
         self.client_uses
             .insert(tx, ClientUse::Invite(Box::new(sent)));
@@ -475,7 +481,11 @@ impl Calls {
 }
 
 /// An INVITE of ours to a phone, and what is known of it.
-fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvite)> {
+fn sent_again(
+    call: CallNumber,
+    kept: &KeptAttempt,
+    processes_before: u32,
+) -> Option<(Request, SentInvite)> {
     let invite = parse(&kept.invite)?;
     let sent = SentInvite {
         call,
@@ -488,7 +498,7 @@ fn sent_again(call: CallNumber, kept: &KeptAttempt) -> Option<(Request, SentInvi
         early: SmallVec::new(),
         acks: SmallVec::new(),
         is_misanswered: false,
-        is_of_before: true,
+        processes_before,
         again: None,
     };
     Some((invite, sent))

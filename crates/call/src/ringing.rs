@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sip::{Builder, HeaderName, Message, Response, StatusCode};
+use sip::{Builder, HeaderName, Limits, Message, Response, StatusCode};
 use sip_transaction::{ClientTx, Target, TransactionLayer};
 use smallvec::SmallVec;
 
@@ -42,8 +42,8 @@ impl Calls {
     /// A phone that has not answered the BYE of its last call is rung when it has.
     ///
     /// Several phones may ring for one call, up to [`ATTEMPTS_MAX`]: the first that answers has it, and
-    /// the others are told so. An attempt for a call that neither waits nor is being transferred is ignored;
-    /// one for a call that somebody has answered, who is being joined, fails.
+    /// the others are told so. An attempt for a call that neither waits nor is being transferred, or
+    /// that somebody has answered, is ignored.
     ///
     /// [`ATTEMPTS_MAX`]: crate::ATTEMPTS_MAX
     pub fn ring(
@@ -86,17 +86,8 @@ impl Calls {
         let may_ring = self
             .ringing_mut(call)
             .is_some_and(|ringing| !ringing.is_full());
-        if !may_ring {
+        if !may_ring || self.is_joining(call) {
             return;
-        }
-        if self.is_joining(call) {
-            // With somebody of whom its owner need not know: it is not to wait for a sign of life.
-            let cause = AgentFailure::NotJoined;
-            return self.emit(Event::AgentFailed {
-                call,
-                attempt,
-                cause,
-            });
         }
         let rings_until = whom.rings_until();
         let usual = Some(self.settings.session_interval);
@@ -147,7 +138,7 @@ impl Calls {
             early: SmallVec::new(),
             acks: SmallVec::new(),
             is_misanswered: false,
-            is_of_before: false,
+            processes_before: 0,
             again: interval.map(|_| Again {
                 routes: routes(),
                 whom,
@@ -319,10 +310,12 @@ impl Calls {
         };
         let attempt = ringing.id;
         let is_first = std::mem::replace(&mut ringing.rang, Rang::Yes) == Rang::No;
-        let is_described =
-            carry::has_description(response) && *ringing.described != *response.body_bytes();
-        if is_described {
-            ringing.described = response.body();
+        let limits = Limits::default();
+        let described = carry::description(response, &limits);
+        let described = described.filter(|&said| *ringing.described != *said);
+        let is_described = described.is_some();
+        if let Some(described) = described {
+            ringing.described = Bytes::copy_from_slice(described);
         }
         if let Stage::Waiting(waiting) = &mut rung.stage {
             waiting.announced = Announced::Ringing;
@@ -447,7 +440,7 @@ impl Calls {
                 carry::call_id(ok, id, &self.settings.domain)
             });
         let Some(ok) = ok else { return };
-        let ok = with_answer(carry::response(ok, response), response, &attempt);
+        let ok = with_answer(ok, response, &attempt);
 
         let answered = Session::calling(now, response, usual);
         let mut agent = Leg::new(agent, answered);
@@ -560,9 +553,7 @@ impl Calls {
 /// have confirmed need not say it again; the caller has heard it unconfirmed.
 fn with_answer(ok: Builder, response: &Response, attempt: &Attempt) -> Message {
     if !carry::has_description(response) && !attempt.described.is_empty() {
-        return ok
-            .header(HeaderName::ContentType, "application/sdp")
-            .finish_with_body(&attempt.described);
+        return carry::response_with(ok, response, &attempt.described);
     }
-    ok.finish_with_body(response.body_bytes())
+    carry::response(ok, response).finish_with_body(response.body_bytes())
 }

@@ -59,8 +59,8 @@ pub(crate) struct SentInvite {
     pub(crate) acks: SmallVec<[SentAck; 1]>,
     /// Whether a 2xx has come that was not the answer to it.
     pub(crate) is_misanswered: bool,
-    /// Whether a process before has sent it, too, and perhaps confirmed what the phone said.
-    pub(crate) is_of_before: bool,
+    /// How many processes before have sent it, too, and perhaps confirmed what the phone said.
+    pub(crate) processes_before: u32,
     /// How it is said once more to a phone that wants longer sessions than ours; `None` once it has been, and of an INVITE of
     /// a process before.
     pub(crate) again: Option<Again>,
@@ -70,9 +70,7 @@ impl SentInvite {
     /// The dialog that a response makes.
     pub(crate) fn dialog(&self, response: &Response) -> Dialog {
         let mut dialog = Dialog::calling(response, Some(&self.uri), self.flow, self.peer);
-        if self.is_of_before {
-            dialog.leap();
-        }
+        dialog.leap(self.processes_before);
         dialog
     }
 }

@@ -35,9 +35,6 @@ const GAP_MAX: Duration = Duration::from_millis(2);
 /// Those who talk may still do.
 const WAITS_MAX: Duration = Duration::from_secs(180);
 
-/// Where the numbers that a process gives begin: each has room for four thousand million.
-const EPOCH_SHIFT: u32 = 32;
-
 impl Engine {
     /// How one thing stands that is to outlive this process; `None` when there is no such thing.
     pub(crate) fn kept_item(&self, key: &Key) -> Option<Item> {
@@ -113,7 +110,7 @@ impl Engine {
         };
         let given_up_count = given_up.len();
         self.epoch = kept.process.map_or(1, |process| process.epoch + 1);
-        let from = self.epoch << EPOCH_SHIFT;
+        let from = CallNumber::first_of(self.epoch).value();
         self.calls.begin_numbers_at(CallNumber::from_value(from));
         // What ends a call goes first: a phone is to be free before it is rung for the next.
         for (bye, to) in &kept.byes {
@@ -147,6 +144,9 @@ impl Engine {
             let phones = phones.into_iter().filter_map(phone);
             self.registrar.restore(now, aor_of(agent), phones.collect());
         }
+        for &number in &of_before {
+            self.note_behind_nat(number);
+        }
         let numbers = kept.abandoned.iter();
         let numbers = numbers.filter_map(|(id, _, number)| Some((*id, number.clone()?)));
         self.abandoned_numbers = numbers.collect();
@@ -171,6 +171,16 @@ impl Engine {
         }
         self.pump(now);
         given_up_count
+    }
+
+    /// A waiting call of an agent's own phone is reached where the phone has registered from.
+    fn note_behind_nat(&mut self, number: CallNumber) {
+        let agent = self.records.get(number).and_then(|record| record.by);
+        if let (Some(agent), Some(flow)) = (agent, self.calls.waits_at(number))
+            && self.is_behind_nat(agent, flow)
+        {
+            self.calls.note_behind_nat(number);
+        }
     }
 
     /// Whoever waited has gone long ago. Phones that rang are told to stop.

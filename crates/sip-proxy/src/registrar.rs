@@ -397,16 +397,14 @@ impl Update {
     /// Makes room by the binding of before that has not been refreshed for longest, if it is of a connection. A phone that
     /// connects anew names another contact each time and leaves the last one behind, which leads nowhere. Whether there was one.
     fn drop_a_connection_of_before(&mut self) -> bool {
-        // Of those that end together the last is the oldest.
-        let of_before = self.bindings.iter().enumerate().skip(self.fresh).rev();
+        // What a request makes comes before what was there, so the last has not been refreshed for longest, however long
+        // each is to last.
+        let mut of_before = self.bindings.iter().enumerate().skip(self.fresh).rev();
         let is_connection = |binding: &Binding| {
             let own = binding.own_flow();
             own.is_some_and(|flow| flow.transport.is_reliable())
         };
-        let oldest = of_before
-            .filter(|(_, binding)| is_connection(binding))
-            .min_by_key(|(_, binding)| binding.expires_at);
-        let Some((at, _)) = oldest else {
+        let Some((at, _)) = of_before.find(|(_, binding)| is_connection(binding)) else {
             return false;
         };
         self.removed.push(self.bindings.remove(at));

@@ -504,10 +504,14 @@ fn a_phone_that_connects_anew_again_and_again_is_not_refused_for_it() {
     }
     let contact = |port: u16| format!("sip:a@192.0.2.7:{port};transport=tcp");
     assert_eq!(bench.contacts(), [contact(40_004), contact(40_003)]);
+    // Nor is another phone's, which is refreshed and each time for a shorter while.
+    bench.accepted(&over(5, 40_010).expires("120"));
+    bench.accepted(&over(6, 40_005));
+    assert_eq!(bench.contacts(), [contact(40_005), contact(40_010)]);
     // What is no connection stays, and so is the limit.
-    bench.accepted(&Register::new(5).contact("<sip:1@h>, <sip:2@h>"));
+    bench.accepted(&Register::new(7).contact("<sip:1@h>, <sip:2@h>"));
     assert_eq!(bench.contacts(), ["sip:1@h", "sip:2@h"]);
-    assert_eq!(bench.send(&over(6, 40_005)).status(), 503);
+    assert_eq!(bench.send(&over(8, 40_006)).status(), 503);
 }
 
 #[test]
