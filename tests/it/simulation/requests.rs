@@ -89,32 +89,35 @@ fn a_domain_may_be_an_address() {
     assert_eq!(status(&wire.ask(STRANGER, &register)), ["200 OK"]);
 }
 
+/// The same as a phone behind a home router writes it.
+fn from_inside(text: &str) -> String {
+    text.replace(
+        &format!("Via: SIP/2.0/UDP {HOME_ROUTER};"),
+        "Via: SIP/2.0/UDP 10.0.0.5:5060;rport;",
+    )
+    .replace(
+        &format!("Contact: <sip:{HOME_ROUTER}>"),
+        "Contact: <sip:arm-1@10.0.0.5:5060>",
+    )
+    .replace(
+        &format!("From: <sip:someone@{HOME_ROUTER}>"),
+        "From: <sip:arm-1@samu.example>",
+    )
+}
+
+const HOME_ROUTER: &str = "203.0.113.77:41000";
+
 /// What a phone behind a NAT has opened itself: it is hung up where it is, and so is free for the next call at once.
 #[test]
 fn a_phone_behind_a_nat_that_dials_a_code_is_hung_up_where_it_is() {
-    const HOME_ROUTER: &str = "203.0.113.77:41000";
-    let inside = |text: String| {
-        text.replace(
-            &format!("Via: SIP/2.0/UDP {HOME_ROUTER};"),
-            "Via: SIP/2.0/UDP 10.0.0.5:5060;rport;",
-        )
-        .replace(
-            &format!("Contact: <sip:{HOME_ROUTER}>"),
-            "Contact: <sip:arm-1@10.0.0.5:5060>",
-        )
-        .replace(
-            &format!("From: <sip:someone@{HOME_ROUTER}>"),
-            "From: <sip:arm-1@samu.example>",
-        )
-    };
     let mut wire = Wire::new();
     let register = request(HOME_ROUTER, "REGISTER", "sip:arm-1@samu.example", "nat", "");
     assert_eq!(
-        status(&wire.ask(HOME_ROUTER, &inside(register))),
+        status(&wire.ask(HOME_ROUTER, &from_inside(&register))),
         ["200 OK"]
     );
     let code = request(HOME_ROUTER, "INVITE", "sip:*14@samu.example", "code", "");
-    let answers = wire.ask(HOME_ROUTER, &inside(code));
+    let answers = wire.ask(HOME_ROUTER, &from_inside(&code));
     let ok = answers.last().unwrap();
     assert!(ok.starts_with("SIP/2.0 200"), "{ok}");
     let to = ok
@@ -124,7 +127,54 @@ fn a_phone_behind_a_nat_that_dials_a_code_is_hung_up_where_it_is() {
     let ack = request(HOME_ROUTER, "ACK", "sip:192.0.2.1:5060", "ack", "")
         .replace("Call-ID: ack", "Call-ID: code")
         .replace("To: <sip:192.0.2.1:5060>", &format!("To: {to}"));
-    let got = wire.ask(HOME_ROUTER, &inside(ack));
+    let got = wire.ask(HOME_ROUTER, &from_inside(&ack));
+    assert!(got.iter().any(|one| one.starts_with("BYE ")), "{got:?}");
+}
+
+/// Who waits for somebody is reached where the phone is, also by the process that comes after.
+#[test]
+fn a_phone_behind_a_nat_that_waits_is_reached_where_it_is_after_a_restart() {
+    let site = |id, agents| super::Site {
+        id,
+        neighbours: &[],
+        reserve: 0,
+        agents,
+    };
+    let sites = [site("FR670", &["arm-1"][..]), site("FR680", &["arm-2"])];
+    let text = super::configuration(&sites, super::AFTER_20_S);
+    let bench = Bench::new(&text, 1, sim::Weather::CALM);
+    let mut wire = Wire::over(bench);
+    let second = wire.bench.agent("arm-2");
+    let node = wire.bench.node;
+    let away = engine::acd::Want::LoggedOut;
+    wire.bench.world.set_agent(node, second, away);
+    let register = request(HOME_ROUTER, "REGISTER", "sip:arm-1@samu.example", "nat", "");
+    wire.ask(HOME_ROUTER, &from_inside(&register));
+    let line = "sip:+33300000001@samu.example";
+    let invite = request(HOME_ROUTER, "INVITE", line, "waits", "");
+    let told = wire.ask(HOME_ROUTER, &from_inside(&invite));
+    assert_eq!(status(&told).last(), Some(&"182 Queued; place 1"));
+    wire.bench.restart(&text, 2, super::seconds(1.0));
+    let back = engine::acd::Want::Ready;
+    wire.bench.world.set_agent(node, second, back);
+    wire.bench.world.run_for(super::seconds(4.0));
+    let got = wire.got(HOME_ROUTER);
+    let ok = got
+        .iter()
+        .find(|one| one.starts_with("SIP/2.0 200"))
+        .unwrap();
+    let to = ok
+        .lines()
+        .find_map(|line| line.strip_prefix("To: "))
+        .unwrap();
+    let ack = request(HOME_ROUTER, "ACK", "sip:192.0.2.1:5060", "ack", "")
+        .replace("Call-ID: ack", "Call-ID: waits")
+        .replace("To: <sip:192.0.2.1:5060>", &format!("To: {to}"));
+    wire.ask(HOME_ROUTER, &from_inside(&ack));
+    wire.forget();
+    wire.bench.world.drain(node, super::seconds(1.0));
+    wire.bench.world.run_for(super::seconds(2.0));
+    let got = wire.got(HOME_ROUTER);
     assert!(got.iter().any(|one| one.starts_with("BYE ")), "{got:?}");
 }
 
