@@ -34,11 +34,26 @@ impl Calls {
             }
             Method::Options => Some(StatusCode::OK),
             Method::Prack => Some(self.handle_prack(now, layer, call, request)),
+            Method::Update if self.says_nothing_new(call, request) => {
+                let flow = self.waits_at(call)?;
+                self.answer_early(layer, (now, tx), StatusCode::OK, flow);
+                None
+            }
             // RFC 3311 §5.2: an offer while the first one is unanswered.
             Method::Update | Method::Invite => Some(StatusCode::REQUEST_PENDING),
             Method::Info | Method::Message => Some(StatusCode::TEMPORARILY_UNAVAILABLE),
             _ => Some(StatusCode::METHOD_NOT_ALLOWED),
         }
+    }
+
+    /// Whether an UPDATE of a caller who waits makes no offer, and names the Contact that the INVITE did.
+    fn says_nothing_new(&self, call: CallNumber, update: &Request) -> bool {
+        let invite = self.invite(call);
+        let is_alike = |invite: &Request| {
+            let (before, now) = (invite.remote_target(), update.remote_target());
+            before.ok() == now.ok()
+        };
+        update.body_bytes().is_empty() && invite.is_some_and(is_alike)
     }
 
     /// Whether a request belongs to an early dialog with a phone that is being rung.
@@ -72,6 +87,17 @@ impl Calls {
             Method::Info | Method::Message => StatusCode::TEMPORARILY_UNAVAILABLE,
             _ => StatusCode::CALL_DOES_NOT_EXIST,
         };
+        self.answer_early(layer, (now, tx), status, flow);
+    }
+
+    /// Answers a request in an early dialog, with what RFC 3311 §5.2 asks of a 2xx: where we are.
+    fn answer_early(
+        &self,
+        layer: &mut TransactionLayer,
+        (now, tx): (Instant, ServerTx),
+        status: StatusCode,
+        flow: Flow,
+    ) {
         let Some(builder) = layer.response_builder(tx, status, status.reason(), None) else {
             return;
         };

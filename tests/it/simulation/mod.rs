@@ -3,6 +3,7 @@
 mod answered;
 mod attended;
 mod authentication;
+mod behind_nat;
 mod desks;
 mod diverted;
 mod faults;

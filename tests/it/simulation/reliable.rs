@@ -235,6 +235,35 @@ fn who_has_heard_a_phone_speak_is_told_that_it_rings_when_that_is_over() {
     assert_eq!(told, ["SIP/2.0 180 Ringing", "SIP/2.0 182 Queued; place 1"]);
 }
 
+/// As callers do who wait long and keep their own timer; an offer has to wait (RFC 3311 §5.2).
+#[test]
+fn a_caller_who_waits_may_say_that_they_are_there() {
+    let (mut caller, got) = Caller::new("");
+    let line = |name: &str| got[1].lines().find(|line| line.starts_with(name)).unwrap();
+    let mut says = |cseq: u32, contact: &str, body: &str| {
+        let update = format!(
+            "UPDATE sip:192.0.2.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP {RAW};branch=z9hG4bKu{cseq}\r\n\
+             {}\r\n{}\r\n{}\r\nCSeq: {cseq} UPDATE\r\nContact: <sip:{contact}>\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            line("From:"),
+            line("To:"),
+            line("Call-ID:"),
+            body.len()
+        );
+        caller.wire.ask(RAW, &update)
+    };
+    let agreed = says(2, RAW, "");
+    assert_eq!(status(&agreed), ["200 OK"]);
+    assert!(
+        agreed[0].contains("\r\nContact: <sip:192.0.2.1"),
+        "{agreed:?}"
+    );
+    for (cseq, contact, body) in [(3, RAW, "v=0\r\n"), (4, "203.0.113.99", "")] {
+        let pending = says(cseq, contact, body);
+        assert_eq!(status(&pending), ["491 Request Pending"]);
+    }
+}
+
 /// A description would have to be agreed; ringing needs none.
 #[test]
 fn who_requires_confirmation_hears_that_it_rings_where_a_phone_speaks() {

@@ -254,10 +254,8 @@ fn what_a_side_has_refused_is_not_said_to_it_again() {
     assert_eq!(refresh.split("\r\n\r\n").nth(1), Some(&*described));
 }
 
-/// A caller whose side cannot take a re-INVITE is sent on: the next agent answers, and cannot be joined with the caller. It
-/// is not the agent who did not answer.
-#[test]
-fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
+/// A caller whom one agent sends on to the other's line.
+fn sent_on() -> Caller {
     let mut bench = Bench::new(&text(&["arm-1", "arm-2"]), 1, Weather::CALM);
     let (node, second) = (bench.node, bench.agent("arm-2"));
     bench.world.set_agent(node, second, Want::LoggedOut);
@@ -265,6 +263,14 @@ fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
     bench.manner("arm-1", sends_on);
     let mut caller = Caller::of(bench, "");
     caller.wire.bench.world.set_agent(node, second, Want::Ready);
+    caller
+}
+
+/// A caller whose side cannot take a re-INVITE is sent on: the next agent answers, and cannot be joined with the caller. It
+/// is not the agent who did not answer.
+#[test]
+fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
+    let mut caller = sent_on();
     let mut states = Vec::new();
     for _ in 0..120 {
         for request in caller.wait(0.5) {
@@ -284,13 +290,7 @@ fn a_caller_who_is_joined_with_nobody_takes_no_agent_away() {
 /// A caller whose side refuses every agent after the first is hung up, so that others have these agents.
 #[test]
 fn a_caller_who_would_be_joined_with_nobody_is_hung_up_in_the_end() {
-    let mut bench = Bench::new(&text(&["arm-1", "arm-2"]), 1, Weather::CALM);
-    let (node, second) = (bench.node, bench.agent("arm-2"));
-    bench.world.set_agent(node, second, Want::LoggedOut);
-    let sends_on = Manner::answers_after(seconds(1.0)).transfers(seconds(2.0), DIALLED);
-    bench.manner("arm-1", sends_on);
-    let mut caller = Caller::of(bench, "");
-    caller.wire.bench.world.set_agent(node, second, Want::Ready);
+    let mut caller = sent_on();
     let mut asked = Vec::new();
     for _ in 0..120 {
         for request in caller.wait(0.5) {

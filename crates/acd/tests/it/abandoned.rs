@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use acd::{AbandonedState, CallId, Condition, Event, Input, LastResort, Settings, StepSpec, Want};
+use acd::{AbandonedState, CallId, Condition, Event, Input, Settings, Want};
 
 use crate::{
-    country::{Country, seconds},
+    country::{Country, rejects, seconds},
     desk::Desk,
 };
 
@@ -44,15 +44,17 @@ fn one_caller_is_one_entry_for_ten_minutes() {
     assert_eq!(entries[0].calls, [first, second]);
 }
 
+/// Nobody is on duty, and the last step turns away; who calls again so soon has their place.
+fn turns_away(when: Condition, resume_within: Duration) -> Desk {
+    let mut country = Country::two_sites(Duration::ZERO, vec![rejects(when)]);
+    country.lines[0].resume_within = resume_within;
+    Desk::new(&country)
+}
+
 /// Nobody would call back while the entry says that the caller is in a call.
 #[test]
 fn who_comes_back_and_is_turned_away_is_called_back() {
-    let reject = StepSpec {
-        when: vec![Condition::After(seconds(10))],
-        last_resort: Some(LastResort::Reject),
-        ..StepSpec::default()
-    };
-    let mut desk = Desk::new(&Country::two_sites(Duration::ZERO, vec![reject]));
+    let mut desk = turns_away(Condition::After(seconds(10)), Duration::ZERO);
     let first = gives_up(&mut desk, 7, 5);
     let again = desk.call_of("A-15", 7);
     desk.wait(seconds(20));
@@ -66,14 +68,7 @@ fn who_comes_back_and_is_turned_away_is_called_back() {
 /// An answer of the node, and nobody who could have heard the caller.
 #[test]
 fn who_is_turned_away_is_called_back_and_has_their_place_when_they_call_again() {
-    let reject = StepSpec {
-        when: vec![Condition::After(seconds(10))],
-        last_resort: Some(LastResort::Reject),
-        ..StepSpec::default()
-    };
-    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
-    country.lines[0].resume_within = seconds(120);
-    let mut desk = Desk::new(&country);
+    let mut desk = turns_away(Condition::After(seconds(10)), seconds(120));
     let first = desk.call_of("A-15", 7);
     desk.wait(seconds(10));
     assert!(desk.acd.call(first).is_none(), "it is turned away");
@@ -90,14 +85,7 @@ fn who_is_turned_away_is_called_back_and_has_their_place_when_they_call_again() 
 /// A wait of before is none of the line's.
 #[test]
 fn who_was_turned_away_because_the_first_waited_so_long_is_not_for_their_own_old_place() {
-    let reject = StepSpec {
-        when: vec![Condition::OldestWaitOver(seconds(60))],
-        last_resort: Some(LastResort::Reject),
-        ..StepSpec::default()
-    };
-    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
-    country.lines[0].resume_within = seconds(120);
-    let mut desk = Desk::new(&country);
+    let mut desk = turns_away(Condition::OldestWaitOver(seconds(60)), seconds(120));
     let first = desk.call_of("A-15", 7);
     desk.wait(seconds(60));
     assert!(desk.acd.call(first).is_none(), "it is turned away");
@@ -115,14 +103,7 @@ fn who_was_turned_away_because_the_first_waited_so_long_is_not_for_their_own_old
 /// They have waited long enough to be turned away, all calls together; but somebody is free now.
 #[test]
 fn who_comes_back_to_their_old_place_is_not_turned_away_for_it() {
-    let reject = StepSpec {
-        when: vec![Condition::After(seconds(10))],
-        last_resort: Some(LastResort::Reject),
-        ..StepSpec::default()
-    };
-    let mut country = Country::two_sites(Duration::ZERO, vec![reject]);
-    country.lines[0].resume_within = seconds(120);
-    let mut desk = Desk::new(&country);
+    let mut desk = turns_away(Condition::After(seconds(10)), seconds(120));
     gives_up(&mut desk, 7, 5);
     desk.wait(seconds(20));
     let again = desk.call_of("A-15", 7);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, ops::Deref, ops::DerefMut, sync::Arc, time::Duration};
 
 use acd::{
-    AgentSpec, Directory, DirectorySpec, Level, LineSpec, PlanSpec, Requirement, SiteSpec,
-    StartState, StepSpec,
+    AgentSpec, Condition, Directory, DirectorySpec, LastResort, Level, LineSpec, PlanSpec,
+    Requirement, SiteSpec, StartState, StepSpec,
 };
 
 pub(crate) fn seconds(count: u64) -> Duration {
@@ -122,5 +122,14 @@ pub(crate) fn plan(name: &str, home_advantage: Duration, steps: Vec<StepSpec>) -
         name: name.to_owned(),
         home_advantage,
         steps,
+    }
+}
+
+/// A step that turns callers away.
+pub(crate) fn rejects(when: Condition) -> StepSpec {
+    StepSpec {
+        when: vec![when],
+        last_resort: Some(LastResort::Reject),
+        ..StepSpec::default()
     }
 }

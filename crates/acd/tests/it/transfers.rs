@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
-use acd::{
-    Age, AgentStateKind as Kind, CallPhase, Condition, Input, LastResort, OfferFailure, PlanSpec,
-    Priority, StepSpec, Want,
-};
+use acd::{Age, AgentStateKind as Kind, CallPhase, Condition, Input, OfferFailure, Priority, Want};
 
 use crate::{
-    country::{Country, seconds},
+    country::{Country, rejects, seconds},
     desk::Desk,
 };
 
@@ -181,18 +178,7 @@ fn a_call_whose_agent_left_in_the_middle_of_a_transfer_comes_back_to_that_agent_
 /// Who has talked has not waited, and is not turned away for it when nobody takes the call over.
 #[test]
 fn a_talk_is_no_wait_for_a_last_resort() {
-    let reject = StepSpec {
-        when: vec![Condition::After(seconds(180))],
-        last_resort: Some(LastResort::Reject),
-        ..StepSpec::default()
-    };
-    let mut country = two_lines(Age::New);
-    country.lines[0].overflow = Some("last".to_owned());
-    country.plans.push(PlanSpec {
-        name: "last".to_owned(),
-        home_advantage: Duration::ZERO,
-        steps: vec![reject],
-    });
+    let country = two_lines(Age::New).with_plan(vec![rejects(Condition::After(seconds(180)))]);
     let mut desk = Desk::new(&country);
     off_duty(&mut desk, &["b", "c"]);
     let call = desk.call("A-15");

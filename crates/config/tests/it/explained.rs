@@ -138,13 +138,10 @@ fn a_crisis_line_needs_no_number() {
 /// As a file of before has it, where the two were not known to be one.
 #[test]
 fn a_line_may_have_a_number_in_several_forms() {
-    let line = "
+    let said = explained(
+        "
         [[agent]]
         id = \"arm-1\"
-        site = \"A\"
-        skills = { amu = 1 }
-        [[agent]]
-        id = \"arm-2\"
         site = \"A\"
         skills = { amu = 1 }
         [[overflow]]
@@ -155,8 +152,8 @@ fn a_line_may_have_a_number_in_several_forms() {
         site = \"A\"
         numbers = [\"+33369670015\", \"03 69 67 00 15\", \"0033369670015\"]
         skills = { amu = 1 }
-        ";
-    let said = explained(line);
+        ",
+    );
     let long = said
         .numbers
         .iter()

@@ -136,7 +136,9 @@ mod tests {
             (sunday + 19 * HOUR, MINUTES),
         ];
         let mut missed = missed.iter().copied();
-        let worked = worked_shifts(&shifts, WEEK * 3, || missed.next().unwrap());
+        let worked = worked_shifts(&shifts, WEEK * 3, || {
+            missed.next().expect("one for each shift of each week")
+        });
         let hours = |at: Duration| at.as_secs() / 3_600;
         let hours = worked
             .into_iter()
@@ -156,7 +158,9 @@ mod tests {
     #[test]
     fn who_is_always_there_is_missed_by_the_week() {
         let mut missed = [false, true, false].into_iter();
-        let worked = worked_shifts(&[(0, MINUTES)], WEEK * 3, || missed.next().unwrap());
+        let worked = worked_shifts(&[(0, MINUTES)], WEEK * 3, || {
+            missed.next().expect("one for each shift of each week")
+        });
         assert_eq!(worked, [(Duration::ZERO, WEEK), (WEEK * 2, WEEK * 3)]);
     }
 }
