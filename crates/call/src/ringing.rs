@@ -1,28 +1,23 @@
-//! Ringing an agent: the INVITE of the agent's leg, its provisional answers, its end.
+//! What comes of ringing an agent: provisional answers, an answer, the end without one.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sip::{Builder, HeaderName, Limits, Message, Response, StatusCode};
-use sip_transaction::{ClientTx, Target, TransactionLayer};
-use smallvec::SmallVec;
+use sip_transaction::{ClientTx, TransactionLayer};
 
 use crate::{
     attempts::{Attempt, Attempts, Rang, StopRinging},
     call::{Announced, Call, Company, Connected, Stage, Waiting},
     calls::Calls,
     carry,
-    dialog::{Dialog, Peer},
+    dialog::Dialog,
     event::{AgentFailure, Event},
     ids::{AttemptId, CallNumber},
-    inviting::{Outside, Whom},
     leg::{AnsweredBy, Leg, OwedAck, Unacked},
     planted::Planted,
     reliable::OPTION_100REL,
-    sent::{Again, ClientUse, SentInvite},
+    sent::ClientUse,
     session::{OPTION_TIMER, Session},
     unanswered::ANSWERS_MAX,
 };
@@ -35,151 +30,6 @@ pub const ALLOW: &str =
 pub const SUPPORTED: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
 
 impl Calls {
-    /// Sends the caller's INVITE to an agent's phone; in a transfer without an offer, which the phone
-    /// makes then. How it ends is told by [`Event::AgentAnswered`] or [`Event::AgentFailed`], once,
-    /// unless the attempt is withdrawn or the call ends before.
-    ///
-    /// A phone that has not answered the BYE of its last call is rung when it has.
-    ///
-    /// Several phones may ring for one call, up to [`ATTEMPTS_MAX`]: the first that answers has it, and
-    /// the others are told so. An attempt for a call that neither waits nor is being transferred, or
-    /// that somebody has answered, is ignored.
-    ///
-    /// [`ATTEMPTS_MAX`]: crate::ATTEMPTS_MAX
-    pub fn ring(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        call: CallNumber,
-        attempt: AttemptId,
-        target: &Target,
-    ) {
-        if !self.waits_for_bye(now, call, attempt, target) {
-            self.ring_somebody(now, layer, call, attempt, target, Whom::Agent);
-        }
-    }
-
-    /// Sends a call to a telephone outside, which learns who calls and, but for the session description
-    /// of a call that waits, nothing else of what the caller's INVITE said. Ends like [`Calls::ring`], at the latest after
-    /// `outside.rings_until`.
-    pub fn ring_outside(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        call: CallNumber,
-        attempt: AttemptId,
-        target: &Target,
-        outside: Outside,
-    ) {
-        self.ring_somebody(now, layer, call, attempt, target, Whom::Outside(outside));
-    }
-
-    pub(crate) fn ring_somebody(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        call: CallNumber,
-        attempt: AttemptId,
-        target: &Target,
-        whom: Whom,
-    ) {
-        let may_ring = self
-            .ringing_mut(call)
-            .is_some_and(|ringing| !ringing.is_full());
-        if !may_ring || self.is_joining(call) {
-            return;
-        }
-        let rings_until = whom.rings_until();
-        let usual = Some(self.settings.session_interval);
-        let Some(tx) = self.send_invite(now, layer, (call, attempt), target, (whom, usual)) else {
-            self.emit(Event::AgentFailed {
-                call,
-                attempt,
-                cause: AgentFailure::Unreachable,
-            });
-            return;
-        };
-        if let Some(ringing) = self.ringing_mut(call) {
-            ringing.push(Attempt {
-                id: attempt,
-                tx,
-                rang: Rang::No,
-                described: Bytes::new(),
-                rings_until,
-            });
-        }
-        self.rearm(call);
-    }
-
-    /// Sends an INVITE, which proposes sessions of this interval; one that proposes none is not said again.
-    fn send_invite(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        (call, attempt): (CallNumber, AttemptId),
-        target: &Target,
-        (whom, interval): (Whom, Option<Duration>),
-    ) -> Option<ClientTx> {
-        // This may have waited, and the phone have come back by another way meanwhile.
-        let flow = layer.instead_of(target.flow);
-        let invite = self.agent_invite(call, target, &whom, interval)?;
-        let call_id = Bytes::copy_from_slice(invite.call_id());
-        let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
-        let tx = layer.request(now, invite, flow).ok()?;
-        let routes = || target.routes.clone();
-        let sent = SentInvite {
-            call,
-            attempt,
-            call_id,
-            local_tag,
-            uri: target.uri.clone(),
-            flow,
-            peer: self.peer_of(target),
-            early: SmallVec::new(),
-            acks: SmallVec::new(),
-            is_misanswered: false,
-            processes_before: 0,
-            again: interval.map(|_| Again {
-                routes: routes(),
-                whom,
-            }),
-        };
-        self.client_uses
-            .insert(tx, ClientUse::Invite(Box::new(sent)));
-        Some(tx)
-    }
-
-    /// A phone wants longer sessions than those that we proposed (422, RFC 4028 §6): it is rung once more without a proposal,
-    /// and may say what it wants. Whether it is.
-    fn ring_without_proposal(
-        &mut self,
-        now: Instant,
-        layer: &mut TransactionLayer,
-        tx: ClientTx,
-    ) -> bool {
-        let Some(ClientUse::Invite(sent)) = self.client_uses.get_mut(tx) else {
-            return false;
-        };
-        let (call, attempt) = (sent.call, sent.attempt);
-        let (uri, flow) = (sent.uri.clone(), sent.flow);
-        let Some(Again { routes, whom }) = sent.again.take() else {
-            return false;
-        };
-        if self.call_ringing(tx) != Some(call) {
-            return false;
-        }
-        let target = Target { uri, flow, routes };
-        let Some(next) = self.send_invite(now, layer, (call, attempt), &target, (whom, None))
-        else {
-            return false;
-        };
-        let ringing = self.ringing_mut(call);
-        if let Some(attempt) = ringing.and_then(|ringing| ringing.of_mut(tx)) {
-            attempt.tx = next;
-        }
-        true
-    }
-
     /// Stops phones that have rung for as long as they may.
     pub(crate) fn stop_overdue(
         &mut self,
@@ -198,20 +48,6 @@ impl Calls {
                 attempt: attempt.id,
                 cause: AgentFailure::NoAnswer,
             });
-        }
-    }
-
-    /// A phone whose contact, as an address, is not where it is reached, and that no proxy stands
-    /// before, is behind a NAT.
-    fn peer_of(&self, target: &Target) -> Peer {
-        let named = sip::Uri::parse(&target.uri)
-            .ok()
-            .and_then(|uri| self.locals.flow_to(&uri));
-        match named {
-            Some(named) if named.remote != target.flow.remote && target.routes.is_empty() => {
-                Peer::BehindNat
-            }
-            _ => Peer::AtItsContact,
         }
     }
 
@@ -524,7 +360,7 @@ impl Calls {
     }
 
     /// The call for which this transaction is the attempt that rings now.
-    fn call_ringing(&self, tx: ClientTx) -> Option<CallNumber> {
+    pub(crate) fn call_ringing(&self, tx: ClientTx) -> Option<CallNumber> {
         let Some(ClientUse::Invite(sent)) = self.client_uses.get(tx) else {
             return None;
         };
