@@ -23,7 +23,8 @@ const STREAMS_MAX: usize = 16;
 
 impl Calls {
     /// Answers a phone that has dialled a code, and hangs it up. [`Event::PhoneFree`] tells when that is
-    /// done, within the limit of a transaction. A phone `is_behind_nat` as [`Calls::note_behind_nat`] says. Which call it was; `None` when its transaction is over.
+    /// done, within the limit of a transaction. A phone `is_behind_nat` as [`Calls::note_behind_nat`] says. Which call it was;
+    /// `None` when its transaction is over.
     pub fn answer_code(
         &mut self,
         now: Instant,

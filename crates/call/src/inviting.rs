@@ -170,7 +170,6 @@ impl Calls {
         let call_id = Bytes::copy_from_slice(invite.call_id());
         let local_tag = Bytes::copy_from_slice(invite.from_tag().unwrap_or_default());
         let tx = layer.request(now, invite, flow).ok()?;
-        let routes = || target.routes.clone();
         let sent = SentInvite {
             call,
             attempt,
@@ -184,7 +183,7 @@ impl Calls {
             is_misanswered: false,
             processes_before: 0,
             again: interval.map(|_| Again {
-                routes: routes(),
+                routes: target.routes.clone(),
                 whom,
             }),
         };
